@@ -1,0 +1,193 @@
+//! Accounts as the bank shows them.
+//!
+//! The stored balance is credits minus debits. Customer accounts are credit-normal (the bank owes them), cash is
+//! debit-normal; figures for people are on the account's normal side. A customer's account must stay at or above
+//! `held - overdraft_limit`; the bank's own accounts have no limit, and so no `available`.
+
+use crate::account_number::{AccountNumber, CustomerNumber};
+use crate::amount::Balance;
+use crate::currency::Currency;
+use crate::time::Timestamp;
+use std::fmt;
+use std::str::FromStr;
+
+/// What an account is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AccountKind {
+    /// A customer's account for payments.
+    Checking,
+    /// A customer's account for savings.
+    Savings,
+    /// The branch's cash: the other side of deposits and withdrawals. One a currency.
+    Cash,
+}
+
+/// The side on which an account's figures are positive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NormalSide {
+    /// Assets of the bank.
+    Debit,
+    /// What the bank owes.
+    Credit,
+}
+
+/// Whether an account takes postings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountState {
+    /// Takes postings.
+    Open,
+    /// Takes none; its balance is zero.
+    Closed,
+}
+
+/// A text that is not one of a list of words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected one of: {expected}")]
+pub struct WordError {
+    expected: &'static str,
+}
+
+impl WordError {
+    /// For words that are listed elsewhere.
+    pub(crate) fn new(expected: &'static str) -> Self {
+        Self { expected }
+    }
+}
+
+impl AccountKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Checking, Self::Savings, Self::Cash];
+
+    /// The word of the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Checking => "checking",
+            Self::Savings => "savings",
+            Self::Cash => "cash",
+        }
+    }
+
+    /// Whether accounts of this kind belong to customers.
+    pub fn is_customers(self) -> bool {
+        match self {
+            Self::Checking | Self::Savings => true,
+            Self::Cash => false,
+        }
+    }
+
+    /// The side on which its figures are positive.
+    pub fn normal_side(self) -> NormalSide {
+        if self.is_customers() { NormalSide::Credit } else { NormalSide::Debit }
+    }
+}
+
+impl FromStr for AccountKind {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(WordError { expected: "checking, savings, cash" })
+    }
+}
+
+impl fmt::Display for AccountKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl NormalSide {
+    /// The word of the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Debit => "debit",
+            Self::Credit => "credit",
+        }
+    }
+
+    /// A balance (credits minus debits) as a figure on this side; `None` for the one bigint without an opposite.
+    pub fn figure(self, balance: Balance) -> Option<Balance> {
+        match self {
+            Self::Debit => balance.negated(),
+            Self::Credit => Some(balance),
+        }
+    }
+}
+
+impl AccountState {
+    /// The word of the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl FromStr for AccountState {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        [Self::Open, Self::Closed]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or(WordError { expected: "open, closed" })
+    }
+}
+
+/// An account with its figures at one instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its number.
+    pub number: AccountNumber,
+    /// Whose it is; the bank's own when absent.
+    pub customer: Option<CustomerNumber>,
+    /// What it is for.
+    pub kind: AccountKind,
+    /// Its one currency.
+    pub currency: Currency,
+    /// Credits minus debits.
+    pub balance: Balance,
+    /// Reserved by open holds, zero or more.
+    pub held: Balance,
+    /// How far a customer may go below zero, zero or more.
+    pub overdraft_limit: Balance,
+    /// Whether it takes postings.
+    pub state: AccountState,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// How many entries it has; the number of the last one.
+    pub seq: i64,
+}
+
+impl Account {
+    /// The posted balance on the account's normal side.
+    pub fn posted(&self) -> Option<Balance> {
+        self.kind.normal_side().figure(self.balance)
+    }
+
+    /// What can be debited: `posted - held + overdraft_limit`. `None` for the bank's own accounts, which have no limit.
+    pub fn available(&self) -> Option<Balance> {
+        available(self.kind, self.balance, self.held, self.overdraft_limit)
+    }
+}
+
+/// What can be debited from an account; `None` where there is no limit.
+pub(crate) fn available(
+    kind: AccountKind,
+    balance: Balance,
+    held: Balance,
+    overdraft_limit: Balance,
+) -> Option<Balance> {
+    if !kind.is_customers() {
+        return None;
+    }
+    // Saturating at the ends of a bigint keeps "no limit reached" and "nothing there" apart, which is all that is asked.
+    let available = i128::from(balance.minor_units())
+        .saturating_sub(i128::from(held.minor_units()))
+        .saturating_add(i128::from(overdraft_limit.minor_units()));
+    let bounded = available.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
+    Some(Balance::new(i64::try_from(bounded).unwrap_or(0)))
+}

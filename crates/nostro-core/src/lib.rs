@@ -1,0 +1,36 @@
+//! The pure core of Nostro: what money is and what a batch of transfers does to accounts.
+//!
+//! - [`amount`]: minor units, checked; [`currency`]: ISO 4217; [`time`]: instants
+//! - [`branch`]: codes and numbers of branches; [`account_number`]: the number that routes itself
+//! - [`account`], [`customer`], [`transfer`]: the nouns of the bank, with the bounds of every field
+//! - [`refusal`]: why a transfer is not posted, with stable codes and a fixed order
+//! - [`plan`]: decides a batch of transfers in order, in memory
+//! - [`audit`]: totals of all branches from which a half-committed transfer is left out
+//!
+//! Nothing here waits, reads a clock, draws a random number or knows SQL: values in, values out. So every rule
+//! of the ledger can be tested by a table.
+
+#![warn(clippy::float_arithmetic, clippy::arithmetic_side_effects, clippy::as_conversions, clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing))]
+
+pub mod account;
+pub mod account_number;
+pub mod amount;
+pub mod audit;
+pub mod branch;
+pub mod currency;
+pub mod customer;
+pub mod plan;
+pub mod refusal;
+pub mod time;
+pub mod transfer;
+
+pub use account::{Account, AccountKind, AccountState, NormalSide};
+pub use account_number::{AccountKey, AccountNumber, CustomerNumber};
+pub use amount::{Amount, Balance};
+pub use branch::{BranchCode, BranchNumber};
+pub use currency::Currency;
+pub use customer::{Customer, Name};
+pub use refusal::Refusal;
+pub use time::Timestamp;
+pub use transfer::{Entry, Reference, Side, Transfer, TransferId, TransferKind, TransferRecord};

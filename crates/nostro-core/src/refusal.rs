@@ -1,0 +1,83 @@
+//! Refusals: why a transfer is not posted. Final, recorded under the transfer's id, replayed as the same answer.
+//!
+//! A refusal is a plain value, not an error: nothing went wrong, the bank said no. Where several apply, the first
+//! in the order of the variants is given. Codes are stable; each has a heading in docs/reference/errors.md.
+
+use crate::account::WordError;
+use std::fmt;
+use std::str::FromStr;
+
+/// Why a transfer was refused. The order is the order of precedence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Refusal {
+    /// No account has the number of the debit account.
+    DebitAccountNotFound,
+    /// No account has the number of the credit account.
+    CreditAccountNotFound,
+    /// One of the accounts has another currency than the transfer.
+    CurrencyMismatch,
+    /// The debit account is closed.
+    DebitAccountClosed,
+    /// The credit account is closed.
+    CreditAccountClosed,
+    /// The debit account has less available than the amount.
+    InsufficientFunds,
+    /// A balance would go beyond what a bigint holds.
+    BalanceOutOfRange,
+}
+
+impl Refusal {
+    /// Every refusal, in order of precedence.
+    pub const ALL: [Self; 7] = [
+        Self::DebitAccountNotFound,
+        Self::CreditAccountNotFound,
+        Self::CurrencyMismatch,
+        Self::DebitAccountClosed,
+        Self::CreditAccountClosed,
+        Self::InsufficientFunds,
+        Self::BalanceOutOfRange,
+    ];
+
+    /// The stable code of the API, the database and the documentation.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::DebitAccountNotFound => "debit_account_not_found",
+            Self::CreditAccountNotFound => "credit_account_not_found",
+            Self::CurrencyMismatch => "currency_mismatch",
+            Self::DebitAccountClosed => "debit_account_closed",
+            Self::CreditAccountClosed => "credit_account_closed",
+            Self::InsufficientFunds => "insufficient_funds",
+            Self::BalanceOutOfRange => "balance_out_of_range",
+        }
+    }
+
+    /// A title for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::DebitAccountNotFound => "Debit account not found",
+            Self::CreditAccountNotFound => "Credit account not found",
+            Self::CurrencyMismatch => "Currency mismatch",
+            Self::DebitAccountClosed => "Debit account closed",
+            Self::CreditAccountClosed => "Credit account closed",
+            Self::InsufficientFunds => "Insufficient funds",
+            Self::BalanceOutOfRange => "Balance out of range",
+        }
+    }
+}
+
+impl FromStr for Refusal {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        Self::ALL
+            .into_iter()
+            .find(|refusal| refusal.code() == text)
+            .ok_or(WordError::new("a code of docs/reference/errors.md"))
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}

@@ -1,0 +1,261 @@
+//! Transfers: what a client asks for, what is recorded of it, and the lines that it leaves on accounts.
+//!
+//! The client chooses the id, which is the idempotency key: the same id with the same content is the same
+//! transfer, with other content it is a conflict that names the field.
+
+use crate::account::WordError;
+use crate::account_number::AccountNumber;
+use crate::amount::{Amount, Balance};
+use crate::branch::BranchCode;
+use crate::currency::Currency;
+use crate::customer::is_line;
+use crate::refusal::Refusal;
+use crate::time::Timestamp;
+use std::fmt;
+use std::str::FromStr;
+use uuid::Uuid;
+
+/// A reference is at most this many characters, as unstructured remittance information of ISO 20022 is.
+pub const REFERENCE_CHARS_MAX: usize = 140;
+
+/// The client's id of a transfer, and its idempotency key. Version 7 is advised: it grows with time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TransferId(pub Uuid);
+
+impl fmt::Display for TransferId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a transfer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TransferKind {
+    /// From account to account.
+    Transfer,
+    /// Cash comes in: from the branch's cash to a customer.
+    Deposit,
+    /// Cash goes out: from a customer to the branch's cash.
+    Withdrawal,
+}
+
+impl TransferKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Transfer, Self::Deposit, Self::Withdrawal];
+
+    /// The word of the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Transfer => "transfer",
+            Self::Deposit => "deposit",
+            Self::Withdrawal => "withdrawal",
+        }
+    }
+}
+
+impl FromStr for TransferKind {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(WordError::new("transfer, deposit, withdrawal"))
+    }
+}
+
+impl fmt::Display for TransferKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Text that the payer adds: one line of 1 to [`REFERENCE_CHARS_MAX`] characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference(Box<str>);
+
+/// Why a text is not a [`Reference`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a reference has 1 to 140 characters, does not begin or end with a space, and has no control characters")]
+pub struct ReferenceError;
+
+impl Reference {
+    /// From text.
+    pub fn new(text: &str) -> Result<Self, ReferenceError> {
+        if is_line(text, REFERENCE_CHARS_MAX) { Ok(Self(text.into())) } else { Err(ReferenceError) }
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One transfer as it was asked for. The two accounts differ: the constructor of requests sees to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// The client's id.
+    pub id: TransferId,
+    /// What it is.
+    pub kind: TransferKind,
+    /// Where the money comes from.
+    pub debit: AccountNumber,
+    /// Where it goes.
+    pub credit: AccountNumber,
+    /// How much, in minor units.
+    pub amount: Amount,
+    /// Of which currency.
+    pub currency: Currency,
+    /// The client's own classification, 0 when none.
+    pub category: u16,
+    /// Text for the statement.
+    pub reference: Option<Reference>,
+}
+
+/// A field of a transfer, as a conflict names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// `kind`
+    Kind,
+    /// `debit_account`
+    DebitAccount,
+    /// `credit_account`
+    CreditAccount,
+    /// `amount`
+    Amount,
+    /// `currency`
+    Currency,
+    /// `category`
+    Category,
+    /// `reference`
+    Reference,
+}
+
+impl Field {
+    /// The name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kind => "kind",
+            Self::DebitAccount => "debit_account",
+            Self::CreditAccount => "credit_account",
+            Self::Amount => "amount",
+            Self::Currency => "currency",
+            Self::Category => "category",
+            Self::Reference => "reference",
+        }
+    }
+}
+
+impl Transfer {
+    /// The first branch in branch order that the transfer touches: where a refusal is recorded.
+    pub fn home(&self) -> BranchCode {
+        self.debit.branch().min(self.credit.branch())
+    }
+
+    /// The other branch, of a cross-branch transfer.
+    pub fn participant(&self) -> Option<BranchCode> {
+        let last = self.debit.branch().max(self.credit.branch());
+        (last != self.home()).then_some(last)
+    }
+
+    /// The first field in which a transfer with the same id differs; `None` if it is the same transfer.
+    pub fn differs_from(&self, other: &Self) -> Option<Field> {
+        [
+            (self.kind != other.kind, Field::Kind),
+            (self.debit != other.debit, Field::DebitAccount),
+            (self.credit != other.credit, Field::CreditAccount),
+            (self.amount != other.amount, Field::Amount),
+            (self.currency != other.currency, Field::Currency),
+            (self.category != other.category, Field::Category),
+            (self.reference != other.reference, Field::Reference),
+        ]
+        .into_iter()
+        .find_map(|(differs, field)| differs.then_some(field))
+    }
+}
+
+/// Debit or credit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// Money leaves.
+    Debit,
+    /// Money arrives.
+    Credit,
+}
+
+impl Side {
+    /// The word of the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Debit => "debit",
+            Self::Credit => "credit",
+        }
+    }
+}
+
+/// Where a posting left one of its accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The account's balance after it, credits minus debits.
+    pub balance_after: Balance,
+    /// Its number in the account's own gapless sequence.
+    pub seq: i64,
+}
+
+/// What became of a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The money moved. A side is absent where its branch was not read.
+    Posted {
+        /// The debit account's line.
+        debit: Option<Line>,
+        /// The credit account's line.
+        credit: Option<Line>,
+    },
+    /// It did not, and never will under this id.
+    Refused(Refusal),
+}
+
+/// A transfer and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferRecord {
+    /// What was asked for.
+    pub transfer: Transfer,
+    /// What became of it.
+    pub decision: Decision,
+    /// When it was posted or refused.
+    pub posted_at: Timestamp,
+}
+
+impl TransferRecord {
+    /// One record from the rows of two branches under the same id and content: each knows its own side.
+    pub fn merged(self, other: &Self) -> Self {
+        let decision = match (self.decision, other.decision) {
+            (Decision::Posted { debit, credit }, Decision::Posted { debit: more_debit, credit: more_credit }) => {
+                Decision::Posted { debit: debit.or(more_debit), credit: credit.or(more_credit) }
+            }
+            (decided, Decision::Posted { .. } | Decision::Refused(_)) => decided,
+        };
+        Self { decision, ..self }
+    }
+}
+
+/// One line of an account's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number in the account's own gapless sequence.
+    pub seq: i64,
+    /// The transfer that left it.
+    pub transfer: TransferId,
+    /// What that was.
+    pub kind: TransferKind,
+    /// Whether the account was debited or credited.
+    pub side: Side,
+    /// By how much.
+    pub amount: Amount,
+    /// The account's balance after it, credits minus debits.
+    pub balance_after: Balance,
+    /// The account on the other side.
+    pub counterparty: AccountNumber,
+    /// The payer's text.
+    pub reference: Option<Reference>,
+    /// When.
+    pub posted_at: Timestamp,
+}
