@@ -125,6 +125,11 @@ impl AccountKey {
         self.0
     }
 
+    /// The branch's number; `None` if no branch can have it.
+    pub fn branch_number(self) -> Option<BranchNumber> {
+        u32::try_from(self.0.div_euclid(KEY_BASE)).ok().and_then(|number| BranchNumber::new(number).ok())
+    }
+
     /// The twelve digits.
     pub fn serial(self) -> u64 {
         u64::try_from(self.0.rem_euclid(KEY_BASE)).unwrap_or(0)

@@ -40,7 +40,7 @@ pub struct LockedAccount {
 #[derive(Debug)]
 pub struct PlanInput<'a> {
     /// In the order in which they are decided.
-    pub transfers: &'a [Transfer],
+    pub transfers: Vec<&'a Transfer>,
     /// Locked accounts; one that is absent does not exist.
     pub accounts: HashMap<AccountNumber, LockedAccount>,
     /// What was found under the batch's ids, one record a branch that has one.

@@ -94,7 +94,7 @@ fn told(outcome: &Outcome) -> String {
 fn planned(accounts: &str, known: Vec<TransferRecord>, transfers: &str) -> String {
     let transfers: Vec<Transfer> = lines(transfers).map(transfer).collect();
     let input = PlanInput {
-        transfers: &transfers,
+        transfers: transfers.iter().collect(),
         accounts: lines(accounts).map(account).collect(),
         known,
         posted_at: Timestamp::from_micros(NOW),
@@ -154,8 +154,12 @@ fn every_refusal_has_its_case() {
     for (accounts, asked, refusal) in cases {
         let transfers = [transfer(asked)];
         let accounts = lines(accounts).map(account).collect();
-        let input =
-            PlanInput { transfers: &transfers, accounts, known: vec![], posted_at: Timestamp::from_micros(NOW) };
+        let input = PlanInput {
+            transfers: transfers.iter().collect(),
+            accounts,
+            known: vec![],
+            posted_at: Timestamp::from_micros(NOW),
+        };
         let plan = plan(input);
         assert_eq!(told(&plan.outcomes[0]), format!("refused {refusal}"), "{asked}");
         assert!(plan.accounts.is_empty(), "a refused transfer has no effect");
@@ -338,7 +342,7 @@ proptest! {
         let accounts: HashMap<AccountNumber, LockedAccount> = balances.iter()
             .map(|(number, balance)| (*number, account(&format!("{} {balance}", name(*number))).1)).collect();
         let expected = slowly(&mut balances, &transfers);
-        let plan = plan(PlanInput { transfers: &transfers, accounts: accounts.clone(), known: vec![], posted_at: Timestamp::from_micros(NOW) });
+        let plan = plan(PlanInput { transfers: transfers.iter().collect(), accounts: accounts.clone(), known: vec![], posted_at: Timestamp::from_micros(NOW) });
         for (outcome, expected) in plan.outcomes.iter().zip(&expected) {
             let told = told(outcome);
             prop_assert!(told.trim_start_matches("replayed, ").starts_with(expected), "{} {}", told, expected);

@@ -1,0 +1,23 @@
+//! One branch's tables, and all SQL of the bank.
+//!
+//! - [`migrate`]: makes a database a branch, and brings it up to date
+//! - [`statements`]: the prepared statements of the engine's writers
+//! - [`lock`]: enters and leaves the gate, locks and reads what a batch touches
+//! - [`write`]: stores what the planner decided
+//! - [`nets`]: what a batch leaves between two branches, and its hash
+//! - [`register`]: customers and accounts; [`read`]: what the API shows; [`totals`]: one branch's part of the audit
+//! - [`rows`]: from columns to the types of the core
+//!
+//! SQL stores what the core decided; it decides nothing. Everything here works on one branch and one connection.
+
+pub mod lock;
+pub mod migrate;
+pub mod nets;
+pub mod read;
+pub mod register;
+pub mod rows;
+pub mod statements;
+pub mod totals;
+pub mod write;
+
+pub use rows::{BranchId, RowError, StoredTransfer};

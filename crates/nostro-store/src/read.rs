@@ -1,0 +1,77 @@
+//! What the API shows: accounts, customers, entries, transfers. Keyset pages, newest first.
+
+use crate::rows::{
+    ACCOUNT_COLUMNS, BranchId, Directory, RowError, StoredTransfer, TRANSFER_COLUMNS, account, customer, entry,
+    stored_transfer,
+};
+use nostro_core::{Account, AccountNumber, Customer, Entry, TransferId};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+/// A page: at most `limit` rows with a key below `before`.
+#[derive(Clone, Copy, Debug)]
+pub struct PageQuery {
+    /// At most so many.
+    pub limit: i64,
+    /// `i64::MAX` for the first page.
+    pub before: i64,
+}
+
+/// One account.
+pub async fn find_account(
+    client: &Client,
+    branch: BranchId,
+    number: AccountNumber,
+) -> Result<Option<Account>, RowError> {
+    let statement = format!("select {ACCOUNT_COLUMNS} from account where id = $1");
+    let row = client.query_opt(&statement, &[&number.key(branch.number).as_i64()]).await?;
+    row.map(|row| account(&row, branch.code)).transpose()
+}
+
+/// Accounts of the branch, by key.
+pub async fn list_accounts(client: &Client, branch: BranchId, page: PageQuery) -> Result<Vec<Account>, RowError> {
+    let statement = format!("select {ACCOUNT_COLUMNS} from account where id < $1 order by id desc limit $2");
+    let rows = client.query(&statement, &[&page.before, &page.limit]).await?;
+    rows.iter().map(|row| account(row, branch.code)).collect()
+}
+
+/// Customers of the branch, by key.
+pub async fn list_customers(client: &Client, branch: BranchId, page: PageQuery) -> Result<Vec<Customer>, RowError> {
+    let rows = client
+        .query(
+            "select id, name, created_at from customer where id < $1 order by id desc limit $2",
+            &[&page.before, &page.limit],
+        )
+        .await?;
+    rows.iter().map(|row| customer(row, branch.code)).collect()
+}
+
+/// The lines of one account, by sequence number.
+pub async fn list_entries(
+    client: &Client,
+    branch: BranchId,
+    directory: &Directory,
+    number: AccountNumber,
+    page: PageQuery,
+) -> Result<Vec<Entry>, RowError> {
+    let limit = i32::try_from(page.limit).unwrap_or(i32::MAX);
+    let rows = client
+        .query(
+            "select seq, transfer, kind, side, amount, balance_after, counterparty, reference, posted_at
+             from account_entries($1, $2, $3)",
+            &[&number.key(branch.number).as_i64(), &page.before, &limit],
+        )
+        .await?;
+    rows.iter().map(|row| entry(row, directory)).collect()
+}
+
+/// The rows under ids at this branch.
+pub async fn find_transfers(
+    client: &Client,
+    directory: &Directory,
+    ids: &[TransferId],
+) -> Result<Vec<StoredTransfer>, RowError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let statement = format!("select {TRANSFER_COLUMNS} from transfer where id = any($1)");
+    client.query(&statement, &[&ids]).await?.iter().map(|row| stored_transfer(row, directory)).collect()
+}

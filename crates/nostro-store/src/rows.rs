@@ -1,0 +1,189 @@
+//! From columns to the types of the core.
+//!
+//! What the database holds was checked before it was written; a row that does not parse is a database in a wrong
+//! state and becomes a [`RowError`] that names the table and the column, never a guess.
+
+use nostro_commit::{BatchId, Part};
+use nostro_core::plan::LockedAccount;
+use nostro_core::transfer::{Decision, Line, Side};
+use nostro_core::{
+    Account, AccountKey, AccountNumber, Amount, Balance, BranchCode, BranchNumber, Customer, CustomerNumber, Entry,
+    Name, Reference, Timestamp, Transfer, TransferId, TransferRecord,
+};
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::SystemTime;
+use tokio_postgres::Row;
+
+/// A branch by code and number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BranchId {
+    /// In the API and in account numbers.
+    pub code: BranchCode,
+    /// In account keys.
+    pub number: BranchNumber,
+}
+
+/// Codes by number, for the accounts of other branches in this one's rows.
+pub type Directory = BTreeMap<BranchNumber, BranchCode>;
+
+/// A failure of reading a branch.
+#[derive(Debug, thiserror::Error)]
+pub enum RowError {
+    /// The statement failed.
+    #[error("the database did not answer a read")]
+    Database(#[from] tokio_postgres::Error),
+    /// A row holds what this program never writes.
+    #[error("a row of {table} holds a {column} that this program cannot have written")]
+    Malformed {
+        /// Of which table.
+        table: &'static str,
+        /// Which column.
+        column: &'static str,
+    },
+}
+
+/// A transfer with the batch that recorded it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredTransfer {
+    /// What was asked for and decided; one branch's row knows its own side only.
+    pub record: TransferRecord,
+    /// The batch.
+    pub batch: BatchId,
+    /// The branches in that batch.
+    pub parts: Vec<Part>,
+}
+
+/// Columns of `account` in the order of [`locked_account`].
+pub(crate) const LOCKED_COLUMNS: &str =
+    "id, kind, currency, balance, held, overdraft_limit, state, seq, last_posted_at";
+/// Columns of `transfer` in the order of [`stored_transfer`].
+pub(crate) const TRANSFER_COLUMNS: &str = "id, kind, debit, credit, amount, currency, category, reference, batch, posted_at, \
+     refusal, debit_balance_after, debit_seq, credit_balance_after, credit_seq, \
+     coalesce((select b.parts from batch b where b.id = transfer.batch), \
+              (select p.parts from participation p where p.batch = transfer.batch))";
+/// Columns of `account` in the order of [`account`].
+pub(crate) const ACCOUNT_COLUMNS: &str =
+    "id, customer, kind, currency, balance, held, overdraft_limit, state, opened_at, seq";
+
+fn malformed(table: &'static str, column: &'static str) -> RowError {
+    RowError::Malformed { table, column }
+}
+
+fn word<T: FromStr>(row: &Row, at: usize, table: &'static str, column: &'static str) -> Result<T, RowError> {
+    row.try_get::<_, &str>(at)?.parse().map_err(|_| malformed(table, column))
+}
+
+fn time(row: &Row, at: usize) -> Result<Timestamp, RowError> {
+    Ok(row.try_get::<_, SystemTime>(at)?.into())
+}
+
+fn balance(row: &Row, at: usize) -> Result<Balance, RowError> {
+    Ok(Balance::new(row.try_get(at)?))
+}
+
+/// The number of any account whose branch is in the directory.
+pub(crate) fn number_of(key: i64, directory: &Directory, table: &'static str) -> Result<AccountNumber, RowError> {
+    let key = AccountKey::from_i64(key);
+    let branch = key.branch_number().and_then(|number| directory.get(&number)).ok_or(malformed(table, "branch"))?;
+    AccountNumber::from_key(*branch, key).map_err(|_| malformed(table, "serial"))
+}
+
+pub(crate) fn locked_account(row: &Row, branch: BranchId) -> Result<(AccountNumber, LockedAccount), RowError> {
+    let table = "account";
+    let number = AccountNumber::from_key(branch.code, AccountKey::from_i64(row.try_get(0)?))
+        .map_err(|_| malformed(table, "id"))?;
+    let account = LockedAccount {
+        kind: word(row, 1, table, "kind")?,
+        currency: word(row, 2, table, "currency")?,
+        balance: balance(row, 3)?,
+        held: balance(row, 4)?,
+        overdraft_limit: balance(row, 5)?,
+        state: word(row, 6, table, "state")?,
+        seq: row.try_get(7)?,
+        last_posted_at: row.try_get::<_, Option<SystemTime>>(8)?.map(Timestamp::from),
+    };
+    Ok((number, account))
+}
+
+pub(crate) fn stored_transfer(row: &Row, directory: &Directory) -> Result<StoredTransfer, RowError> {
+    let table = "transfer";
+    let reference: Option<&str> = row.try_get(7)?;
+    let transfer = Transfer {
+        id: TransferId(row.try_get(0)?),
+        kind: word(row, 1, table, "kind")?,
+        debit: number_of(row.try_get(2)?, directory, table)?,
+        credit: number_of(row.try_get(3)?, directory, table)?,
+        amount: Amount::new(row.try_get(4)?).map_err(|_| malformed(table, "amount"))?,
+        currency: word(row, 5, table, "currency")?,
+        category: u16::try_from(row.try_get::<_, i32>(6)?).map_err(|_| malformed(table, "category"))?,
+        reference: reference.map(Reference::new).transpose().map_err(|_| malformed(table, "reference"))?,
+    };
+    let refusal: Option<&str> = row.try_get(10)?;
+    let line = |after: usize, seq: usize| -> Result<Option<Line>, RowError> {
+        let after: Option<i64> = row.try_get(after)?;
+        let seq: Option<i64> = row.try_get(seq)?;
+        Ok(after.zip(seq).map(|(after, seq)| Line { balance_after: Balance::new(after), seq }))
+    };
+    let decision = match refusal {
+        Some(code) => Decision::Refused(code.parse().map_err(|_| malformed(table, "refusal"))?),
+        None => Decision::Posted { debit: line(11, 12)?, credit: line(13, 14)? },
+    };
+    let record = TransferRecord { transfer, decision, posted_at: time(row, 9)? };
+    let parts: Vec<&str> = row.try_get(15)?;
+    let parts = parts.iter().map(|part| part.parse().map_err(|_| malformed("batch", "parts")));
+    Ok(StoredTransfer { record, batch: word(row, 8, table, "batch")?, parts: parts.collect::<Result<_, _>>()? })
+}
+
+pub(crate) fn account(row: &Row, branch: BranchCode) -> Result<Account, RowError> {
+    let table = "account";
+    let customer: Option<i64> = row.try_get(1)?;
+    Ok(Account {
+        number: AccountNumber::from_key(branch, AccountKey::from_i64(row.try_get(0)?))
+            .map_err(|_| malformed(table, "id"))?,
+        customer: customer
+            .map(|key| CustomerNumber::from_key(branch, AccountKey::from_i64(key)))
+            .transpose()
+            .map_err(|_| malformed(table, "customer"))?,
+        kind: word(row, 2, table, "kind")?,
+        currency: word(row, 3, table, "currency")?,
+        balance: balance(row, 4)?,
+        held: balance(row, 5)?,
+        overdraft_limit: balance(row, 6)?,
+        state: word(row, 7, table, "state")?,
+        opened_at: time(row, 8)?,
+        seq: row.try_get(9)?,
+    })
+}
+
+/// Columns: id, name, created_at.
+pub(crate) fn customer(row: &Row, branch: BranchCode) -> Result<Customer, RowError> {
+    let table = "customer";
+    Ok(Customer {
+        number: CustomerNumber::from_key(branch, AccountKey::from_i64(row.try_get(0)?))
+            .map_err(|_| malformed(table, "id"))?,
+        name: Name::new(row.try_get(1)?).map_err(|_| malformed(table, "name"))?,
+        created_at: time(row, 2)?,
+    })
+}
+
+/// Columns: seq, transfer, kind, side, amount, balance_after, counterparty, reference, posted_at.
+pub(crate) fn entry(row: &Row, directory: &Directory) -> Result<Entry, RowError> {
+    let table = "entry";
+    let reference: Option<&str> = row.try_get(7)?;
+    Ok(Entry {
+        seq: row.try_get(0)?,
+        transfer: TransferId(row.try_get(1)?),
+        kind: word(row, 2, table, "kind")?,
+        side: match row.try_get::<_, &str>(3)? {
+            "debit" => Side::Debit,
+            "credit" => Side::Credit,
+            _ => return Err(malformed(table, "side")),
+        },
+        amount: Amount::new(row.try_get(4)?).map_err(|_| malformed(table, "amount"))?,
+        balance_after: balance(row, 5)?,
+        counterparty: number_of(row.try_get(6)?, directory, table)?,
+        reference: reference.map(Reference::new).transpose().map_err(|_| malformed(table, "reference"))?,
+        posted_at: time(row, 8)?,
+    })
+}

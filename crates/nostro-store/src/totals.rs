@@ -1,0 +1,113 @@
+//! One branch's part of the audit by snapshot and subtract (PostgreSQL snapshots; the arithmetic is in the core).
+//!
+//! In this order, each at every branch before the next: [`mark`], then the list of prepared transactions, then
+//! [`open`]. Batches that may be in flight are those listed and those whose row was written by a transaction at
+//! or after the mark; [`look_up`] says which of them this snapshot shows as committed.
+
+use crate::rows::RowError;
+use nostro_commit::{BatchId, Part};
+use nostro_core::audit::{BranchTotals, Net};
+use std::collections::{BTreeMap, BTreeSet};
+use tokio_postgres::{Client, Row};
+
+/// The oldest transaction that was running at a branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark(String);
+
+/// Batches with their parts.
+pub type BatchParts = BTreeMap<BatchId, BTreeSet<Part>>;
+
+/// Step 1: the mark of this branch.
+pub async fn mark(client: &Client) -> Result<Mark, RowError> {
+    let row = client.query_one("select pg_snapshot_xmin(pg_current_snapshot())::text", &[]).await?;
+    Ok(Mark(row.try_get(0)?))
+}
+
+/// Step 3: opens the snapshot; every later statement on this connection sees it until [`close`].
+pub async fn open(client: &Client) -> Result<(), RowError> {
+    client.batch_execute("begin isolation level repeatable read read only; select 1").await?;
+    Ok(())
+}
+
+/// Ends the snapshot.
+pub async fn close(client: &Client) -> Result<(), RowError> {
+    client.batch_execute("rollback").await?;
+    Ok(())
+}
+
+/// The sums of this branch in its snapshot.
+pub async fn totals(client: &Client) -> Result<BranchTotals, RowError> {
+    let malformed = |table, column| RowError::Malformed { table, column };
+    let mut totals = BranchTotals::default();
+    let balances = "select currency, sum(balance)::text from account group by currency";
+    for row in client.query(balances, &[]).await? {
+        let currency = row.try_get::<_, &str>(0)?.parse().map_err(|_| malformed("account", "currency"))?;
+        totals.balances.insert(currency, sum(&row, 1, "account")?);
+    }
+    let positions = "select counterparty, currency, sum(amount)::text from batch_net group by counterparty, currency";
+    for row in client.query(positions, &[]).await? {
+        let branch = row.try_get::<_, &str>(0)?.parse().map_err(|_| malformed("batch_net", "counterparty"))?;
+        let currency = row.try_get::<_, &str>(1)?.parse().map_err(|_| malformed("batch_net", "currency"))?;
+        totals.positions.insert((branch, currency), sum(&row, 2, "batch_net")?);
+    }
+    Ok(totals)
+}
+
+fn sum(row: &Row, at: usize, table: &'static str) -> Result<i128, RowError> {
+    row.try_get::<_, &str>(at)?.parse().map_err(|_| RowError::Malformed { table, column: "sum" })
+}
+
+/// The committed batches that were written at or after the mark, as this snapshot shows them.
+pub async fn recent(client: &Client, mark: &Mark) -> Result<BatchParts, RowError> {
+    let rows = client
+        .query(
+            "select id, parts from batch where xid >= $1::text::xid8 and outcome = 'committed'
+             union all
+             select batch, parts from participation where xid >= $1::text::xid8 and outcome = 'committed'",
+            &[&mark.0],
+        )
+        .await?;
+    rows.iter().map(batch_parts).collect()
+}
+
+fn batch_parts(row: &Row) -> Result<(BatchId, BTreeSet<Part>), RowError> {
+    let malformed = |column| RowError::Malformed { table: "batch", column };
+    let id = row.try_get::<_, &str>(0)?.parse().map_err(|_| malformed("id"))?;
+    let parts: Vec<&str> = row.try_get(1)?;
+    let parts = parts.iter().map(|part| part.parse().map_err(|_| malformed("parts"))).collect::<Result<_, _>>()?;
+    Ok((id, parts))
+}
+
+/// Which of the batches this snapshot shows as committed, with their nets here.
+pub async fn look_up(client: &Client, batches: &[BatchId]) -> Result<BTreeMap<BatchId, Vec<Net>>, RowError> {
+    let ids: Vec<String> = batches.iter().map(ToString::to_string).collect();
+    let mut visible: BTreeMap<BatchId, Vec<Net>> = BTreeMap::new();
+    let committed = client
+        .query(
+            "select id from batch where id = any($1) and outcome = 'committed'
+             union all
+             select batch from participation where batch = any($1) and outcome = 'committed'",
+            &[&ids],
+        )
+        .await?;
+    for row in &committed {
+        visible.insert(batch_id(row)?, Vec::new());
+    }
+    let nets = client
+        .query("select batch, counterparty, currency, amount from batch_net where batch = any($1)", &[&ids])
+        .await?;
+    for row in &nets {
+        let malformed = |column| RowError::Malformed { table: "batch_net", column };
+        let net = Net {
+            counterparty: row.try_get::<_, &str>(1)?.parse().map_err(|_| malformed("counterparty"))?,
+            currency: row.try_get::<_, &str>(2)?.parse().map_err(|_| malformed("currency"))?,
+            amount: row.try_get(3)?,
+        };
+        visible.entry(batch_id(row)?).or_default().push(net);
+    }
+    Ok(visible)
+}
+
+fn batch_id(row: &Row) -> Result<BatchId, RowError> {
+    row.try_get::<_, &str>(0)?.parse().map_err(|_| RowError::Malformed { table: "batch", column: "id" })
+}
