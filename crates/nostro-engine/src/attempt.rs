@@ -1,0 +1,271 @@
+//! The phases of a batch before its commit: connections and slots, gates, locks, plan.
+//!
+//! Everything is taken in branch order. Between the first gate and the last lock others wait, so nothing else
+//! happens there; an error there closes the connections, which opens the gates.
+
+use crate::answer::{Answer, CommitPath, Receipt, Unavailable};
+use crate::bank::{Bank, Branch, part};
+use crate::batch::{Next, answer_all};
+use crate::doubt;
+use crate::lane::{Item, LaneKey};
+use crate::pool::{Lease, LeaseError, Place};
+use futures_util::future::{join_all, try_join_all};
+use nostro_commit::driver::{Site, chain};
+use nostro_commit::{Batch, BatchId, Part, Participants};
+use nostro_core::plan::{self, Outcome, Plan, PlanInput};
+use nostro_core::transfer::Decision;
+use nostro_core::{AccountNumber, BranchCode, Timestamp, TransferId, TransferRecord};
+use nostro_store::lock::{self, Locked};
+use nostro_store::nets::nets;
+use nostro_store::rows::{RowError, StoredTransfer};
+use nostro_store::write::Writes;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// A batch waits at most so long for a connection and its prepared slot.
+const LEASE_WAIT: Duration = Duration::from_secs(5);
+/// And so long at a gate; inside, the longest wait is a row lock's half second.
+const GATE_WAIT: Duration = Duration::from_secs(5);
+
+/// What an attempt came to before its commit.
+pub(crate) enum Outset {
+    /// Nothing is to be committed.
+    Next(Next),
+    /// It is planned, and every row that it needs is locked.
+    Ready(Box<Ready>),
+}
+
+/// A batch that is ready to be written and committed.
+pub(crate) struct Ready {
+    pub(crate) batch: Batch,
+    pub(crate) sites: Vec<Site>,
+    pub(crate) places: BTreeMap<Part, Place>,
+    /// What to answer if it commits.
+    pub(crate) answers: Vec<(Item, Answer)>,
+}
+
+/// Why the lock phase came to nothing.
+enum Trouble {
+    /// A gate or a row was not given in time.
+    Locked,
+    /// A connection was lost.
+    Lost,
+    /// A row is not as this program writes it.
+    Malformed,
+}
+
+/// Leases, numbers, locks, plans.
+pub(crate) async fn prepare(bank: &Bank, lane: LaneKey, items: Vec<Item>) -> Outset {
+    let branches: Vec<&Branch> = lane.branches().filter_map(|code| bank.branch(code)).collect();
+    let mut leases = Vec::new();
+    for branch in &branches {
+        match branch.writers.lease(&bank.connector, LEASE_WAIT).await {
+            Ok(lease) => leases.push(lease),
+            Err(error) => {
+                let answer = no_lease(branch.config.branch.code, error);
+                leases.into_iter().for_each(Lease::give_back);
+                answer_all(items, &Answer::Unavailable(answer));
+                return Outset::Next(Next::Answered);
+            }
+        }
+    }
+    let home = part(lane.home);
+    let number = match (branches.first(), leases.first()) {
+        (Some(branch), Some(lease)) => branch.numbers.next(home, &lease.session.link).await,
+        (None, _) | (_, None) => return Outset::Next(Next::Again(items)),
+    };
+    let number = match number {
+        Ok(number) => number,
+        Err(error) => {
+            tracing::info!(branch = %lane.home, error = chain(error), "no batch number, planning again");
+            return Outset::Next(Next::Again(items));
+        }
+    };
+    match lock_phase(bank, &branches, &leases, &items).await {
+        Ok(locked) => planned(bank, lane, number, leases, locked, items).await,
+        Err(trouble) => {
+            drop(leases);
+            if let Trouble::Locked = trouble {
+                doubt::learn(bank, &items).await;
+            }
+            if let Trouble::Malformed = trouble {
+                answer_all(items, &Answer::Bug);
+                return Outset::Next(Next::Answered);
+            }
+            Outset::Next(Next::Again(items))
+        }
+    }
+}
+
+fn no_lease(code: BranchCode, error: LeaseError) -> Unavailable {
+    match error {
+        LeaseError::Busy => Unavailable::Busy,
+        LeaseError::Connect(_) | LeaseError::Prepare(_) => {
+            tracing::info!(branch = %code, error = chain(error), "no connection for a batch");
+            Unavailable::Branch(code)
+        }
+    }
+}
+
+/// Gates in branch order, then all locks at once, then the gates are left.
+async fn lock_phase(
+    bank: &Bank,
+    branches: &[&Branch],
+    leases: &[Lease],
+    items: &[Item],
+) -> Result<Vec<Locked>, Trouble> {
+    let mut gates = Vec::new();
+    for (branch, lease) in branches.iter().zip(leases) {
+        gates.push(timeout(GATE_WAIT, branch.gate.lock()).await.map_err(|_| Trouble::Locked)?);
+        let entered = timeout(GATE_WAIT, lock::enter_gate(lease.session.link.client())).await;
+        entered.map_err(|_| Trouble::Locked)?.map_err(|error| trouble(error.into()))?;
+    }
+    let wanted: Vec<(Vec<AccountNumber>, Vec<TransferId>)> =
+        branches.iter().map(|branch| wanted(branch.config.branch.code, items)).collect();
+    let locking = branches.iter().zip(leases).zip(&wanted).map(|((branch, lease), (accounts, ids))| {
+        let session = &lease.session;
+        lock::lock(session.link.client(), &session.statements, branch.config.branch, &bank.directory, accounts, ids)
+    });
+    let locked = timeout(GATE_WAIT, try_join_all(locking)).await.map_err(|_| Trouble::Lost)?.map_err(trouble)?;
+    let leaving = leases.iter().map(|lease| lock::leave_gate(lease.session.link.client()));
+    timeout(GATE_WAIT, try_join_all(leaving))
+        .await
+        .map_err(|_| Trouble::Lost)?
+        .map_err(|error| trouble(error.into()))?;
+    Ok(locked)
+}
+
+/// The accounts of a branch that the transfers touch, each once, and the ids to look up there.
+fn wanted(code: BranchCode, items: &[Item]) -> (Vec<AccountNumber>, Vec<TransferId>) {
+    let accounts: BTreeSet<AccountNumber> = items
+        .iter()
+        .flat_map(|item| [item.transfer.debit, item.transfer.credit])
+        .filter(|number| number.branch() == code)
+        .collect();
+    (accounts.into_iter().collect(), items.iter().map(|item| item.transfer.id).collect())
+}
+
+fn trouble(error: RowError) -> Trouble {
+    if lock::is_lock_timeout(&error) {
+        return Trouble::Locked;
+    }
+    match &error {
+        RowError::Database(_) => {
+            tracing::info!(error = chain(error), "the lock phase was interrupted, planning again");
+            Trouble::Lost
+        }
+        RowError::Malformed { .. } => {
+            tracing::error!(error = chain(error), "a branch's database is in a wrong state");
+            Trouble::Malformed
+        }
+    }
+}
+
+async fn planned(
+    bank: &Bank,
+    lane: LaneKey,
+    number: BatchId,
+    leases: Vec<Lease>,
+    locked: Vec<Locked>,
+    items: Vec<Item>,
+) -> Outset {
+    let clocks: Vec<Timestamp> = locked.iter().map(|branch| branch.clock).collect();
+    let mut accounts = HashMap::new();
+    let mut stored: Vec<StoredTransfer> = Vec::new();
+    for branch in locked {
+        accounts.extend(branch.accounts);
+        stored.extend(branch.known);
+    }
+    let batches: HashMap<TransferId, (BatchId, CommitPath)> =
+        stored.iter().map(|row| (row.record.transfer.id, (row.batch, path(bank, row)))).collect();
+    let posted_at = plan::posted_at(clocks, accounts.values()).expect("every lane has a branch, and so a clock");
+    let transfers = items.iter().map(|item| &item.transfer).collect();
+    let known = stored.into_iter().map(|row| row.record).collect();
+    let plan = plan::plan(PlanInput { transfers, accounts, known, posted_at });
+    let Some((writes, path)) = written(bank, lane, &plan) else {
+        // The net of one batch is beyond a bigint: smaller batches have smaller nets.
+        drop(leases);
+        return Outset::Next(Next::Halve(items));
+    };
+    let answers = answers(items, plan.outcomes, number, &path, &batches);
+    if path.parts.is_empty() {
+        roll_back(leases).await;
+        answers.into_iter().for_each(|(item, answer)| item.answer(answer));
+        return Outset::Next(Next::Answered);
+    }
+    let parts = path.parts.iter().filter(|code| **code != path.home).map(|code| part(*code));
+    let participants = Participants::new(number.home, parts).expect("a lane's branches are two different ones");
+    let mut ready =
+        Ready { batch: Batch { id: number, participants }, sites: Vec::new(), places: BTreeMap::new(), answers };
+    let mut idle = Vec::new();
+    for (lease, (code, writes)) in leases.into_iter().zip(writes) {
+        if !path.parts.contains(&code) {
+            idle.push(lease);
+            continue;
+        }
+        let statements = lease.session.statements.clone();
+        let (link, place) = lease.split();
+        let writes = writes.send(std::sync::Arc::clone(link.client()), statements, number, posted_at);
+        ready.places.insert(part(code), place);
+        ready.sites.push(Site { part: part(code), link, writes });
+    }
+    roll_back(idle).await;
+    Outset::Ready(Box::new(ready))
+}
+
+/// What each branch of the lane has to write, and which branches that makes parts of the batch.
+fn written(bank: &Bank, lane: LaneKey, plan: &Plan) -> Option<(Vec<(BranchCode, Writes)>, CommitPath)> {
+    let mut path = CommitPath { home: lane.home, parts: Vec::new() };
+    let mut writes = Vec::new();
+    for branch in lane.branches().filter_map(|code| bank.branch(code)) {
+        let id = branch.config.branch;
+        let nets = nets(id.code, plan.records(), &bank.numbers).ok()?;
+        let here = Writes::at(id, &plan.accounts, plan.records(), nets, &bank.numbers);
+        if !here.is_empty() {
+            path.parts.push(id.code);
+        }
+        writes.push((id.code, here));
+    }
+    Some((writes, path))
+}
+
+fn answers(
+    items: Vec<Item>,
+    outcomes: Vec<Outcome>,
+    batch: BatchId,
+    path: &CommitPath,
+    earlier: &HashMap<TransferId, (BatchId, CommitPath)>,
+) -> Vec<(Item, Answer)> {
+    let receipt = |record: TransferRecord, batch: BatchId, commit: CommitPath| Receipt { record, batch, commit };
+    let answer = |outcome: Outcome| match outcome {
+        Outcome::Decided(record) => match record.decision {
+            Decision::Posted { .. } => Answer::Posted(receipt(record, batch, path.clone())),
+            Decision::Refused(_) => Answer::Refused(receipt(record, batch, path.clone())),
+        },
+        Outcome::Replayed(record) => {
+            let (batch, path) = earlier.get(&record.transfer.id).cloned().unwrap_or((batch, path.clone()));
+            Answer::Replayed(receipt(record, batch, path))
+        }
+        Outcome::Conflict(field) => Answer::Conflict(field),
+    };
+    items.into_iter().zip(outcomes).map(|(item, outcome)| (item, answer(outcome))).collect()
+}
+
+/// How the batch of a stored transfer was committed.
+pub(crate) fn path(bank: &Bank, row: &StoredTransfer) -> CommitPath {
+    let codes = |part: &Part| bank.code_of(*part);
+    let parts: Vec<BranchCode> = row.parts.iter().filter_map(codes).collect();
+    CommitPath { home: bank.code_of(row.batch.home).unwrap_or(row.record.transfer.home()), parts }
+}
+
+/// Ends transactions that wrote nothing, and gives their connections back.
+async fn roll_back(leases: Vec<Lease>) {
+    let ended = leases.into_iter().map(|lease| async move {
+        let client = std::sync::Arc::clone(lease.session.link.client());
+        if let Ok(Ok(())) = timeout(GATE_WAIT, client.batch_execute("rollback")).await {
+            lease.give_back();
+        }
+    });
+    join_all(ended).await;
+}

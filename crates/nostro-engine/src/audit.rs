@@ -1,0 +1,108 @@
+//! The audit over all branches: snapshot and subtract.
+//!
+//! The order is what makes it right: the marks of all branches, then the prepared transactions of all, then the
+//! snapshots of all. A batch that commits anywhere in between is either listed, or its row was written at or
+//! after the mark; so it is a candidate, and the core leaves it out unless every one of its parts shows it.
+
+use crate::bank::{Bank, part};
+use crate::pool::Lease;
+use crate::register::ReadError;
+use futures_util::future::try_join_all;
+use nostro_commit::{BatchId, recovery};
+use nostro_core::BranchCode;
+use nostro_core::audit::{AuditReport, BranchTotals, Candidate, Net, audit};
+use nostro_store::rows::RowError;
+use nostro_store::totals::{self, BatchParts, Mark};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// One step at one branch; sums over millions of accounts take seconds.
+const STEP_MAX: Duration = Duration::from_secs(60);
+
+/// A branch under audit.
+struct Audited {
+    code: BranchCode,
+    lease: Lease,
+}
+
+/// What the snapshot of a branch shows.
+struct Shown {
+    totals: BranchTotals,
+    recent: BatchParts,
+}
+
+pub(crate) async fn run(bank: &Bank) -> Result<AuditReport, ReadError> {
+    let leases =
+        bank.branches.keys().map(|code| async { Ok(Audited { code: *code, lease: bank.reader(*code).await? }) });
+    let branches: Vec<Audited> = try_join_all(leases).await?;
+    let marks: Vec<Mark> = at_all(bank, &branches, async |branch| totals::mark(branch.client()).await).await?;
+    let deployment = bank.connector.deployment();
+    let listed = at_all(bank, &branches, async |branch| Ok(recovery::list(branch.client(), deployment).await?)).await?;
+    at_all(bank, &branches, async |branch| totals::open(branch.client()).await).await?;
+    let marked: BTreeMap<BranchCode, &Mark> = branches.iter().map(|branch| branch.code).zip(&marks).collect();
+    let shown = at_all(bank, &branches, async |branch| {
+        let client = branch.client();
+        let mark = marked.get(&branch.code).expect("every branch has its mark");
+        Ok(Shown { totals: totals::totals(client).await?, recent: totals::recent(client, mark).await? })
+    })
+    .await?;
+    let mut candidates: BatchParts = BTreeMap::new();
+    for prepared in listed.iter().flatten() {
+        candidates.insert(prepared.gid.batch, prepared.batch().parts().into_iter().collect());
+    }
+    let mut sums = BTreeMap::new();
+    for (branch, shown) in branches.iter().zip(shown) {
+        candidates.extend(shown.recent);
+        sums.insert(branch.code, shown.totals);
+    }
+    let ids: Vec<BatchId> = candidates.keys().copied().collect();
+    let visible = at_all(bank, &branches, async |branch| totals::look_up(branch.client(), &ids).await).await?;
+    at_all(bank, &branches, async |branch| totals::close(branch.client()).await).await?;
+    let candidates = gather(bank, &candidates, &branches, visible);
+    branches.into_iter().for_each(|branch| branch.lease.give_back());
+    Ok(audit(sums, &candidates))
+}
+
+impl Audited {
+    fn client(&self) -> &tokio_postgres::Client {
+        self.lease.session.link.client()
+    }
+}
+
+/// One step at every branch, all at once, each within its time.
+async fn at_all<T>(
+    bank: &Bank,
+    branches: &[Audited],
+    step: impl AsyncFn(&Audited) -> Result<T, RowError>,
+) -> Result<Vec<T>, ReadError> {
+    let steps = branches.iter().map(|branch| async {
+        match timeout(STEP_MAX, step(branch)).await {
+            Ok(answer) => answer.map_err(|error| bank.failed_read(branch.code, error)),
+            Err(_) => Err(ReadError::Unavailable(crate::answer::Unavailable::Branch(branch.code))),
+        }
+    });
+    try_join_all(steps).await
+}
+
+fn gather(
+    bank: &Bank,
+    candidates: &BatchParts,
+    branches: &[Audited],
+    visible: Vec<BTreeMap<BatchId, Vec<Net>>>,
+) -> Vec<Candidate> {
+    let mut seen: BTreeMap<BatchId, BTreeMap<BranchCode, Vec<Net>>> = BTreeMap::new();
+    for (branch, batches) in branches.iter().zip(visible) {
+        for (id, nets) in batches {
+            seen.entry(id).or_default().insert(branch.code, nets);
+        }
+    }
+    let known = |id: &BatchId| seen.get(id).cloned().unwrap_or_default();
+    candidates
+        .iter()
+        .map(|(id, parts)| Candidate {
+            parts: bank.branches.keys().copied().filter(|code| parts.contains(&part(*code))).collect(),
+            visible: known(id),
+        })
+        .collect()
+}

@@ -1,0 +1,207 @@
+//! One batch, from the lane to its answers.
+//!
+//! An attempt that came to nothing is planned again under a new number, at most some times and within the
+//! transfers' deadline. A database that refuses what the core allowed is met by halving until the culprit is
+//! alone. Once the decision is sent there is no other attempt: the outcome is committed, aborted or unknown.
+
+use crate::answer::{Answer, Unavailable};
+use crate::attempt::{self, Outset, Ready};
+use crate::bank::Bank;
+use crate::doubt;
+use crate::lane::{Item, LaneKey};
+use nostro_commit::Verdict;
+use nostro_commit::driver::{self, Ended, Progress, chain};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_postgres::Error;
+
+/// Transfers that are attempted together.
+struct Group {
+    items: Vec<Item>,
+    attempts: u32,
+}
+
+/// What is to be done with transfers whose attempt came to nothing.
+pub(crate) enum Next {
+    /// They were answered.
+    Answered,
+    /// Plan them again.
+    Again(Vec<Item>),
+    /// One of them is what the database refuses.
+    Halve(Vec<Item>),
+}
+
+/// Runs the transfers to their answers. `place` is the batch's place in its lane.
+pub(crate) async fn run(bank: Arc<Bank>, lane: LaneKey, items: Vec<Item>, place: OwnedSemaphorePermit) {
+    let mut place = Some(place);
+    let mut groups = vec![Group { items, attempts: 0 }];
+    while let Some(Group { items, attempts }) = groups.pop() {
+        match attempt_once(&bank, lane, items, &mut place).await {
+            Next::Answered => {}
+            Next::Again(items) if attempts + 1 < bank.limits.attempts_max => {
+                // Jitter, so that two servers that met do not meet again.
+                sleep(Duration::from_millis(fastrand::u64(5..30) * u64::from(attempts + 1))).await;
+                groups.push(Group { items, attempts: attempts + 1 });
+            }
+            Next::Again(items) => answer_all(items, &Answer::Unavailable(Unavailable::Busy)),
+            Next::Halve(items) if items.len() == 1 => {
+                for item in &items {
+                    tracing::error!(transfer = %item.transfer.id, "the database refuses what the core allowed: a bug");
+                }
+                answer_all(items, &Answer::Bug);
+            }
+            Next::Halve(mut items) => {
+                let second = items.split_off(items.len() / 2);
+                groups.push(Group { items: second, attempts: 0 });
+                groups.push(Group { items, attempts: 0 });
+            }
+        }
+    }
+}
+
+pub(crate) fn answer_all(items: Vec<Item>, answer: &Answer) {
+    for item in items {
+        item.answer(answer.clone());
+    }
+}
+
+async fn attempt_once(
+    bank: &Arc<Bank>,
+    lane: LaneKey,
+    items: Vec<Item>,
+    place: &mut Option<OwnedSemaphorePermit>,
+) -> Next {
+    let late = |item: &Item| item.arrived.elapsed() > bank.limits.deadline;
+    let (late, items): (Vec<Item>, Vec<Item>) = items.into_iter().partition(late);
+    answer_all(late, &Answer::Unavailable(Unavailable::Busy));
+    let items = doubt::turn_away(bank, items).await;
+    if items.is_empty() {
+        return Next::Answered;
+    }
+    match attempt::prepare(bank, lane, items).await {
+        Outset::Next(next) => next,
+        Outset::Ready(ready) => commit(bank, *ready, place).await,
+    }
+}
+
+/// Commits what is planned and answers: as soon as all is finished, or when the wait for an answer runs out.
+async fn commit(bank: &Arc<Bank>, ready: Ready, place: &mut Option<OwnedSemaphorePermit>) -> Next {
+    let Ready { batch, sites, mut places, answers } = ready;
+    let mut answers = Some(answers);
+    let _coordinating = bank.coordinate(batch.id);
+    let (progress, mut seen) = watch::channel(Progress::Voting);
+    let commit = driver::commit(&bank.connector, batch.clone(), sites, &progress, bank.limits.resolve_patience);
+    tokio::pin!(commit);
+    let mut until: Option<Instant> = None;
+    let ended = loop {
+        let wait = async {
+            match until {
+                Some(until) => sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            ended = &mut commit => break ended,
+            Ok(()) = seen.changed() => {
+                if until.is_none() && *seen.borrow() != Progress::Voting {
+                    until = Some(Instant::now() + bank.limits.answer_wait);
+                }
+            }
+            () = wait, if answers.is_some() => {
+                let known = *seen.borrow();
+                answers = tell_early(known, answers);
+                if answers.is_none() {
+                    // The lane goes on; this batch goes on beside it.
+                    place.take();
+                }
+            }
+        }
+    };
+    let connections = ended.links.len();
+    metrics::counter!("nostro_batches_total", "verdict" => label(ended.verdict)).increment(1);
+    tracing::trace!(batch = %batch.id, verdict = label(ended.verdict), connections, "a batch ended");
+    let next = conclude(&ended, answers);
+    for (part, link) in ended.links {
+        if let Some(place) = places.remove(&part) {
+            place.give_back(link);
+        }
+    }
+    next
+}
+
+fn label(verdict: Option<Verdict>) -> &'static str {
+    match verdict {
+        Some(Verdict::Committed) => "committed",
+        Some(Verdict::Aborted) => "aborted",
+        None => "unknown",
+    }
+}
+
+/// The wait ran out: what is known by now. An abort that is still being cleared is answered by what follows it.
+fn tell_early(known: Progress, answers: Option<Vec<(Item, Answer)>>) -> Option<Vec<(Item, Answer)>> {
+    let answers = answers?;
+    match known {
+        Progress::Voting => return Some(answers),
+        Progress::Deciding => answers.into_iter().for_each(|(item, _)| item.answer(Answer::Unknown)),
+        Progress::Decided(Verdict::Committed) | Progress::Ended(Verdict::Committed) => {
+            answers.into_iter().for_each(|(item, answer)| item.answer(settling(answer)));
+        }
+        // This attempt moved nothing, for certain.
+        Progress::Decided(Verdict::Aborted) | Progress::Ended(Verdict::Aborted) => {
+            answers.into_iter().for_each(|(item, _)| item.answer(Answer::Unavailable(Unavailable::Busy)));
+        }
+    }
+    None
+}
+
+fn settling(answer: Answer) -> Answer {
+    match answer {
+        Answer::Posted(receipt) => Answer::Settling(receipt),
+        Answer::Refused(_)
+        | Answer::Replayed(_)
+        | Answer::Settling(_)
+        | Answer::Unknown
+        | Answer::Conflict(_)
+        | Answer::Unavailable(_)
+        | Answer::Bug => answer,
+    }
+}
+
+fn conclude(ended: &Ended, answers: Option<Vec<(Item, Answer)>>) -> Next {
+    let Some(answers) = answers else { return Next::Answered };
+    match ended.verdict {
+        Some(Verdict::Committed) => {
+            answers.into_iter().for_each(|(item, answer)| item.answer(answer));
+            Next::Answered
+        }
+        None => {
+            answers.into_iter().for_each(|(item, _)| item.answer(Answer::Unknown));
+            Next::Answered
+        }
+        Some(Verdict::Aborted) => {
+            let items = answers.into_iter().map(|(item, _)| item).collect();
+            if let Some(error) =
+                ended.refused.iter().find_map(|(_, error)| error.as_ref().filter(|error| is_bug(error)))
+            {
+                tracing::error!(error = chain(error), "the database refuses a batch, halving it");
+                return Next::Halve(items);
+            }
+            for (part, error) in &ended.refused {
+                tracing::info!(%part, error = error.as_ref().map(chain), "a part voted against a batch, planning it again");
+            }
+            Next::Again(items)
+        }
+    }
+}
+
+/// Whether the database refused the data: what passed the core and yet breaks a rule of the tables. An id that
+/// another server was first to use is not a bug: the next plan meets its row.
+fn is_bug(error: &Error) -> bool {
+    let Some(error) = error.as_db_error() else { return false };
+    let code = error.code().code();
+    let class_of_data = code.starts_with("22") || code.starts_with("23") || code.starts_with("P0");
+    class_of_data && error.constraint() != Some("transfer_pkey")
+}

@@ -1,0 +1,76 @@
+//! What the engine is told: its branches and its limits.
+
+use nostro_commit::Deployment;
+use nostro_store::BranchId;
+use std::time::Duration;
+
+/// One branch and how its database is reached.
+#[derive(Clone, Debug)]
+pub struct BranchConfig {
+    /// Code and number.
+    pub branch: BranchId,
+    /// For people.
+    pub name: String,
+    /// IANA time zone.
+    pub time_zone: String,
+    /// Host and port, for people: no secret.
+    pub address: String,
+    /// With credentials.
+    pub database: tokio_postgres::Config,
+}
+
+/// What an engine needs to start.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// The bank.
+    pub deployment: Deployment,
+    /// Its branches.
+    pub branches: Vec<BranchConfig>,
+    /// Its limits.
+    pub limits: Limits,
+}
+
+/// Every bound of the engine, with the reason for its figure.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Transfers in a batch: beyond some thousands the cost of a transfer no longer falls, and the rows stay locked longer.
+    pub batch_transfers_max: usize,
+    /// Transfers that wait in one lane: eight full batches, about a second of work.
+    pub queue_transfers_max: usize,
+    /// Batches of one lane at a time: while one commits, the next one locks.
+    pub batches_in_flight_max: usize,
+    /// Connections, and so prepared transactions, of this server at one branch: 60 % of 64 slots for four servers.
+    pub writers_per_branch: usize,
+    /// Connections for look-ups at one branch.
+    pub readers_per_branch: usize,
+    /// From a transfer's arrival until its decision must have been sent.
+    pub deadline: Duration,
+    /// From sending a decision until the client is told what is known by then.
+    pub answer_wait: Duration,
+    /// How often a batch is planned before its transfers are answered with 503.
+    pub attempts_max: u32,
+    /// Age of a prepared transaction from which recovery takes it for abandoned. It decides when to try, never an outcome.
+    pub recovery_age: Duration,
+    /// Pause between two looks at a branch.
+    pub watch_pause: Duration,
+    /// For how long the coordinator of a batch in doubt goes on by itself, before it is left to recovery.
+    pub resolve_patience: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            batch_transfers_max: 8_192,
+            queue_transfers_max: 65_536,
+            batches_in_flight_max: 2,
+            writers_per_branch: 9,
+            readers_per_branch: 8,
+            deadline: Duration::from_secs(10),
+            answer_wait: Duration::from_secs(2),
+            attempts_max: 3,
+            recovery_age: Duration::from_secs(2),
+            watch_pause: Duration::from_millis(500),
+            resolve_patience: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The handle of the engine: what the API calls.
+
+use crate::answer::{Answer, Receipt, Unavailable};
+use crate::bank::Bank;
+use crate::config::EngineConfig;
+use crate::health::{BranchStatus, InDoubt};
+use crate::in_flight::{Admission, InFlight};
+use crate::lane::Lanes;
+use crate::register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
+use crate::watch::{self, Recovering};
+use crate::{audit, reading, registry};
+use nostro_commit::ConnectError;
+use nostro_commit::recovery::Sweeper;
+use nostro_core::audit::AuditReport;
+use nostro_core::{Account, AccountNumber, BranchCode, BranchNumber, Customer, Entry, Transfer, TransferId};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+/// A handle; clones share one engine.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    bank: Arc<Bank>,
+    lanes: Lanes,
+    in_flight: Arc<InFlight>,
+    stop: tokio::sync::watch::Sender<bool>,
+}
+
+/// A recorded transfer, and whether every branch of its batch has finished.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The transfer, its batch, and the sides that could be read.
+    pub receipt: Receipt,
+    /// Whether every branch that it touches shows it.
+    pub settled: bool,
+}
+
+/// Why an engine does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is no branch.
+    #[error("a bank has at least one branch: none is configured")]
+    NoBranch,
+    /// Two branches have one code or one number.
+    #[error("two branches are configured with the code or the number of {0}")]
+    Twice(BranchCode),
+    /// A branch answers, but is not what is configured.
+    #[error("branch {0} cannot be used")]
+    Branch(BranchCode, #[source] ConnectError),
+}
+
+/// A transfer that was submitted, or must wait for another one under its id.
+enum Submitted {
+    Waiting(oneshot::Receiver<Answer>),
+    Parked(Transfer, oneshot::Receiver<()>),
+}
+
+impl Engine {
+    /// Looks at every branch once and starts. A branch that cannot be reached may come later; one that is not what
+    /// the configuration says is an error.
+    pub async fn start(config: EngineConfig) -> Result<Self, StartError> {
+        if config.branches.is_empty() {
+            return Err(StartError::NoBranch);
+        }
+        for (at, one) in config.branches.iter().enumerate() {
+            let same = |other: &crate::BranchConfig| {
+                other.branch.code == one.branch.code || other.branch.number == one.branch.number
+            };
+            if config.branches.iter().take(at).any(same) {
+                return Err(StartError::Twice(one.branch.code));
+            }
+        }
+        let bank = Arc::new(Bank::new(config));
+        for branch in bank.branches.values() {
+            let code = branch.config.branch.code;
+            match watch::look(&bank, branch, &mut Sweeper::new(branch.part)).await {
+                Ok(_)
+                | Err(ConnectError::Unreachable(..) | ConnectError::TimedOut(_) | ConnectError::UnknownPart(_)) => {}
+                Err(error) => return Err(StartError::Branch(code, error)),
+            }
+        }
+        let stop = tokio::sync::watch::Sender::new(false);
+        let recovering = Recovering::default();
+        for code in bank.branches.keys() {
+            let watcher = watch::run(Arc::clone(&bank), *code, Arc::clone(&recovering), stop.subscribe());
+            bank.tasks.spawn("watcher", watcher);
+        }
+        let lanes = Lanes::new(Arc::clone(&bank));
+        Ok(Self { shared: Arc::new(Shared { bank, lanes, in_flight: Arc::default(), stop }) })
+    }
+
+    /// Moves money. The commit runs in a task of the engine's own: dropping this future does not stop it.
+    /// The two accounts must differ and their branches be known ([`Self::has_branch`]).
+    pub async fn transfer(&self, transfer: Transfer) -> Answer {
+        self.transfers(vec![transfer]).await.pop().unwrap_or(Answer::Unknown)
+    }
+
+    /// Moves money, each transfer for itself; answers in the order of the request.
+    pub async fn transfers(&self, transfers: Vec<Transfer>) -> Vec<Answer> {
+        let mut answers: Vec<Option<Answer>> = vec![None; transfers.len()];
+        let mut wave: Vec<(usize, Transfer)> = transfers.into_iter().enumerate().collect();
+        while !wave.is_empty() {
+            let submitted: Vec<(usize, Submitted)> =
+                wave.drain(..).map(|(at, transfer)| (at, self.submit(transfer))).collect();
+            for (at, submitted) in submitted {
+                match submitted {
+                    // Without a word the batch's task is gone: what it did is not known.
+                    Submitted::Waiting(answer) => answers[at] = Some(answer.await.unwrap_or(Answer::Unknown)),
+                    Submitted::Parked(transfer, turn) => match timeout(self.shared.bank.limits.deadline, turn).await {
+                        Ok(_) => wave.push((at, transfer)),
+                        Err(_) => answers[at] = Some(Answer::Unavailable(Unavailable::Busy)),
+                    },
+                }
+            }
+        }
+        answers.into_iter().map(|answer| answer.unwrap_or(Answer::Unknown)).collect()
+    }
+
+    fn submit(&self, transfer: Transfer) -> Submitted {
+        debug_assert_ne!(transfer.debit, transfer.credit, "the API refuses a transfer to the same account");
+        match self.shared.in_flight.admit(transfer.id) {
+            Admission::First(busy) => Submitted::Waiting(self.shared.lanes.submit(transfer, busy)),
+            Admission::Parked(turn) => Submitted::Parked(transfer, turn),
+        }
+    }
+
+    /// Whether the bank has this branch.
+    pub fn has_branch(&self, code: BranchCode) -> bool {
+        self.shared.bank.branch(code).is_some()
+    }
+
+    /// The number of a branch in account keys.
+    pub fn branch_number(&self, code: BranchCode) -> Option<BranchNumber> {
+        self.shared.bank.branch(code).map(|branch| branch.config.branch.number)
+    }
+
+    /// Makes a customer.
+    pub async fn create_customer(&self, new: NewCustomer) -> Result<Made<Customer>, RegisterError> {
+        registry::create_customer(&self.shared.bank, &new).await
+    }
+
+    /// Opens a customer's account.
+    pub async fn open_account(&self, new: NewAccount) -> Result<Made<Account>, RegisterError> {
+        registry::open_account(&self.shared.bank, &new).await
+    }
+
+    /// Closes a customer's empty account.
+    pub async fn close_account(&self, id: Uuid, number: AccountNumber) -> Result<Made<Account>, RegisterError> {
+        registry::close_account(&self.shared.bank, id, number).await
+    }
+
+    /// Customers of a branch, newest first.
+    pub async fn customers(&self, branch: BranchCode, page: Page) -> Result<Vec<Customer>, ReadError> {
+        reading::customers(&self.shared.bank, branch, page).await
+    }
+
+    /// Accounts of a branch, newest first, the bank's own last.
+    pub async fn accounts(&self, branch: BranchCode, page: Page) -> Result<Vec<Account>, ReadError> {
+        reading::accounts(&self.shared.bank, branch, page).await
+    }
+
+    /// One account.
+    pub async fn account(&self, number: AccountNumber) -> Result<Option<Account>, ReadError> {
+        reading::account(&self.shared.bank, number).await
+    }
+
+    /// An account and its entries, newest first; `None` if there is no such account.
+    pub async fn entries(&self, number: AccountNumber, page: Page) -> Result<Option<(Account, Vec<Entry>)>, ReadError> {
+        reading::entries(&self.shared.bank, number, page).await
+    }
+
+    /// Asks one branch for a transfer, or all of them; an error while one that could have it is unreachable.
+    pub async fn find_transfer(&self, id: TransferId, branch: Option<BranchCode>) -> Result<Option<Found>, ReadError> {
+        reading::find_transfer(&self.shared.bank, id, branch).await
+    }
+
+    /// The branches with their health, in branch order.
+    pub fn branches(&self) -> Vec<BranchStatus> {
+        let status = |branch: &crate::bank::Branch| BranchStatus {
+            code: branch.config.branch.code,
+            number: branch.config.branch.number,
+            name: branch.config.name.clone(),
+            time_zone: branch.config.time_zone.clone(),
+            address: branch.config.address.clone(),
+            health: branch.state().health,
+            in_doubt: branch.state().in_doubt,
+        };
+        self.shared.bank.branches.values().map(status).collect()
+    }
+
+    /// The prepared transactions that no coordinator of this server is committing right now.
+    pub async fn in_doubt(&self) -> Result<Vec<InDoubt>, ReadError> {
+        reading::in_doubt(&self.shared.bank).await
+    }
+
+    /// Totals of the bank from which half a transfer is left out.
+    pub async fn audit(&self) -> Result<AuditReport, ReadError> {
+        audit::run(&self.shared.bank).await
+    }
+
+    /// Intake is open and at least one branch takes transfers.
+    pub fn is_ready(&self) -> bool {
+        self.shared.bank.is_ready()
+    }
+
+    /// Returns when one of the engine's tasks has died: the process should stop then.
+    pub async fn failure(&self) {
+        self.shared.bank.tasks.failure().await;
+    }
+
+    /// Closes the intake, finishes what is queued and in flight, and ends; `false` if that took longer than `limit`.
+    /// What is then left is settled by the next server's recovery.
+    pub async fn shutdown(&self, limit: Duration) -> bool {
+        self.shared.bank.close_intake();
+        self.shared.lanes.close();
+        self.shared.stop.send_replace(true);
+        timeout(limit, self.shared.bank.tasks.ended()).await.is_ok()
+    }
+}

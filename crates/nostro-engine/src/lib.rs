@@ -1,0 +1,38 @@
+//! The engine: takes transfers, forms batches, runs them through core, store and commit.
+//!
+//! - [`engine`]: the handle that the API holds; [`config`]: branches and limits
+//! - [`lane`]: a bounded queue for each branch and each pair, and the batches that form in it
+//! - [`batch`]: one batch, from its locks to its answers; [`attempt`]: the phases before the commit
+//! - [`answer`]: the outcomes; [`in_flight`]: ids that this server is busy with
+//! - [`pool`]: connections of one branch, and its gate; [`bank`]: what all of these share
+//! - [`watch`]: health and recovery of each branch; [`doubt`]: accounts held by batches in doubt; [`clock`]: skew
+//! - [`registry`], [`register`]: customers and accounts; [`reading`]: look-ups; [`audit`]: the totals
+//!
+//! A commit never runs in a request's future: batches are tasks of the engine's own, so that a client that hangs
+//! up, a timeout or a shutdown cannot stop one half-way.
+
+pub mod answer;
+mod attempt;
+mod audit;
+mod bank;
+mod batch;
+pub mod clock;
+pub mod config;
+mod doubt;
+pub mod engine;
+pub mod health;
+mod in_flight;
+mod lane;
+mod pool;
+mod reading;
+pub mod register;
+mod registry;
+mod tasks;
+mod watch;
+
+pub use answer::{Answer, CommitPath, Receipt, Unavailable};
+pub use config::{BranchConfig, EngineConfig, Limits};
+pub use engine::{Engine, Found, StartError};
+pub use health::{BranchStatus, Health, InDoubt};
+pub use nostro_commit::BatchId;
+pub use register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};

@@ -1,0 +1,110 @@
+//! The connections of one branch.
+//!
+//! A pool is bounded; whoever holds a [`Lease`] holds one of its places. A connection is given back only when it
+//! is outside a transaction and without any doubt; a lease that is dropped closes it.
+
+use nostro_commit::{ConnectError, Connector, Link, Part};
+use nostro_store::statements::Statements;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// Connections to one branch, at most so many.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    part: Part,
+    places: Arc<Semaphore>,
+    idle: Mutex<Vec<Session>>,
+}
+
+/// A connection with its prepared statements.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) link: Link,
+    pub(crate) statements: Statements,
+}
+
+/// A connection and its place in the pool.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pool: Arc<Pool>,
+    pub(crate) session: Session,
+    place: OwnedSemaphorePermit,
+}
+
+/// The place of a connection that is in the hands of the commit.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pool: Arc<Pool>,
+    statements: Statements,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Why there is no lease.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LeaseError {
+    #[error("every connection was busy for too long")]
+    Busy,
+    #[error("no connection")]
+    Connect(#[from] ConnectError),
+    #[error("the statements were not prepared")]
+    Prepare(#[source] tokio_postgres::Error),
+}
+
+impl Pool {
+    pub(crate) fn new(part: Part, places: usize) -> Arc<Self> {
+        Arc::new(Self { part, places: Arc::new(Semaphore::new(places)), idle: Mutex::new(Vec::new()) })
+    }
+
+    /// An idle connection, or a new one. Waits at most `wait` for a place.
+    pub(crate) async fn lease(self: &Arc<Self>, connector: &Connector, wait: Duration) -> Result<Lease, LeaseError> {
+        let place = timeout(wait, Arc::clone(&self.places).acquire_owned()).await.map_err(|_| LeaseError::Busy)?;
+        let place = place.expect("the pool's semaphore is never closed");
+        let idle = self.take_idle();
+        let session = match idle {
+            Some(session) => session,
+            None => {
+                let link = connector.connect(self.part).await?;
+                // A read-side update (closing an account) must not wait for ever behind a batch in doubt.
+                let client = link.client();
+                client.batch_execute("set lock_timeout = '1s'").await.map_err(LeaseError::Prepare)?;
+                let statements = Statements::prepare(client).await.map_err(LeaseError::Prepare)?;
+                Session { link, statements }
+            }
+        };
+        Ok(Lease { pool: Arc::clone(self), session, place })
+    }
+
+    fn take_idle(&self) -> Option<Session> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|session| !session.link.is_closed());
+        idle.pop()
+    }
+
+    fn keep(&self, session: Session) {
+        if !session.link.is_closed() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+        }
+    }
+}
+
+impl Lease {
+    /// The connection is outside a transaction and without doubt.
+    pub(crate) fn give_back(self) {
+        self.pool.keep(self.session);
+    }
+
+    /// Hands the connection to the commit; its place stays taken.
+    pub(crate) fn split(self) -> (Link, Place) {
+        let Self { pool, session: Session { link, statements }, place } = self;
+        (link, Place { pool, statements, _place: place })
+    }
+}
+
+impl Place {
+    /// The commit is through with the connection and has no doubt about it.
+    pub(crate) fn give_back(self, link: Link) {
+        self.pool.keep(Session { link, statements: self.statements });
+    }
+}

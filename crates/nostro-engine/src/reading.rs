@@ -1,0 +1,130 @@
+//! Look-ups: accounts, customers, entries, transfers, what is in doubt.
+
+use crate::answer::Receipt;
+use crate::attempt::path;
+use crate::bank::{Bank, Branch};
+use crate::engine::Found;
+use crate::health::InDoubt;
+use crate::register::{Page, ReadError};
+use futures_util::future::join_all;
+use nostro_commit::recovery;
+use nostro_core::transfer::Decision;
+use nostro_core::{Account, AccountNumber, BranchCode, Customer, Entry, TransferId};
+use nostro_store::read::{self, PageQuery};
+use nostro_store::rows::{RowError, StoredTransfer};
+use std::sync::Arc;
+
+fn known(bank: &Bank, code: BranchCode) -> Result<&Branch, ReadError> {
+    bank.branch(code).ok_or(ReadError::UnknownBranch(code))
+}
+
+fn query(page: Page) -> PageQuery {
+    PageQuery { limit: i64::from(page.limit), before: page.before.unwrap_or(i64::MAX) }
+}
+
+pub(crate) async fn customers(bank: &Bank, code: BranchCode, page: Page) -> Result<Vec<Customer>, ReadError> {
+    let branch = known(bank, code)?.config.branch;
+    let lease = bank.reader(code).await?;
+    let client = Arc::clone(lease.session.link.client());
+    bank.ask(code, lease, read::list_customers(&client, branch, query(page))).await
+}
+
+pub(crate) async fn accounts(bank: &Bank, code: BranchCode, page: Page) -> Result<Vec<Account>, ReadError> {
+    let branch = known(bank, code)?.config.branch;
+    let lease = bank.reader(code).await?;
+    let client = Arc::clone(lease.session.link.client());
+    bank.ask(code, lease, read::list_accounts(&client, branch, query(page))).await
+}
+
+pub(crate) async fn account(bank: &Bank, number: AccountNumber) -> Result<Option<Account>, ReadError> {
+    let code = number.branch();
+    let branch = known(bank, code)?.config.branch;
+    let lease = bank.reader(code).await?;
+    let client = Arc::clone(lease.session.link.client());
+    bank.ask(code, lease, read::find_account(&client, branch, number)).await
+}
+
+pub(crate) async fn entries(
+    bank: &Bank,
+    number: AccountNumber,
+    page: Page,
+) -> Result<Option<(Account, Vec<Entry>)>, ReadError> {
+    let Some(account) = account(bank, number).await? else { return Ok(None) };
+    let code = number.branch();
+    let branch = known(bank, code)?.config.branch;
+    let lease = bank.reader(code).await?;
+    let client = Arc::clone(lease.session.link.client());
+    let question = read::list_entries(&client, branch, &bank.directory, number, query(page));
+    let entries = bank.ask(code, lease, question).await?;
+    Ok(Some((account, entries)))
+}
+
+async fn row(bank: &Bank, code: BranchCode, id: TransferId) -> Result<Option<StoredTransfer>, ReadError> {
+    let lease = bank.reader(code).await?;
+    let client = Arc::clone(lease.session.link.client());
+    let found = bank.ask(code, lease, read::find_transfers(&client, &bank.directory, &[id])).await?;
+    Ok(found.into_iter().next())
+}
+
+/// Asks one branch, or all; then the other branches of the transfer, for their side and whether they have finished.
+pub(crate) async fn find_transfer(
+    bank: &Bank,
+    id: TransferId,
+    branch: Option<BranchCode>,
+) -> Result<Option<Found>, ReadError> {
+    let asked: Vec<BranchCode> = match branch {
+        Some(code) => vec![known(bank, code)?.config.branch.code],
+        None => bank.branches.keys().copied().collect(),
+    };
+    let answers = join_all(asked.iter().map(|code| row(bank, *code, id))).await;
+    let mut failed = None;
+    let mut found: Option<(BranchCode, StoredTransfer)> = None;
+    for (code, answer) in asked.into_iter().zip(answers) {
+        match answer {
+            Ok(Some(row)) => found = found.or(Some((code, row))),
+            Ok(None) => {}
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    let Some((at, row_found)) = found else { return failed.map_or(Ok(None), Err) };
+    let mut receipt =
+        Receipt { record: row_found.record.clone(), batch: row_found.batch, commit: path(bank, &row_found) };
+    let mut settled = true;
+    if let Decision::Posted { .. } = row_found.record.decision {
+        let transfer = &row_found.record.transfer;
+        let others = [transfer.debit.branch(), transfer.credit.branch()].into_iter().filter(|code| *code != at);
+        for code in others {
+            match row(bank, code, id).await {
+                Ok(Some(other)) if other.batch == row_found.batch => {
+                    receipt.record = receipt.record.merged(&other.record);
+                }
+                // Decided at home; this branch has not finished, or cannot be asked whether it has.
+                Ok(_) | Err(ReadError::Unavailable(_)) => settled = false,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(Some(Found { receipt, settled }))
+}
+
+/// The prepared transactions of ours at every branch.
+pub(crate) async fn in_doubt(bank: &Bank) -> Result<Vec<InDoubt>, ReadError> {
+    let accounts = bank.doubt.by_gid();
+    let listed = join_all(bank.branches.keys().map(|code| async {
+        let lease = bank.reader(*code).await?;
+        let client = Arc::clone(lease.session.link.client());
+        let question = async { recovery::list(&client, bank.connector.deployment()).await.map_err(RowError::from) };
+        bank.ask(*code, lease, question).await
+    }))
+    .await;
+    let mut in_doubt = Vec::new();
+    for prepared in listed.into_iter().collect::<Result<Vec<_>, ReadError>>()?.into_iter().flatten() {
+        // A batch that this server is committing right now is not in doubt.
+        if bank.is_live(prepared.gid.batch) {
+            continue;
+        }
+        let accounts = accounts.get(&prepared.gid).cloned().unwrap_or_default();
+        in_doubt.push(InDoubt { batch: prepared.gid.batch, gid: prepared.gid, age: prepared.age, accounts });
+    }
+    Ok(in_doubt)
+}

@@ -1,0 +1,83 @@
+//! What the engine answers when customers and accounts are made, closed or read.
+
+use crate::answer::Unavailable;
+use nostro_core::{AccountKind, Balance, BranchCode, Currency, CustomerNumber, Name};
+use uuid::Uuid;
+
+/// A customer to be made.
+#[derive(Clone, Debug)]
+pub struct NewCustomer {
+    /// The client's id, the idempotency key.
+    pub id: Uuid,
+    /// The branch that keeps the customer.
+    pub branch: BranchCode,
+    /// The customer's name.
+    pub name: Name,
+}
+
+/// A customer's account to be opened.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// The client's id, the idempotency key.
+    pub id: Uuid,
+    /// Whose it will be; its branch keeps the account.
+    pub customer: CustomerNumber,
+    /// Checking or savings.
+    pub kind: AccountKind,
+    /// Its one currency.
+    pub currency: Currency,
+    /// How far below zero it may go, zero or more.
+    pub overdraft_limit: Balance,
+}
+
+/// Something made, or found as made by an earlier request with the same id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made<T> {
+    /// As it is now.
+    pub value: T,
+    /// Whether an earlier request made it.
+    pub replayed: bool,
+}
+
+/// Why a customer or an account was not made, closed or read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegisterError {
+    /// No branch has this code.
+    UnknownBranch(BranchCode),
+    /// The customer of a new account does not exist.
+    CustomerNotFound,
+    /// The account to be closed does not exist.
+    AccountNotFound,
+    /// The id was used with other content; the field that differs.
+    IdConflict(&'static str),
+    /// The account to be closed has money or open holds.
+    AccountNotEmpty,
+    /// The account to be closed is closed already, by another request.
+    AccountClosed,
+    /// The bank's own account cannot be closed.
+    BankAccount,
+    /// Nothing was changed; try again.
+    Unavailable(Unavailable),
+    /// A bug or a database in a wrong state: logged.
+    Bug,
+}
+
+/// Where to begin a page, newest first.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// At most so many rows.
+    pub limit: u16,
+    /// Rows below this key or sequence number; all when absent.
+    pub before: Option<i64>,
+}
+
+/// Why something could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// No branch has this code.
+    UnknownBranch(BranchCode),
+    /// Try again.
+    Unavailable(Unavailable),
+    /// A bug or a database in a wrong state: logged.
+    Bug,
+}

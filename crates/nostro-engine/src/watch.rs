@@ -1,0 +1,100 @@
+//! The watcher of each branch: health, clock, prepared transactions, and the recovery of abandoned ones.
+
+use crate::bank::{Bank, Branch, BranchState};
+use crate::health::Health;
+use nostro_commit::driver::chain;
+use nostro_commit::recovery::{Prepared, Sweeper, recover};
+use nostro_commit::{BatchId, ConnectError, Verdict};
+use nostro_core::{BranchCode, Timestamp};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+use tokio::sync::watch;
+
+/// Batches that this server is recovering, so that a slow recovery is not begun again at every look.
+pub(crate) type Recovering = Arc<Mutex<HashSet<BatchId>>>;
+
+/// Looks at a branch until `stop` says so.
+pub(crate) async fn run(bank: Arc<Bank>, code: BranchCode, recovering: Recovering, mut stop: watch::Receiver<bool>) {
+    let Some(branch) = bank.branch(code) else { return };
+    let mut sweeper = Sweeper::new(branch.part);
+    loop {
+        let pause = tokio::time::sleep(bank.limits.watch_pause);
+        tokio::select! {
+            () = pause => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        if let Ok(prepared) = look(&bank, branch, &mut sweeper).await {
+            for abandoned in prepared.into_iter().filter(|prepared| is_abandoned(&bank, prepared)) {
+                begin_recovery(&bank, &recovering, abandoned);
+            }
+        }
+    }
+}
+
+fn is_abandoned(bank: &Bank, prepared: &Prepared) -> bool {
+    prepared.age >= bank.limits.recovery_age && !bank.is_live(prepared.gid.batch)
+}
+
+fn begin_recovery(bank: &Arc<Bank>, recovering: &Recovering, prepared: Prepared) {
+    let batch = prepared.gid.batch;
+    let begun = recovering.lock().unwrap_or_else(PoisonError::into_inner).insert(batch);
+    if !begun {
+        return;
+    }
+    let (bank, recovering) = (Arc::clone(bank), Arc::clone(recovering));
+    let tasks = Arc::clone(&bank);
+    tasks.tasks.spawn("recovery", async move {
+        let resolution = recover(&bank.connector, &prepared).await;
+        let verdict = match resolution.verdict {
+            Some(Verdict::Committed) => "committed",
+            Some(Verdict::Aborted) => "aborted",
+            None => "unknown",
+        };
+        metrics::counter!("nostro_recoveries_total", "verdict" => verdict).increment(1);
+        recovering.lock().unwrap_or_else(PoisonError::into_inner).remove(&batch);
+    });
+}
+
+/// One look: what is prepared there, and how its clock is.
+pub(crate) async fn look(bank: &Bank, branch: &Branch, sweeper: &mut Sweeper) -> Result<Vec<Prepared>, ConnectError> {
+    let code = branch.config.branch.code;
+    let looked = async {
+        let prepared = sweeper.list(&bank.connector).await?;
+        let clock = sweeper.clock().await?;
+        Ok((prepared, clock))
+    };
+    match looked.await {
+        Ok((prepared, clock)) => {
+            let clock_ahead = Timestamp::from(clock).micros() - Timestamp::from(SystemTime::now()).micros();
+            bank.doubt.settle(branch.part, &prepared.iter().map(|prepared| prepared.gid.clone()).collect());
+            let oldest = prepared.iter().map(|prepared| prepared.age.as_secs_f64()).fold(0.0, f64::max);
+            let count = u32::try_from(prepared.len()).unwrap_or(u32::MAX);
+            metrics::gauge!("nostro_prepared", "branch" => code.to_string()).set(f64::from(count));
+            metrics::gauge!("nostro_prepared_oldest_seconds", "branch" => code.to_string()).set(oldest);
+            bank.found(code, BranchState { health: Health::Reachable, in_doubt: prepared.len(), clock_ahead });
+            Ok(prepared)
+        }
+        Err(error) => {
+            let state = branch.state();
+            let health = health_of(&error);
+            if health != state.health {
+                tracing::warn!(branch = %code, error = chain(&error), "a branch cannot be used");
+            }
+            bank.found(code, BranchState { health, ..state });
+            Err(error)
+        }
+    }
+}
+
+fn health_of(error: &ConnectError) -> Health {
+    match error {
+        ConnectError::Unreachable(..) | ConnectError::TimedOut(_) | ConnectError::UnknownPart(_) => Health::Unreachable,
+        ConnectError::NotMigrated(..)
+        | ConnectError::WrongIdentity { .. }
+        | ConnectError::Copied(_)
+        | ConnectError::Restored { .. }
+        | ConnectError::PreparedDisabled(..)
+        | ConnectError::TooOld(..) => Health::WrongIdentity,
+    }
+}
