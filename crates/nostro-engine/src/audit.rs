@@ -4,11 +4,13 @@
 //! snapshots of all. A batch that commits anywhere in between is either listed, or its row was written at or
 //! after the mark; so it is a candidate, and the core leaves it out unless every one of its parts shows it.
 
+use crate::answer::Unavailable;
 use crate::bank::{Bank, part};
 use crate::pool::Lease;
 use crate::register::ReadError;
 use futures_util::future::try_join_all;
-use nostro_commit::{BatchId, recovery};
+use nostro_commit::BatchId;
+use nostro_commit::recovery::{self, Prepared};
 use nostro_core::BranchCode;
 use nostro_core::audit::{AuditReport, BranchTotals, Candidate, Net, audit};
 use nostro_store::rows::RowError;
@@ -36,17 +38,12 @@ pub(crate) async fn run(bank: &Bank) -> Result<AuditReport, ReadError> {
     let leases =
         bank.branches.keys().map(|code| async { Ok(Audited { code: *code, lease: bank.reader(*code).await? }) });
     let branches: Vec<Audited> = try_join_all(leases).await?;
-    let marks: Vec<Mark> = at_all(bank, &branches, async |branch| totals::mark(branch.client()).await).await?;
-    let deployment = bank.connector.deployment();
-    let listed = at_all(bank, &branches, async |branch| Ok(recovery::list(branch.client(), deployment).await?)).await?;
-    at_all(bank, &branches, async |branch| totals::open(branch.client()).await).await?;
-    let marked: BTreeMap<BranchCode, &Mark> = branches.iter().map(|branch| branch.code).zip(&marks).collect();
-    let shown = at_all(bank, &branches, async |branch| {
-        let client = branch.client();
-        let mark = marked.get(&branch.code).expect("every branch has its mark");
-        Ok(Shown { totals: totals::totals(client).await?, recent: totals::recent(client, mark).await? })
-    })
-    .await?;
+    let marks: Vec<Mark> = at_all(bank, &branches, branches.iter().map(|branch| totals::mark(branch.client()))).await?;
+    let listed = branches.iter().map(|branch| prepared(bank, branch));
+    let listed = at_all(bank, &branches, listed).await?;
+    at_all(bank, &branches, branches.iter().map(|branch| totals::open(branch.client()))).await?;
+    let shown = branches.iter().zip(&marks).map(|(branch, mark)| show(branch, mark));
+    let shown = at_all(bank, &branches, shown).await?;
     let mut candidates: BatchParts = BTreeMap::new();
     for prepared in listed.iter().flatten() {
         candidates.insert(prepared.gid.batch, prepared.batch().parts().into_iter().collect());
@@ -57,8 +54,9 @@ pub(crate) async fn run(bank: &Bank) -> Result<AuditReport, ReadError> {
         sums.insert(branch.code, shown.totals);
     }
     let ids: Vec<BatchId> = candidates.keys().copied().collect();
-    let visible = at_all(bank, &branches, async |branch| totals::look_up(branch.client(), &ids).await).await?;
-    at_all(bank, &branches, async |branch| totals::close(branch.client()).await).await?;
+    let visible = branches.iter().map(|branch| totals::look_up(branch.client(), &ids));
+    let visible = at_all(bank, &branches, visible).await?;
+    at_all(bank, &branches, branches.iter().map(|branch| totals::close(branch.client()))).await?;
     let candidates = gather(bank, &candidates, &branches, visible);
     branches.into_iter().for_each(|branch| branch.lease.give_back());
     Ok(audit(sums, &candidates))
@@ -70,19 +68,28 @@ impl Audited {
     }
 }
 
-/// One step at every branch, all at once, each within its time.
+async fn prepared(bank: &Bank, branch: &Audited) -> Result<Vec<Prepared>, RowError> {
+    Ok(recovery::list(branch.client(), bank.connector.deployment()).await?)
+}
+
+async fn show(branch: &Audited, mark: &Mark) -> Result<Shown, RowError> {
+    let client = branch.client();
+    Ok(Shown { totals: totals::totals(client).await?, recent: totals::recent(client, mark).await? })
+}
+
+/// One step at every branch, all at once, each within its time. `steps` are in the order of the branches.
 async fn at_all<T>(
     bank: &Bank,
     branches: &[Audited],
-    step: impl AsyncFn(&Audited) -> Result<T, RowError>,
+    steps: impl Iterator<Item = impl Future<Output = Result<T, RowError>>>,
 ) -> Result<Vec<T>, ReadError> {
-    let steps = branches.iter().map(|branch| async {
-        match timeout(STEP_MAX, step(branch)).await {
+    let limited = branches.iter().zip(steps).map(|(branch, step)| async move {
+        match timeout(STEP_MAX, step).await {
             Ok(answer) => answer.map_err(|error| bank.failed_read(branch.code, error)),
-            Err(_) => Err(ReadError::Unavailable(crate::answer::Unavailable::Branch(branch.code))),
+            Err(_) => Err(ReadError::Unavailable(Unavailable::Branch(branch.code))),
         }
     });
-    try_join_all(steps).await
+    try_join_all(limited).await
 }
 
 fn gather(

@@ -1,0 +1,333 @@
+//! Problem details (RFC 9457): every answer that is not what was asked for has this one shape.
+//!
+//! [`Code`] is the list of all codes with their status, title and whether the same id may be sent again. A problem
+//! becomes a whole body only in [`crate::request_context`], which knows the path and the request id; on the way
+//! there it travels in the response's extensions. Nothing internal is in it: that is logged with the request id.
+
+use crate::fields::FieldError;
+use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use nostro_core::{AccountNumber, BranchCode, Refusal};
+use nostro_engine::{ReadError, Unavailable};
+use serde::Serialize;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// The media type of problem details.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+/// Set on an answer that repeats an earlier one.
+pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// While this server is not ready, look again after this: start and branch look-ups take about a second.
+const NOT_READY_RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// What went wrong, as a stable code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    InvalidRequest,
+    UnknownBranch,
+    Unauthorized,
+    Forbidden,
+    OriginNotAllowed,
+    NotFound,
+    AccountNotFound,
+    TransferNotFound,
+    MethodNotAllowed,
+    IdConflict,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    CustomerNotFound,
+    AccountNotEmpty,
+    AccountClosed,
+    BankAccount,
+    Refused(Refusal),
+    RateLimited,
+    InternalError,
+    NotReady,
+    Unavailable(Unavailable),
+}
+
+impl Code {
+    /// The codes without a value of their own; refusals and reasons of unavailability list themselves.
+    const PLAIN: [Self; 19] = [
+        Self::InvalidRequest,
+        Self::UnknownBranch,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::OriginNotAllowed,
+        Self::NotFound,
+        Self::AccountNotFound,
+        Self::TransferNotFound,
+        Self::MethodNotAllowed,
+        Self::IdConflict,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::CustomerNotFound,
+        Self::AccountNotEmpty,
+        Self::AccountClosed,
+        Self::BankAccount,
+        Self::RateLimited,
+        Self::InternalError,
+        Self::NotReady,
+    ];
+
+    /// The stable text of the code.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::UnknownBranch => "unknown_branch",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::OriginNotAllowed => "origin_not_allowed",
+            Self::NotFound => "not_found",
+            Self::AccountNotFound => "account_not_found",
+            Self::TransferNotFound => "transfer_not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::IdConflict => "id_conflict",
+            Self::PayloadTooLarge => "payload_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::CustomerNotFound => "customer_not_found",
+            Self::AccountNotEmpty => "account_not_empty",
+            Self::AccountClosed => "account_closed",
+            Self::BankAccount => "bank_account",
+            Self::Refused(refusal) => refusal.code(),
+            Self::RateLimited => "rate_limited",
+            Self::InternalError => "internal_error",
+            Self::NotReady => "not_ready",
+            Self::Unavailable(reason) => reason.code(),
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "Invalid request",
+            Self::UnknownBranch => "Unknown branch",
+            Self::Unauthorized => "Unauthorized",
+            Self::Forbidden => "Forbidden",
+            Self::OriginNotAllowed => "Origin not allowed",
+            Self::NotFound => "Not found",
+            Self::AccountNotFound => "Account not found",
+            Self::TransferNotFound => "Transfer not found",
+            Self::MethodNotAllowed => "Method not allowed",
+            Self::IdConflict => "Id used with other content",
+            Self::PayloadTooLarge => "Payload too large",
+            Self::UnsupportedMediaType => "Unsupported media type",
+            Self::CustomerNotFound => "Customer not found",
+            Self::AccountNotEmpty => "Account not empty",
+            Self::AccountClosed => "Account closed",
+            Self::BankAccount => "Account of the bank",
+            Self::Refused(refusal) => refusal.title(),
+            Self::RateLimited => "Rate limited",
+            Self::InternalError => "Internal error",
+            Self::NotReady => "Not ready",
+            Self::Unavailable(Unavailable::Branch(_)) => "Branch unavailable",
+            Self::Unavailable(Unavailable::AccountInDoubt(_)) => "Account in doubt",
+            Self::Unavailable(Unavailable::QueueFull) => "Queue full",
+            Self::Unavailable(Unavailable::Busy) => "Busy",
+            Self::Unavailable(Unavailable::ClockSkew(_)) => "Clock skew",
+            Self::Unavailable(Unavailable::IntakeClosed) => "Intake closed",
+        }
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidRequest | Self::UnknownBranch => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden | Self::OriginNotAllowed => StatusCode::FORBIDDEN,
+            Self::NotFound | Self::AccountNotFound | Self::TransferNotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::IdConflict => StatusCode::CONFLICT,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::CustomerNotFound
+            | Self::AccountNotEmpty
+            | Self::AccountClosed
+            | Self::BankAccount
+            | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NotReady | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Whether the same id may, and should, be sent again as it was.
+    fn retry(self) -> &'static str {
+        match self.status() {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE => {
+                "same_id"
+            }
+            _ => "never",
+        }
+    }
+}
+
+/// Every code that the API answers, for the reference and its test.
+pub fn problem_codes() -> Vec<&'static str> {
+    let refusals = Refusal::ALL.into_iter().map(Refusal::code);
+    // The codes of `Unavailable`, whose variants carry values; a test holds them against the engine's.
+    let unavailable =
+        ["branch_unavailable", "account_in_doubt", "queue_full", "busy", "clock_skew", "intake_closed"].into_iter();
+    Code::PLAIN.into_iter().map(Code::as_str).chain(refusals).chain(unavailable).collect()
+}
+
+/// An answer that is not what was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    code: Code,
+    detail: String,
+    errors: Vec<FieldError>,
+    retry_after: Option<Duration>,
+    replayed: bool,
+}
+
+/// The body of problem details.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody {
+    /// `/problems/` and the code.
+    #[serde(rename = "type")]
+    #[schema(example = "/problems/insufficient_funds")]
+    kind: String,
+    /// The code in words.
+    #[schema(example = "Insufficient funds")]
+    title: &'static str,
+    /// The HTTP status; in a bulk's result, the one that a single request would have been answered with.
+    #[schema(example = 422)]
+    status: u16,
+    /// Stable, for programs.
+    #[schema(example = "insufficient_funds")]
+    code: &'static str,
+    /// For people: what of this request.
+    #[schema(example = "AZ93000000001042 has less than 1000.00 USD available")]
+    detail: String,
+    /// The path of the request.
+    #[schema(example = "/v1/transfers")]
+    instance: String,
+    /// `same_id`: send the same request with the same id again. `never`: it will be answered the same.
+    #[schema(example = "never")]
+    retry: &'static str,
+    /// Also in the header `X-Request-Id`, and in the server's log.
+    request_id: String,
+    /// The fields that break a rule.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<FieldError>,
+}
+
+impl Problem {
+    /// A problem with its detail for people.
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
+        let retry_after = match code {
+            Code::Unavailable(reason) => Some(reason.retry_after()),
+            Code::NotReady => Some(NOT_READY_RETRY_AFTER),
+            _ => None,
+        };
+        Self { code, detail: detail.into(), errors: Vec::new(), retry_after, replayed: false }
+    }
+
+    /// This attempt moved nothing.
+    pub(crate) fn unavailable(reason: Unavailable) -> Self {
+        let detail = match reason {
+            Unavailable::Branch(code) => format!("branch {code} cannot be reached"),
+            Unavailable::AccountInDoubt(number) => {
+                format!("{number} is held by a batch in doubt; it is free again once {} answers", number.branch())
+            }
+            Unavailable::QueueFull => "too many transfers are waiting for these branches".to_owned(),
+            Unavailable::Busy => "other batches kept these branches busy for too long".to_owned(),
+            Unavailable::ClockSkew(code) => format!("the clock of branch {code} differs from the others'"),
+            Unavailable::IntakeClosed => "this server takes no transfers now".to_owned(),
+        };
+        Self::new(Code::Unavailable(reason), detail)
+    }
+
+    /// A bug or a database in a wrong state; what it was is in the log.
+    pub(crate) fn internal() -> Self {
+        Self::new(Code::InternalError, "something went wrong here; the log has it under the request id")
+    }
+
+    /// The URL names an account that does not exist.
+    pub(crate) fn account_not_found(number: AccountNumber) -> Self {
+        Self::new(Code::AccountNotFound, format!("no account has the number {number}"))
+    }
+
+    /// The request names a branch that does not exist.
+    pub(crate) fn unknown_branch(code: BranchCode) -> Self {
+        Self::new(Code::UnknownBranch, format!("no branch has the code {code}"))
+    }
+
+    /// The id was used before, with another value of this field.
+    pub(crate) fn id_conflict(pointer: String) -> Self {
+        let detail = format!("the id was used before with other content: {pointer} differs");
+        let error = FieldError { pointer, detail: "differs from the earlier request with this id".to_owned() };
+        Self::new(Code::IdConflict, detail).with_errors(vec![error])
+    }
+
+    /// With the fields that break a rule.
+    pub(crate) fn with_errors(self, errors: Vec<FieldError>) -> Self {
+        Self { errors, ..self }
+    }
+
+    /// With a time to wait.
+    pub(crate) fn with_retry_after(self, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..self }
+    }
+
+    /// As the repetition of an earlier answer.
+    pub(crate) fn replayed(self) -> Self {
+        Self { replayed: true, ..self }
+    }
+
+    /// The whole body.
+    pub(crate) fn body(&self, instance: &str, request_id: &str) -> ProblemBody {
+        ProblemBody {
+            kind: format!("/problems/{}", self.code.as_str()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            code: self.code.as_str(),
+            detail: self.detail.clone(),
+            instance: instance.to_owned(),
+            retry: self.code.retry(),
+            request_id: request_id.to_owned(),
+            errors: self.errors.clone(),
+        }
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::UnknownBranch(code) => Self::unknown_branch(code),
+            ReadError::Unavailable(reason) => Self::unavailable(reason),
+            ReadError::Bug => Self::internal(),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    /// Status and headers; the body is added by [`crate::request_context`].
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if let Some(wait) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds_up(wait)));
+        }
+        if self.replayed {
+            headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+        }
+        if self.code == Code::Unauthorized {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Whole seconds, at least one: `Retry-After` has no finer unit, and 0 would mean at once.
+fn seconds_up(wait: Duration) -> u64 {
+    let more = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(more).max(1)
+}
+
+#[cfg(test)]
+mod tests;

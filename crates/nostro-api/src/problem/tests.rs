@@ -1,0 +1,63 @@
+//! The shape of problem details and the list of codes.
+
+use super::*;
+use std::collections::BTreeSet;
+
+#[test]
+fn a_problem_has_the_shape_of_rfc_9457_with_our_members() {
+    let refusal = Problem::new(Code::Refused(Refusal::InsufficientFunds), "AZ93000000001042 has less than 1.00 USD");
+    let body = serde_json::to_value(refusal.body("/v1/transfers", "r-1")).unwrap();
+    assert_eq!(
+        body,
+        serde_json::json!({
+            "type": "/problems/insufficient_funds", "title": "Insufficient funds", "status": 422,
+            "code": "insufficient_funds", "detail": "AZ93000000001042 has less than 1.00 USD",
+            "instance": "/v1/transfers", "retry": "never", "request_id": "r-1"
+        })
+    );
+    let conflict = Problem::id_conflict("/amount".to_owned());
+    let body = serde_json::to_value(conflict.body("/v1/transfers", "r-1")).unwrap();
+    assert_eq!((&body["status"], &body["errors"][0]["pointer"]), (&409.into(), &"/amount".into()));
+}
+
+#[test]
+fn every_reason_of_unavailability_is_503_with_a_wait_and_the_same_id() {
+    let az: BranchCode = "AZ".parse().unwrap();
+    let account: AccountNumber = "AZ93000000001042".parse().unwrap();
+    for reason in [
+        Unavailable::Branch(az),
+        Unavailable::AccountInDoubt(account),
+        Unavailable::QueueFull,
+        Unavailable::Busy,
+        Unavailable::ClockSkew(az),
+        Unavailable::IntakeClosed,
+    ] {
+        let problem = Problem::unavailable(reason);
+        assert!(problem_codes().contains(&problem.code.as_str()), "{reason:?}");
+        assert_eq!(problem.body("/", "r").retry, "same_id");
+        let response = problem.into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let expected = reason.retry_after().as_secs().to_string();
+        assert_eq!(response.headers()[RETRY_AFTER].to_str().unwrap(), expected, "{reason:?}");
+    }
+}
+
+#[test]
+fn codes_are_listed_once_and_are_words() {
+    let codes = problem_codes();
+    let unique: BTreeSet<_> = codes.iter().collect();
+    assert_eq!(unique.len(), codes.len());
+    for code in codes {
+        assert!(code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{code}");
+    }
+}
+
+#[test]
+fn headers_follow_the_problem() {
+    let response = Problem::new(Code::Unauthorized, "").into_response();
+    assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer");
+    let limited = Problem::new(Code::RateLimited, "").with_retry_after(Duration::from_millis(1)).into_response();
+    assert_eq!((limited.status().as_u16(), limited.headers()[RETRY_AFTER].to_str().unwrap()), (429, "1"));
+    let replayed = Problem::new(Code::Refused(Refusal::CurrencyMismatch), "").replayed().into_response();
+    assert_eq!(replayed.headers()[IDEMPOTENT_REPLAYED], "true");
+}

@@ -1,0 +1,168 @@
+//! Accounts and their entries.
+
+use crate::answer;
+use crate::body::JsonBody;
+use crate::cursor::{self, List};
+use crate::openapi::{BodyRefused, Refused, Unavailable};
+use crate::parameters::{Parameters, Segment};
+use crate::problem::{Problem, ProblemBody};
+use crate::register_body::{self, CloseAccountBody, NewAccountBody};
+use crate::router::Api;
+use crate::routes::{branch_list, page, register_problem};
+use crate::view::PageView;
+use crate::view::account::{AccountView, EntryView};
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use nostro_core::AccountNumber;
+use nostro_engine::ReadError;
+
+/// Opens an account for a customer, at the customer's branch.
+#[utoipa::path(
+    post,
+    path = "/v1/accounts",
+    tag = "accounts",
+    request_body = NewAccountBody,
+    responses(
+        (status = 201, description = "Opened.", body = AccountView,
+            headers(("Location" = String, description = "The account."))),
+        (status = 200, description = "Opened by an earlier request with the same id.", body = AccountView,
+            headers(("Idempotent-Replayed" = String, description = "`true`"))),
+        (status = 409, description = "`id_conflict`: the id was used with other content.", body = ProblemBody,
+            content_type = "application/problem+json"),
+        (status = 422, description = "`customer_not_found`", body = ProblemBody,
+            content_type = "application/problem+json"),
+        Refused, BodyRefused, Unavailable
+    )
+)]
+pub(crate) async fn open(State(api): State<Api>, body: JsonBody) -> Result<Response, Problem> {
+    let new = register_body::new_account(body.parse()?, &|code| api.engine.has_branch(code))?;
+    let made = api.engine.open_account(new).await.map_err(|error| register_problem(error, None))?;
+    let location = format!("/v1/accounts/{}", made.value.number);
+    let location = (!made.replayed).then_some(location.as_str());
+    Ok(answer::made(made.replayed, location, AccountView::from(&made.value)))
+}
+
+/// Closes an empty account.
+#[utoipa::path(
+    post,
+    path = "/v1/accounts/{number}/close",
+    tag = "accounts",
+    params(("number" = String, Path, description = "The account.", example = "AZ93000000001042")),
+    request_body = CloseAccountBody,
+    responses(
+        (status = 200, description = "Closed; with the header, by an earlier request with the same id.",
+            body = AccountView, headers(("Idempotent-Replayed" = String, description = "`true`"))),
+        (status = 404, description = "`account_not_found`", body = ProblemBody,
+            content_type = "application/problem+json"),
+        (status = 409, description = "`id_conflict`: the id was used with other content.", body = ProblemBody,
+            content_type = "application/problem+json"),
+        (status = 422, description = "`account_not_empty`, `account_closed` or `bank_account`", body = ProblemBody,
+            content_type = "application/problem+json"),
+        Refused, BodyRefused, Unavailable
+    )
+)]
+pub(crate) async fn close(State(api): State<Api>, segment: Segment, body: JsonBody) -> Result<Response, Problem> {
+    let number = segment.account_number()?;
+    let id = register_body::close_account(body.parse()?)?;
+    let closed = api.engine.close_account(id, number).await;
+    let closed = closed.map_err(|error| register_problem(error, Some(number)))?;
+    Ok(answer::changed(closed.replayed, AccountView::from(&closed.value)))
+}
+
+/// The accounts of a branch, the bank's own among them, newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/accounts",
+    tag = "accounts",
+    params(
+        ("branch" = Option<String>, Query, description = "The branch; may be left out beside a cursor.", example = "AZ"),
+        ("limit" = Option<u16>, Query, description = "Rows of a page, 1 to 200; default 50.", minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before.")
+    ),
+    responses((status = 200, description = "A page.", body = PageView<AccountView>), Refused, Unavailable)
+)]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    parameters: Parameters,
+) -> Result<Json<PageView<AccountView>>, Problem> {
+    let asked = parameters.branch_list()?;
+    let (branch, before) = branch_list(&api.engine, List::Accounts, asked.branch, asked.cursor.as_deref())?;
+    let mut rows = api.engine.accounts(branch, page(asked.limit, before)).await?;
+    let more = rows.len() > usize::from(asked.limit);
+    rows.truncate(usize::from(asked.limit));
+    let last = rows.last().filter(|_| more).map(|account| account.number);
+    let key = last.and_then(|number| Some(number.key(api.engine.branch_number(branch)?).as_i64()));
+    let next_cursor = key.map(|key| cursor::seal(List::Accounts, branch.as_str(), key));
+    Ok(Json(PageView { data: rows.iter().map(AccountView::from).collect(), next_cursor }))
+}
+
+/// An account with its figures.
+#[utoipa::path(
+    get,
+    path = "/v1/accounts/{number}",
+    tag = "accounts",
+    params(("number" = String, Path, description = "The account.", example = "AZ93000000001042")),
+    responses(
+        (status = 200, description = "The account.", body = AccountView),
+        (status = 404, description = "`account_not_found`", body = ProblemBody,
+            content_type = "application/problem+json"),
+        Refused, Unavailable
+    )
+)]
+pub(crate) async fn show(
+    State(api): State<Api>,
+    segment: Segment,
+    parameters: Parameters,
+) -> Result<Json<AccountView>, Problem> {
+    let number = segment.account_number()?;
+    parameters.none()?;
+    let account = api.engine.account(number).await.map_err(|error| read_problem(error, number))?;
+    let account = account.ok_or_else(|| Problem::account_not_found(number))?;
+    Ok(Json(AccountView::from(&account)))
+}
+
+/// The entries of an account, newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/accounts/{number}/entries",
+    tag = "accounts",
+    params(
+        ("number" = String, Path, description = "The account.", example = "AZ93000000001042"),
+        ("limit" = Option<u16>, Query, description = "Rows of a page, 1 to 200; default 50.", minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before.")
+    ),
+    responses(
+        (status = 200, description = "A page.", body = PageView<EntryView>),
+        (status = 404, description = "`account_not_found`", body = ProblemBody,
+            content_type = "application/problem+json"),
+        Refused, Unavailable
+    )
+)]
+pub(crate) async fn entries(
+    State(api): State<Api>,
+    segment: Segment,
+    parameters: Parameters,
+) -> Result<Json<PageView<EntryView>>, Problem> {
+    let number = segment.account_number()?;
+    let asked = parameters.list()?;
+    let filter = number.to_string();
+    let before = asked.cursor.map(|cursor| cursor::open_for(List::Entries, &filter, &cursor)).transpose()?;
+    let found = api.engine.entries(number, page(asked.limit, before)).await;
+    let found = found.map_err(|error| read_problem(error, number))?;
+    let (account, mut rows) = found.ok_or_else(|| Problem::account_not_found(number))?;
+    let more = rows.len() > usize::from(asked.limit);
+    rows.truncate(usize::from(asked.limit));
+    let last = rows.last().filter(|_| more).map(|entry| entry.seq);
+    let side = account.kind.normal_side();
+    let data = rows.iter().map(|entry| EntryView::new(entry, side)).collect();
+    Ok(Json(PageView { data, next_cursor: last.map(|seq| cursor::seal(List::Entries, &filter, seq)) }))
+}
+
+/// An unknown branch in the URL's own number is an account that does not exist.
+fn read_problem(error: ReadError, number: AccountNumber) -> Problem {
+    match error {
+        ReadError::UnknownBranch(_) => Problem::account_not_found(number),
+        ReadError::Unavailable(_) | ReadError::Bug => error.into(),
+    }
+}

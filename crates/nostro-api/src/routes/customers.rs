@@ -1,0 +1,64 @@
+//! Customers of a branch.
+
+use crate::answer;
+use crate::body::JsonBody;
+use crate::cursor::{self, List};
+use crate::openapi::{BodyRefused, Refused, Unavailable};
+use crate::parameters::Parameters;
+use crate::problem::{Problem, ProblemBody};
+use crate::register_body::{self, NewCustomerBody};
+use crate::router::Api;
+use crate::routes::{branch_list, page, register_problem};
+use crate::view::PageView;
+use crate::view::account::CustomerView;
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+
+/// Makes a customer.
+#[utoipa::path(
+    post,
+    path = "/v1/customers",
+    tag = "customers",
+    request_body = NewCustomerBody,
+    responses(
+        (status = 201, description = "Made.", body = CustomerView),
+        (status = 200, description = "Made by an earlier request with the same id.", body = CustomerView,
+            headers(("Idempotent-Replayed" = String, description = "`true`"))),
+        (status = 409, description = "`id_conflict`: the id was used with other content.", body = ProblemBody,
+            content_type = "application/problem+json"),
+        Refused, BodyRefused, Unavailable
+    )
+)]
+pub(crate) async fn create(State(api): State<Api>, body: JsonBody) -> Result<Response, Problem> {
+    let new = register_body::new_customer(body.parse()?, &|code| api.engine.has_branch(code))?;
+    let made = api.engine.create_customer(new).await.map_err(|error| register_problem(error, None))?;
+    Ok(answer::made(made.replayed, None, CustomerView::from(&made.value)))
+}
+
+/// The customers of a branch, newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/customers",
+    tag = "customers",
+    params(
+        ("branch" = Option<String>, Query, description = "The branch; may be left out beside a cursor.", example = "AZ"),
+        ("limit" = Option<u16>, Query, description = "Rows of a page, 1 to 200; default 50.", minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before.")
+    ),
+    responses((status = 200, description = "A page.", body = PageView<CustomerView>), Refused, Unavailable)
+)]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    parameters: Parameters,
+) -> Result<Json<PageView<CustomerView>>, Problem> {
+    let asked = parameters.branch_list()?;
+    let (branch, before) = branch_list(&api.engine, List::Customers, asked.branch, asked.cursor.as_deref())?;
+    let mut rows = api.engine.customers(branch, page(asked.limit, before)).await?;
+    let more = rows.len() > usize::from(asked.limit);
+    rows.truncate(usize::from(asked.limit));
+    let last = rows.last().filter(|_| more).map(|customer| customer.number);
+    let key = last.and_then(|number| Some(number.key(api.engine.branch_number(branch)?).as_i64()));
+    let next_cursor = key.map(|key| cursor::seal(List::Customers, branch.as_str(), key));
+    Ok(Json(PageView { data: rows.iter().map(CustomerView::from).collect(), next_cursor }))
+}

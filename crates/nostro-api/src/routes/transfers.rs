@@ -1,0 +1,112 @@
+//! Moving money: transfers one by one or in bulk, deposits, withdrawals.
+
+use crate::answer;
+use crate::body::JsonBody;
+use crate::openapi::{BodyRefused, MoneyMoved, Refused, Unavailable};
+use crate::parameters::{Parameters, Segment};
+use crate::problem::{Code, Problem, ProblemBody};
+use crate::request_context::RequestContext;
+use crate::router::Api;
+use crate::transfer_body::{self, CashMovement, NewCashMovement, NewTransfer, NewTransfers};
+use crate::view::transfer::{BulkResults, TransferView};
+use axum::extract::State;
+use axum::response::Response;
+use axum::{Extension, Json};
+
+/// Moves money from one account to another, also between branches.
+#[utoipa::path(
+    post,
+    path = "/v1/transfers",
+    tag = "transfers",
+    request_body = NewTransfer,
+    responses(MoneyMoved, Refused, BodyRefused, Unavailable)
+)]
+pub(crate) async fn create(State(api): State<Api>, body: JsonBody) -> Result<Response, Problem> {
+    let transfer = transfer_body::transfer(body.parse()?, &|code| api.engine.has_branch(code))?;
+    let answer = api.engine.transfer(transfer.clone()).await;
+    Ok(answer::single(&transfer, answer))
+}
+
+/// Many transfers, each for itself.
+#[utoipa::path(
+    post,
+    path = "/v1/transfers/bulk",
+    tag = "transfers",
+    request_body = NewTransfers,
+    responses(
+        (status = 200, description = "What became of each, in the order of the request.", body = BulkResults),
+        Refused, BodyRefused
+    )
+)]
+pub(crate) async fn create_bulk(
+    State(api): State<Api>,
+    Extension(context): Extension<RequestContext>,
+    body: JsonBody,
+) -> Result<Json<BulkResults>, Problem> {
+    let transfers = transfer_body::transfers(body.parse()?, &|code| api.engine.has_branch(code))?;
+    let answers = api.engine.transfers(transfers.clone()).await;
+    let complete = |problem: &Problem| problem.body(&context.path, &context.request_id);
+    let items = transfers.iter().zip(answers).enumerate();
+    let results = items.map(|(at, (transfer, answer))| answer::item(at, transfer, answer, complete)).collect();
+    Ok(Json(BulkResults { results }))
+}
+
+/// Cash comes in: from the branch's cash to a customer's account.
+#[utoipa::path(
+    post,
+    path = "/v1/deposits",
+    tag = "transfers",
+    request_body = NewCashMovement,
+    responses(MoneyMoved, Refused, BodyRefused, Unavailable)
+)]
+pub(crate) async fn deposit(State(api): State<Api>, body: JsonBody) -> Result<Response, Problem> {
+    move_cash(&api, &body, CashMovement::Deposit).await
+}
+
+/// Cash goes out: from a customer's account to the branch's cash.
+#[utoipa::path(
+    post,
+    path = "/v1/withdrawals",
+    tag = "transfers",
+    request_body = NewCashMovement,
+    responses(MoneyMoved, Refused, BodyRefused, Unavailable)
+)]
+pub(crate) async fn withdraw(State(api): State<Api>, body: JsonBody) -> Result<Response, Problem> {
+    move_cash(&api, &body, CashMovement::Withdrawal).await
+}
+
+/// A recorded transfer. Without `branch` all branches are asked.
+#[utoipa::path(
+    get,
+    path = "/v1/transfers/{id}",
+    tag = "transfers",
+    params(
+        ("id" = String, Path, description = "The client's id.", example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001"),
+        ("branch" = Option<String>, Query, description = "The one branch to ask.", example = "AZ")
+    ),
+    responses(
+        (status = 200, description = "The transfer: posted, settling or refused.", body = TransferView),
+        (status = 404, description = "`transfer_not_found`: no proof that it will not be posted; only sending the \
+            same id again settles that.", body = ProblemBody, content_type = "application/problem+json"),
+        Refused, Unavailable
+    )
+)]
+pub(crate) async fn show(
+    State(api): State<Api>,
+    segment: Segment,
+    parameters: Parameters,
+) -> Result<Json<TransferView>, Problem> {
+    let id = segment.transfer_id()?;
+    let found = api.engine.find_transfer(id, parameters.branch()?).await?;
+    let found = found.ok_or_else(|| {
+        let detail = "no transfer with this id is recorded; it may still be on its way: sending it again tells";
+        Problem::new(Code::TransferNotFound, detail)
+    })?;
+    Ok(Json(TransferView::new(&found.receipt, found.settled)))
+}
+
+async fn move_cash(api: &Api, body: &JsonBody, movement: CashMovement) -> Result<Response, Problem> {
+    let transfer = transfer_body::cash(body.parse()?, movement, &|code| api.engine.has_branch(code))?;
+    let answer = api.engine.transfer(transfer.clone()).await;
+    Ok(answer::single(&transfer, answer))
+}

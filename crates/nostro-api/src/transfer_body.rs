@@ -1,0 +1,214 @@
+//! The bodies that move money, read into [`Transfer`]s.
+//!
+//! A single transfer and an item of a bulk are read by the same function. A deposit or a withdrawal names one
+//! account; the other side is the cash of that account's branch. What is refused here was never tried: the id is
+//! not used up.
+
+use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
+use crate::json::JsonValue;
+use crate::problem::Problem;
+use nostro_core::{AccountNumber, Amount, Currency, Reference, Transfer, TransferId, TransferKind};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A bulk has at most this many transfers: as many as one batch of the engine takes.
+pub(crate) const BULK_TRANSFERS_MAX: usize = 8_192;
+
+const TRANSFER_FIELDS: [&str; 7] =
+    ["id", "debit_account", "credit_account", "amount", "currency", "category", "reference"];
+const CASH_FIELDS: [&str; 6] = ["id", "account", "amount", "currency", "category", "reference"];
+const BULK_FIELDS: [&str; 1] = ["transfers"];
+
+/// A transfer that is asked for.
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+#[derive(ToSchema)]
+pub(crate) struct NewTransfer {
+    /// The client's id and idempotency key; version 7 is advised.
+    id: Uuid,
+    /// Where the money comes from.
+    #[schema(example = "AZ93000000001042")]
+    debit_account: String,
+    /// Where it goes; another account.
+    #[schema(example = "TX25000000001042")]
+    credit_account: String,
+    /// Minor units.
+    #[schema(pattern = "^[1-9][0-9]{0,17}$", example = "100000")]
+    amount: String,
+    /// ISO 4217.
+    #[schema(example = "USD")]
+    currency: String,
+    /// The client's own classification.
+    #[schema(default = 0)]
+    category: Option<u16>,
+    /// One line of text for the statement.
+    #[schema(min_length = 1, max_length = 140, example = "rent")]
+    reference: Option<String>,
+}
+
+/// Cash that comes in or goes out.
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+#[derive(ToSchema)]
+pub(crate) struct NewCashMovement {
+    /// The client's id and idempotency key; version 7 is advised.
+    id: Uuid,
+    /// The customer's account; the other side is the cash of its branch.
+    #[schema(example = "AZ93000000001042")]
+    account: String,
+    /// Minor units.
+    #[schema(pattern = "^[1-9][0-9]{0,17}$", example = "100000")]
+    amount: String,
+    /// ISO 4217.
+    #[schema(example = "USD")]
+    currency: String,
+    /// The client's own classification.
+    #[schema(default = 0)]
+    category: Option<u16>,
+    /// One line of text for the statement.
+    #[schema(min_length = 1, max_length = 140, example = "counter 3")]
+    reference: Option<String>,
+}
+
+/// Many transfers, each for itself.
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+#[derive(ToSchema)]
+pub(crate) struct NewTransfers {
+    /// 1 to 8,192 of them.
+    #[schema(min_items = 1, max_items = 8192)]
+    transfers: Vec<NewTransfer>,
+}
+
+/// Which way cash moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CashMovement {
+    Deposit,
+    Withdrawal,
+}
+
+/// The fields that all money movements share.
+struct Common {
+    id: TransferId,
+    amount: Amount,
+    currency: Currency,
+    category: u16,
+    reference: Option<Reference>,
+}
+
+/// A transfer from the body of a single request.
+pub(crate) fn transfer(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Transfer, Problem> {
+    let mut errors = Errors::default();
+    let transfer = read_transfer(value, Place::Body, has_branch, &mut errors);
+    errors.none_or(transfer)
+}
+
+/// The transfers of a bulk, in its order; one malformed item refuses them all.
+pub(crate) fn transfers(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Vec<Transfer>, Problem> {
+    let mut errors = Errors::default();
+    let items = Fields::read(value, Place::Body, &BULK_FIELDS, &mut errors)
+        .and_then(|mut fields| fields.required("transfers", bulk_items));
+    let mut transfers = Vec::with_capacity(items.as_ref().map_or(0, Vec::len));
+    for (at, item) in items.into_iter().flatten().enumerate() {
+        transfers.extend(read_transfer(item, Place::Item(at), has_branch, &mut errors));
+    }
+    errors.none_or(Some(transfers))
+}
+
+/// A deposit or a withdrawal, as the transfer between the account and its branch's cash.
+pub(crate) fn cash(
+    value: JsonValue<'_>,
+    movement: CashMovement,
+    has_branch: HasBranch<'_>,
+) -> Result<Transfer, Problem> {
+    let mut errors = Errors::default();
+    let transfer = read_cash(value, movement, has_branch, &mut errors);
+    errors.none_or(transfer)
+}
+
+fn bulk_items(value: JsonValue<'_>) -> fields::Ruled<Vec<JsonValue<'_>>> {
+    match value {
+        JsonValue::List(items) if (1..=BULK_TRANSFERS_MAX).contains(&items.len()) => Ok(items),
+        JsonValue::List(items) => {
+            let found = items.len();
+            Err(Broken::Rule(format!("a bulk has 1 to {BULK_TRANSFERS_MAX} transfers, this one has {found}")))
+        }
+        JsonValue::Null | JsonValue::Bool | JsonValue::Number(_) | JsonValue::Text(_) | JsonValue::Object(_) => {
+            Err(Broken::Rule(format!("expected a list of transfers, found {}", value.noun())))
+        }
+    }
+}
+
+fn read_transfer(
+    value: JsonValue<'_>,
+    place: Place,
+    has_branch: HasBranch<'_>,
+    errors: &mut Errors,
+) -> Option<Transfer> {
+    let mut fields = Fields::read(value, place, &TRANSFER_FIELDS, errors)?;
+    // Every field is read before the first missing one ends it, so that all errors are found.
+    let debit = fields.required("debit_account", |value| fields::account_number(&value, has_branch));
+    let credit = fields.required("credit_account", |value| fields::account_number(&value, has_branch));
+    let common = read_common(&mut fields);
+    if debit.is_some() && debit == credit {
+        fields.push("credit_account", Broken::Rule("the two accounts of a transfer differ".to_owned()));
+        return None;
+    }
+    Some(common?.transfer(TransferKind::Transfer, debit?, credit?))
+}
+
+fn read_cash(
+    value: JsonValue<'_>,
+    movement: CashMovement,
+    has_branch: HasBranch<'_>,
+    errors: &mut Errors,
+) -> Option<Transfer> {
+    let mut fields = Fields::read(value, Place::Body, &CASH_FIELDS, errors)?;
+    let account = fields.required("account", |value| fields::account_number(&value, has_branch));
+    let common = read_common(&mut fields);
+    let (account, common) = (account?, common?);
+    let cash = AccountNumber::cash(account.branch(), common.currency);
+    if account == cash {
+        fields.push("account", Broken::Rule("cash comes in and goes out through a customer's account".to_owned()));
+        return None;
+    }
+    Some(match movement {
+        CashMovement::Deposit => common.transfer(TransferKind::Deposit, cash, account),
+        CashMovement::Withdrawal => common.transfer(TransferKind::Withdrawal, account, cash),
+    })
+}
+
+fn read_common(fields: &mut Fields<'_, '_>) -> Option<Common> {
+    let id = fields.required("id", |value| fields::id(&value));
+    let amount = fields.required("amount", |value| fields::amount(&value));
+    let currency = fields.required("currency", |value| fields::currency(&value));
+    let category = fields.optional("category", 0, |value| category(&value));
+    let reference = fields.optional("reference", None, |value| fields::text(&value, Reference::new).map(Some));
+    Some(Common {
+        id: TransferId(id?),
+        amount: amount?,
+        currency: currency?,
+        category: category?,
+        reference: reference?,
+    })
+}
+
+fn category(value: &JsonValue<'_>) -> fields::Ruled<u16> {
+    let rule = || Broken::Rule("a category is a whole number, 0 to 65535".to_owned());
+    match value {
+        JsonValue::Number(Some(figure)) => u16::try_from(*figure).map_err(|_| rule()),
+        JsonValue::Number(None)
+        | JsonValue::Null
+        | JsonValue::Bool
+        | JsonValue::Text(_)
+        | JsonValue::List(_)
+        | JsonValue::Object(_) => Err(rule()),
+    }
+}
+
+impl Common {
+    fn transfer(self, kind: TransferKind, debit: AccountNumber, credit: AccountNumber) -> Transfer {
+        let Self { id, amount, currency, category, reference } = self;
+        Transfer { id, kind, debit, credit, amount, currency, category, reference }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! The shapes that the API sends, made from the engine's values.
+//!
+//! - [`account`]: accounts, customers and the entries of an account
+//! - [`transfer`]: transfers with the batch that carried them, and the results of a bulk
+//! - [`bank`]: branches, batches in doubt, the audit
+//!
+//! Figures are text, in minor units, on the account's normal side. Nothing is computed here but that side.
+
+pub(crate) mod account;
+pub(crate) mod bank;
+pub(crate) mod transfer;
+
+use nostro_core::{AccountNumber, Balance, Currency, NormalSide};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A whole list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Listing<T> {
+    /// In a fixed order.
+    pub(crate) data: Vec<T>,
+}
+
+/// A page of a list, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PageView<T> {
+    /// Newest first.
+    pub(crate) data: Vec<T>,
+    /// For the next page; null at the end.
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// The side on which an account's figures are positive. The bank's cash is known by its number alone.
+pub(crate) fn normal_side(number: AccountNumber, currency: Currency) -> NormalSide {
+    if number == AccountNumber::cash(number.branch(), currency) { NormalSide::Debit } else { NormalSide::Credit }
+}
+
+/// A balance as a figure on that side. Wider than a bigint, whose smallest value has no opposite.
+pub(crate) fn figure(side: NormalSide, balance: Balance) -> String {
+    let credits_minus_debits = i128::from(balance.minor_units());
+    match side {
+        NormalSide::Debit => (-credits_minus_debits).to_string(),
+        NormalSide::Credit => credits_minus_debits.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_positive_on_the_normal_side() {
+        let usd: Currency = "USD".parse().unwrap();
+        let cash = AccountNumber::cash("AZ".parse().unwrap(), usd);
+        let customers: AccountNumber = "AZ93000000001042".parse().unwrap();
+        for (number, balance, expected) in [
+            (cash, -500, "500"),
+            (cash, 0, "0"),
+            (cash, i64::MIN, "9223372036854775808"),
+            (customers, 500, "500"),
+            (customers, -500, "-500"),
+        ] {
+            assert_eq!(figure(normal_side(number, usd), Balance::new(balance)), expected);
+        }
+        let eur: Currency = "EUR".parse().unwrap();
+        assert_eq!(normal_side(cash, eur), NormalSide::Credit, "the cash of another currency");
+    }
+}

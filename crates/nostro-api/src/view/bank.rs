@@ -1,0 +1,168 @@
+//! The bank as a whole: branches, batches in doubt, the audit.
+
+use nostro_core::audit::AuditReport;
+use nostro_engine::{BranchStatus, InDoubt};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A branch with its health.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Branch)]
+pub(crate) struct BranchView {
+    #[schema(example = "AZ")]
+    code: String,
+    /// The leading digits of its keys in the database.
+    #[schema(example = 1)]
+    number: u32,
+    #[schema(example = "Arizona")]
+    name: String,
+    #[schema(example = "America/Phoenix")]
+    time_zone: String,
+    /// Host and port of its database.
+    #[schema(example = "127.0.0.1:5433")]
+    address: String,
+    /// `reachable`, `unreachable`, `clock_skew` or `wrong_identity`.
+    #[schema(example = "reachable")]
+    health: &'static str,
+    /// Prepared transactions, when it was last reached.
+    #[schema(example = 0)]
+    in_doubt: usize,
+}
+
+impl From<&BranchStatus> for BranchView {
+    fn from(branch: &BranchStatus) -> Self {
+        Self {
+            code: branch.code.to_string(),
+            number: branch.number.get(),
+            name: branch.name.clone(),
+            time_zone: branch.time_zone.clone(),
+            address: branch.address.clone(),
+            health: branch.health.as_str(),
+            in_doubt: branch.in_doubt,
+        }
+    }
+}
+
+/// A prepared transaction that waits for its decision.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = InDoubt)]
+pub(crate) struct InDoubtView {
+    /// Its name in `pg_prepared_xacts`.
+    #[schema(example = "n1:demo:AZ:1:4711:TX:TX")]
+    gid: String,
+    #[schema(example = "AZ-1-4711")]
+    batch: String,
+    /// Where it is prepared.
+    #[schema(example = "TX")]
+    branch: String,
+    /// All branches of the batch, home first.
+    #[schema(example = json!(["AZ", "TX"]))]
+    parts: Vec<String>,
+    /// Since it was prepared, on the branch's own clock.
+    #[schema(example = 350)]
+    age_ms: u64,
+    /// Accounts that it holds, as far as a waiting transfer has met them.
+    accounts: Vec<String>,
+}
+
+impl From<&InDoubt> for InDoubtView {
+    fn from(found: &InDoubt) -> Self {
+        let home = std::iter::once(found.batch.home);
+        Self {
+            gid: found.gid.to_string(),
+            batch: found.batch.to_string(),
+            branch: found.gid.participant.to_string(),
+            parts: home.chain(found.gid.participants.iter()).map(|part| part.to_string()).collect(),
+            age_ms: u64::try_from(found.age.as_millis()).unwrap_or(u64::MAX),
+            accounts: found.accounts.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// What the audit found. Figures are minor units, credits minus debits, batches in flight left out.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditReport)]
+pub(crate) struct AuditView {
+    /// Whether every branch, every pair of branches and the bank balance.
+    balanced: bool,
+    /// How many batches were in flight and left out.
+    batches_in_flight: usize,
+    branches: Vec<BranchAudit>,
+    bank: Vec<BankAudit>,
+    /// Pairs of branches that disagree; empty when balanced.
+    positions: Vec<PositionAudit>,
+}
+
+/// The books of one branch in one currency.
+#[derive(Debug, Serialize, ToSchema)]
+struct BranchAudit {
+    #[schema(example = "AZ")]
+    branch: String,
+    #[schema(example = "USD")]
+    currency: String,
+    /// Sum of all accounts.
+    #[schema(example = "-100000")]
+    balances: String,
+    /// Sum of its positions with other branches.
+    #[schema(example = "100000")]
+    positions: String,
+    /// Their sum: 0, or the branch's books are wrong by so much.
+    #[schema(example = "0")]
+    difference: String,
+}
+
+/// One currency over all branches.
+#[derive(Debug, Serialize, ToSchema)]
+struct BankAudit {
+    #[schema(example = "USD")]
+    currency: String,
+    /// Sum of all accounts: 0, or money was made or lost.
+    #[schema(example = "0")]
+    total: String,
+    /// The same with batches in flight left in.
+    #[schema(example = "-2500")]
+    naive_total: String,
+}
+
+/// Two branches whose positions with each other are not opposite.
+#[derive(Debug, Serialize, ToSchema)]
+struct PositionAudit {
+    #[schema(example = "AZ")]
+    first: String,
+    #[schema(example = "TX")]
+    second: String,
+    #[schema(example = "USD")]
+    currency: String,
+    #[schema(example = "100000")]
+    difference: String,
+}
+
+impl From<&AuditReport> for AuditView {
+    fn from(report: &AuditReport) -> Self {
+        let branches = report.branches.iter().map(|line| BranchAudit {
+            branch: line.branch.to_string(),
+            currency: line.currency.to_string(),
+            balances: line.balances.to_string(),
+            positions: line.positions.to_string(),
+            difference: line.difference.to_string(),
+        });
+        let bank = report.bank.iter().map(|line| BankAudit {
+            currency: line.currency.to_string(),
+            total: line.total.to_string(),
+            naive_total: line.naive_total.to_string(),
+        });
+        let positions = report.positions.iter().map(|pair| PositionAudit {
+            first: pair.first.to_string(),
+            second: pair.second.to_string(),
+            currency: pair.currency.to_string(),
+            difference: pair.difference.to_string(),
+        });
+        Self {
+            balanced: report.is_balanced(),
+            batches_in_flight: report.batches_in_flight,
+            branches: branches.collect(),
+            bank: bank.collect(),
+            positions: positions.collect(),
+        }
+    }
+}

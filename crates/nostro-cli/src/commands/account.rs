@@ -1,0 +1,159 @@
+//! `nostro account`: the accounts of a branch, or one account with its last entries.
+
+use super::connection::ConnectionArgs;
+use super::table::{major, print_json, right, table};
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use nostro_client::{Account, Client, Entry, Page};
+use nostro_core::account_number::AccountNumberError;
+use nostro_core::{AccountNumber, BranchCode};
+use std::process::ExitCode;
+
+/// As many accounts as one request brings; a list is complete, so there may be several.
+const PAGE_ROWS: u16 = 200;
+/// The last entries that are shown with an account.
+const ENTRIES_SHOWN: u16 = 10;
+
+/// Accounts and their entries
+#[derive(Args, Debug)]
+pub(crate) struct AccountArgs {
+    #[command(subcommand)]
+    command: AccountCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum AccountCommand {
+    /// The accounts of a branch, or of all branches
+    List(ListArgs),
+    /// One account with its last entries
+    Show(ShowArgs),
+}
+
+#[derive(Args, Debug)]
+struct ListArgs {
+    /// Only this branch, such as AZ
+    #[arg(long)]
+    branch: Option<BranchCode>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+#[derive(Args, Debug)]
+struct ShowArgs {
+    /// Account number; spaces are allowed in quotes
+    #[arg(value_parser = parse_number)]
+    number: AccountNumber,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: AccountArgs) -> anyhow::Result<ExitCode> {
+    match args.command {
+        AccountCommand::List(args) => list(args).await,
+        AccountCommand::Show(args) => show(args).await,
+    }
+}
+
+/// An account number as people write it, in groups of four.
+pub(crate) fn parse_number(text: &str) -> Result<AccountNumber, AccountNumberError> {
+    text.chars().filter(|character| *character != ' ').collect::<String>().parse()
+}
+
+async fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
+    let client = args.connection.client()?;
+    let branches: Vec<BranchCode> = match args.branch {
+        Some(branch) => vec![branch],
+        None => client.branches().await.context("the branches")?.into_iter().map(|branch| branch.code).collect(),
+    };
+    let mut accounts = Vec::new();
+    for branch in branches {
+        accounts.extend(all_accounts(&client, branch).await.with_context(|| format!("the accounts of {branch}"))?);
+    }
+    if args.json {
+        print_json(&accounts)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut rows = table(&["Account", "Customer", "Kind", "Currency", "Posted", "Available", "State"]);
+    for account in &accounts {
+        rows.add_row(vec![
+            account.number.grouped().into(),
+            account.customer.map_or("the bank".to_owned(), |customer| customer.to_string()).into(),
+            account.kind.as_str().into(),
+            account.currency.into(),
+            right(major(account.currency, account.posted)),
+            right(account.available.map_or("-".to_owned(), |available| major(account.currency, available))),
+            account.state.as_str().into(),
+        ]);
+    }
+    println!("{rows}");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn all_accounts(client: &Client, branch: BranchCode) -> anyhow::Result<Vec<Account>> {
+    let mut accounts = Vec::new();
+    let mut page = Page { limit: Some(PAGE_ROWS), cursor: None };
+    loop {
+        let listing = client.accounts(branch, &page).await?;
+        accounts.extend(listing.data);
+        match listing.next_cursor {
+            Some(cursor) => page.cursor = Some(cursor),
+            None => return Ok(accounts),
+        }
+    }
+}
+
+async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
+    let client = args.connection.client()?;
+    let account = client.account(args.number).await?;
+    let page = Page { limit: Some(ENTRIES_SHOWN), cursor: None };
+    let entries = client.entries(args.number, &page).await?.data;
+    if args.json {
+        print_json(&serde_json::json!({"account": account, "entries": entries}))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    print_account(&account);
+    print_entries(&account, &entries);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_account(account: &Account) {
+    let figure = |minor_units| format!("{} {}", major(account.currency, minor_units), account.currency);
+    let Account { kind, state, opened_at, .. } = account;
+    println!("{}  {kind}, {state}, opened {opened_at}", account.number.grouped());
+    println!("  customer   {}", account.customer.map_or("the bank".to_owned(), |customer| customer.to_string()));
+    println!("  posted     {}", figure(account.posted));
+    println!("  held       {}", figure(account.held));
+    if let Some(available) = account.available {
+        println!("  available  {} (overdraft limit {})", figure(available), figure(account.overdraft_limit));
+    }
+}
+
+fn print_entries(account: &Account, entries: &[Entry]) {
+    if entries.is_empty() {
+        println!("no entries");
+        return;
+    }
+    let mut rows = table(&["Seq", "Time", "Kind", "Debit", "Credit", "Balance", "Counterparty", "Reference"]);
+    for entry in entries {
+        let amount = major(account.currency, entry.amount);
+        let (debit, credit) = if entry.side == "debit" { (amount, String::new()) } else { (String::new(), amount) };
+        rows.add_row(vec![
+            right(entry.seq.to_string()),
+            entry.posted_at.as_str().into(),
+            entry.kind.as_str().into(),
+            right(debit),
+            right(credit),
+            right(major(account.currency, entry.balance_after)),
+            entry.counterparty.grouped().into(),
+            entry.reference.clone().unwrap_or_default().into(),
+        ]);
+    }
+    println!("{rows}");
+}

@@ -1,0 +1,71 @@
+//! The command `nostro`: the only place that reads arguments and environment, opens sockets and picks exit codes.
+//!
+//! - [`up`]: a whole bank on this machine, from nothing; [`demo`]: its customers
+//! - [`serve`]: the bank on databases that you run; [`migrate`]: their tables; [`config`]: the file for both
+//! - [`server`]: what both of them serve, until they are told to stop
+//! - [`listen`]: sockets, and what to do when one is taken
+//! - [`commands`]: the commands that talk to the API
+
+mod commands;
+mod config;
+mod demo;
+mod listen;
+mod migrate;
+mod serve;
+mod server;
+mod up;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A bank whose branches are PostgreSQL databases and whose transfers between them are atomic
+#[derive(Parser)]
+#[command(name = "nostro", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start a bank of two branches on this machine, with its own PostgreSQL servers and demo customers
+    Up(up::UpArgs),
+    /// Serve a bank on databases that you run
+    Serve(serve::ServeArgs),
+    /// Make databases that you run branches of a bank, or bring them up to date
+    Migrate(migrate::MigrateArgs),
+    /// List accounts or show one
+    Account(commands::account::AccountArgs),
+    /// Move money from one account to another
+    Transfer(commands::transfer::TransferArgs),
+    /// Check that the books of the bank balance
+    Audit(commands::audit::AuditArgs),
+    /// List batches that are prepared and not finished
+    InDoubt(commands::in_doubt::InDoubtArgs),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let (quiet, command) = (matches!(arguments.command, Command::Up(_)), arguments.command);
+    let filter =
+        EnvFilter::try_from_env("NOSTRO_LOG").unwrap_or_else(|_| EnvFilter::new(if quiet { "warn" } else { "info" }));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let result = match command {
+        Command::Up(args) => up::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
+        Command::Migrate(args) => migrate::run(args).await,
+        Command::Account(args) => commands::account::run(args).await,
+        Command::Transfer(args) => commands::transfer::run(args).await,
+        Command::Audit(args) => commands::audit::run(args).await,
+        Command::InDoubt(args) => commands::in_doubt::run(args).await,
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("nostro: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,251 @@
+//! One method for each route.
+//!
+//! The timeout of a request is longer than the server's own waits, so that the server's answer, even "unknown",
+//! comes first. Nothing is sent twice from here, redirects are not followed, and no proxy is taken from the
+//! environment: a key goes to the address that was named and nowhere else.
+
+use crate::outcome::{ClientError, Outcome, UnknownCause};
+use crate::request::{Bulk, CashRequest, Close, NewAccount, NewCustomer, TransferRequest};
+use crate::view::{
+    Account, AuditReport, Branch, BulkItem, BulkResults, Customer, Entry, InDoubt, Listing, Problem, Transfer,
+};
+use nostro_core::{AccountNumber, BranchCode};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A server that is there accepts at once.
+const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Longer than any wait of the server's own.
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(60);
+/// Where a 503 forgets its Retry-After.
+const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
+const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
+
+/// Which page of a list.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// Rows, 1 to 200; the server's default when absent.
+    pub limit: Option<u16>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// A client of one server, with one key. Clones share its connections.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base_url: String,
+    key: String,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("base_url", &self.base_url).finish_non_exhaustive()
+    }
+}
+
+/// A status and a body, read to its end.
+struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Client {
+    /// For the server at `base_url`, such as `http://127.0.0.1:8000`. Connects when first used.
+    pub fn new(base_url: &str, key: &str) -> Self {
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_WAIT_MAX)
+            .timeout(ANSWER_WAIT_MAX)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .expect("without TLS and proxies nothing of a client can fail to build");
+        Self { http, base_url: base_url.trim_end_matches('/').to_owned(), key: key.to_owned() }
+    }
+
+    /// Where the server is.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The branches and how each is.
+    pub async fn branches(&self) -> Result<Vec<Branch>, ClientError> {
+        self.get::<Listing<Branch>>("/v1/branches", &[]).await.map(|listing| listing.data)
+    }
+
+    /// The customers of a branch, newest first.
+    pub async fn customers(&self, branch: BranchCode, page: &Page) -> Result<Listing<Customer>, ClientError> {
+        self.get("/v1/customers", &query(Some(branch), page)).await
+    }
+
+    /// Makes a customer.
+    pub async fn create_customer(&self, new: &NewCustomer) -> Result<Customer, ClientError> {
+        self.post("/v1/customers", new).await
+    }
+
+    /// The accounts of a branch, newest first.
+    pub async fn accounts(&self, branch: BranchCode, page: &Page) -> Result<Listing<Account>, ClientError> {
+        self.get("/v1/accounts", &query(Some(branch), page)).await
+    }
+
+    /// An account with its figures.
+    pub async fn account(&self, number: AccountNumber) -> Result<Account, ClientError> {
+        self.get(&format!("/v1/accounts/{number}"), &[]).await
+    }
+
+    /// Opens an account.
+    pub async fn open_account(&self, new: &NewAccount) -> Result<Account, ClientError> {
+        self.post("/v1/accounts", new).await
+    }
+
+    /// Closes an account; `id` is the idempotency key.
+    pub async fn close_account(&self, id: Uuid, number: AccountNumber) -> Result<Account, ClientError> {
+        self.post(&format!("/v1/accounts/{number}/close"), &Close { id }).await
+    }
+
+    /// The entries of an account, newest first.
+    pub async fn entries(&self, number: AccountNumber, page: &Page) -> Result<Listing<Entry>, ClientError> {
+        self.get(&format!("/v1/accounts/{number}/entries"), &query(None, page)).await
+    }
+
+    /// Moves money from account to account.
+    pub async fn transfer(&self, request: &TransferRequest) -> Result<Outcome, ClientError> {
+        outcome(request.id, &self.send(self.request(Method::POST, "/v1/transfers").json(request)).await?)
+    }
+
+    /// Many transfers, each for itself; results in the order of the request.
+    pub async fn transfers_bulk(&self, transfers: &[TransferRequest]) -> Result<Vec<BulkItem>, ClientError> {
+        let results: BulkResults = self.post("/v1/transfers/bulk", &Bulk { transfers }).await?;
+        Ok(results.results)
+    }
+
+    /// Takes cash in.
+    pub async fn deposit(&self, request: &CashRequest) -> Result<Outcome, ClientError> {
+        outcome(request.id, &self.send(self.request(Method::POST, "/v1/deposits").json(request)).await?)
+    }
+
+    /// Pays cash out.
+    pub async fn withdraw(&self, request: &CashRequest) -> Result<Outcome, ClientError> {
+        outcome(request.id, &self.send(self.request(Method::POST, "/v1/withdrawals").json(request)).await?)
+    }
+
+    /// A recorded transfer, from one branch or from all. That none is found is no proof that none will be posted.
+    pub async fn transfer_by_id(&self, id: Uuid, branch: Option<BranchCode>) -> Result<Transfer, ClientError> {
+        self.get(&format!("/v1/transfers/{id}"), &query(branch, &Page::default())).await
+    }
+
+    /// Prepared transactions that wait for their decision.
+    pub async fn in_doubt(&self) -> Result<Vec<InDoubt>, ClientError> {
+        self.get::<Listing<InDoubt>>("/v1/in-doubt", &[]).await.map(|listing| listing.data)
+    }
+
+    /// Adds up all accounts of all branches.
+    pub async fn audit(&self) -> Result<AuditReport, ClientError> {
+        self.get("/v1/audit", &[]).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, ClientError> {
+        content(&self.send(self.request(Method::GET, path).query(query)).await?)
+    }
+
+    async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        content(&self.send(self.request(Method::POST, path).json(body)).await?)
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base_url)).bearer_auth(&self.key)
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Reply, ClientError> {
+        let sent = request.send().await;
+        let response = sent.map_err(|error| {
+            // Neither a refused connection nor a request that could not be built has left this machine.
+            if error.is_connect() || error.is_builder() { ClientError::Connect { source: error } } else { lost(error) }
+        })?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.map_err(lost)?;
+        Ok(Reply { status, headers, body: body.to_vec() })
+    }
+}
+
+fn query(branch: Option<BranchCode>, page: &Page) -> Vec<(&'static str, String)> {
+    let branch = branch.map(|branch| ("branch", branch.to_string()));
+    let limit = page.limit.map(|limit| ("limit", limit.to_string()));
+    let cursor = page.cursor.clone().map(|cursor| ("cursor", cursor));
+    branch.into_iter().chain(limit).chain(cursor).collect()
+}
+
+fn lost(error: reqwest::Error) -> ClientError {
+    ClientError::Unknown { source: UnknownCause::Transport(error) }
+}
+
+/// The body of a 2xx, or why there is none.
+fn content<T: DeserializeOwned>(reply: &Reply) -> Result<T, ClientError> {
+    if reply.status.is_success() { read(&reply.body) } else { Err(rejection(reply)) }
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ClientError> {
+    serde_json::from_slice(body).map_err(|error| ClientError::Unknown { source: UnknownCause::Body(error) })
+}
+
+/// What the answer to a request to move money says.
+fn outcome(id: Uuid, reply: &Reply) -> Result<Outcome, ClientError> {
+    let replayed = reply.headers.contains_key(IDEMPOTENT_REPLAYED);
+    match reply.status.as_u16() {
+        200 | 201 => Ok(Outcome::Posted { transfer: read(&reply.body)?, replayed }),
+        202 => {
+            #[derive(serde::Deserialize)]
+            struct Accepted {
+                state: String,
+            }
+            let accepted: Accepted = read(&reply.body)?;
+            if accepted.state == "settling" {
+                Ok(Outcome::Settling(read(&reply.body)?))
+            } else {
+                Ok(Outcome::Unknown { id })
+            }
+        }
+        409 => Ok(Outcome::Conflict(read(&reply.body)?)),
+        422 => Ok(Outcome::Refused { problem: read(&reply.body)?, replayed }),
+        503 => match problem(reply) {
+            Some(problem) => Ok(Outcome::Unavailable { problem, retry_after: retry_after(&reply.headers) }),
+            // A 503 that is not ours comes from something between, and says nothing about the server.
+            None => Err(unreliable(reply)),
+        },
+        _ => Err(rejection(reply)),
+    }
+}
+
+/// An answer that is not the one hoped for.
+fn rejection(reply: &Reply) -> ClientError {
+    let Some(problem) = problem(reply) else {
+        return unreliable(reply);
+    };
+    if reply.status == StatusCode::SERVICE_UNAVAILABLE {
+        return ClientError::Unavailable { problem, retry_after: retry_after(&reply.headers) };
+    }
+    if reply.status.is_client_error() { ClientError::Rejected(problem) } else { unreliable(reply) }
+}
+
+fn unreliable(reply: &Reply) -> ClientError {
+    let source = UnknownCause::Status { status: reply.status.as_u16(), problem: problem(reply) };
+    ClientError::Unknown { source }
+}
+
+fn problem(reply: &Reply) -> Option<Box<Problem>> {
+    serde_json::from_slice(&reply.body).ok()
+}
+
+fn retry_after(headers: &HeaderMap) -> Duration {
+    let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    seconds.map_or(RETRY_AFTER_DEFAULT, Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests;
