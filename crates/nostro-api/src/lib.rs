@@ -1,11 +1,11 @@
 //! The HTTP API: JSON over the engine, and nothing else.
 //!
-//! - [`router()`](router): the table of contents; each line is a route of [`routes`]
-//! - [`config`], [`key`]: what the binary decides; who may call
-//! - [`request_context`], [`origin`], [`authentication`], [`traffic`]: what happens to every request before and after its route
-//! - [`json`], [`fields`], [`body`], [`transfer_body`], [`register_body`], [`parameters`], [`cursor`]: reading, with every broken rule named
-//! - [`view`]: the shapes that are sent; [`answer`]: the outcomes of moving money as statuses; [`problem`]: RFC 9457
-//! - [`openapi`]: the description of it all, drawn from the same code
+//! - `router`: the table of contents; each line is a route of `routes`
+//! - `config`, `key`: what the binary decides; who may call
+//! - `request_context`, `origin`, `authentication`, `traffic`: what happens to every request before and after its route
+//! - `json`, `fields`, `body`, `transfer_body`, `register_body`, `parameters`, `cursor`: reading, with every broken rule named
+//! - `view`: the shapes that are sent; `answer`: the outcomes of moving money as statuses; `problem`: RFC 9457
+//! - `openapi`: the description of it all, drawn from the same code
 //!
 //! A body is parsed into the core's types at the edge. A handler decides nothing about money: it asks the engine
 //! and says what the engine answered. Whatever was not answered is `unknown`, never `failed`.

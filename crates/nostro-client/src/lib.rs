@@ -1,10 +1,10 @@
 //! Typed client of the HTTP API.
 //!
-//! - [`client`]: one method for each route
-//! - [`outcome`]: what became of a request to move money, and [`ClientError`]; read this one first
-//! - [`patience`]: the same id again until an answer comes
-//! - [`request`], [`view`]: the shapes that are sent and received; unknown fields are ignored
-//! - [`text`]: numbers, codes and figures as the text that they are in JSON
+//! - `client`: one method for each route
+//! - `outcome`: what became of a request to move money, and [`ClientError`]; read this one first
+//! - `patience`: the same id again until an answer comes
+//! - `request`, `view`: the shapes that are sent and received; unknown fields are ignored
+//! - `text`: numbers, codes and figures as the text that they are in JSON
 //!
 //! The one thing that this crate must get right: an answer that was lost is [`ClientError::Unknown`], never a
 //! failure. Only what is known to have moved nothing says so.

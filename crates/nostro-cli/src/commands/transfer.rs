@@ -1,7 +1,8 @@
 //! `nostro transfer`: moves money and says what became of it.
 //!
 //! The exit code keeps apart what must be kept apart: 0 committed, 3 refused, 4 unknown, 5 nothing moved. While it
-//! is unknown the same id is sent again; after 30 s it prints the command that asks again, with the same id.
+//! is unknown the same id is sent again; after 30 s it prints the command that asks again, with the same id. Who
+//! asks again with `--id` may have an earlier attempt open: that this attempt moved nothing is then unknown, not 5.
 
 use super::account::parse_number;
 use super::connection::ConnectionArgs;
@@ -62,7 +63,7 @@ pub(crate) async fn run(args: TransferArgs) -> anyhow::Result<ExitCode> {
         Some(currency) => currency,
         None => match client.account(args.debit).await {
             Ok(account) => account.currency,
-            Err(error) => return Ok(nothing_moved(&error, "the currency of the paying account")),
+            Err(error) => return Ok(nothing_moved(&args, &error, "the currency of the paying account")),
         },
     };
     let amount = match currency.parse_major_units(&args.amount) {
@@ -74,7 +75,11 @@ pub(crate) async fn run(args: TransferArgs) -> anyhow::Result<ExitCode> {
     };
     let request = request(&args, currency, amount);
     let outcome = client.transfer_until_settled(&request, DEADLINE).await;
-    if args.json { report_json(&client, &request, outcome) } else { Ok(report(&client, &args, &request, outcome)) }
+    if args.json {
+        report_json(&client, &args, &request, outcome)
+    } else {
+        Ok(report(&client, &args, &request, outcome))
+    }
 }
 
 fn request(args: &TransferArgs, currency: Currency, amount: Amount) -> TransferRequest {
@@ -117,13 +122,14 @@ fn report(
         }
         Ok(Outcome::Unknown { .. }) => unknown(client, args, request, "the branches have not answered"),
         Ok(Outcome::Unavailable { problem, .. }) => {
-            eprintln!("unavailable: {} ({}); nothing moved", problem.detail, problem.code);
+            let NothingMoved { words, exit } = this_attempt(args);
+            eprintln!("unavailable: {} ({}); {words}", problem.detail, problem.code);
             eprintln!("  to try again: {}", again(client, args, request));
-            ExitCode::from(EXIT_NOTHING_MOVED)
+            ExitCode::from(exit)
         }
         Err(error @ ClientError::Unknown { .. }) => unknown(client, args, request, &chain(&error)),
         Err(error @ (ClientError::Rejected(_) | ClientError::Unavailable { .. } | ClientError::Connect { .. })) => {
-            nothing_moved(&error, "the transfer")
+            nothing_moved(args, &error, "the transfer")
         }
     }
 }
@@ -151,12 +157,28 @@ fn unknown(client: &Client, args: &TransferArgs, request: &TransferRequest, why:
     ExitCode::from(EXIT_UNKNOWN)
 }
 
-fn nothing_moved(error: &ClientError, of: &str) -> ExitCode {
-    eprintln!("{of}: {}; nothing moved", chain(error));
+/// What can be said after an attempt that moved nothing.
+struct NothingMoved {
+    words: &'static str,
+    exit: u8,
+}
+
+fn this_attempt(args: &TransferArgs) -> NothingMoved {
+    if args.id.is_some() {
+        let words = "this attempt moved nothing; whether an earlier one with this id did is not known";
+        NothingMoved { words, exit: EXIT_UNKNOWN }
+    } else {
+        NothingMoved { words: "nothing moved", exit: EXIT_NOTHING_MOVED }
+    }
+}
+
+fn nothing_moved(args: &TransferArgs, error: &ClientError, of: &str) -> ExitCode {
+    let NothingMoved { words, exit } = this_attempt(args);
+    eprintln!("{of}: {}; {words}", chain(error));
     if let ClientError::Rejected(problem) = error {
         print_fields(problem);
     }
-    ExitCode::from(EXIT_NOTHING_MOVED)
+    ExitCode::from(exit)
 }
 
 fn print_fields(problem: &Problem) {
@@ -206,10 +228,12 @@ fn chain(error: &ClientError) -> String {
 
 fn report_json(
     client: &Client,
+    args: &TransferArgs,
     request: &TransferRequest,
     outcome: Result<Outcome, ClientError>,
 ) -> anyhow::Result<ExitCode> {
     let id = request.id;
+    let nothing_moved = this_attempt(args).exit;
     let (code, document) = match outcome {
         Ok(Outcome::Posted { transfer, replayed }) => {
             (0, serde_json::json!({"id": id, "state": "posted", "replayed": replayed, "transfer": transfer}))
@@ -225,14 +249,14 @@ fn report_json(
         }
         Ok(Outcome::Unknown { .. }) => (EXIT_UNKNOWN, serde_json::json!({"id": id, "state": "unknown"})),
         Ok(Outcome::Unavailable { problem, .. }) | Err(ClientError::Unavailable { problem, .. }) => {
-            (EXIT_NOTHING_MOVED, serde_json::json!({"id": id, "state": "unavailable", "problem": problem}))
+            (nothing_moved, serde_json::json!({"id": id, "state": "unavailable", "problem": problem}))
         }
         Err(ClientError::Rejected(problem)) => {
-            (EXIT_NOTHING_MOVED, serde_json::json!({"id": id, "state": "rejected", "problem": problem}))
+            (nothing_moved, serde_json::json!({"id": id, "state": "rejected", "problem": problem}))
         }
         Err(error @ ClientError::Connect { .. }) => {
             let detail = format!("{} at {}", chain(&error), client.base_url());
-            (EXIT_NOTHING_MOVED, serde_json::json!({"id": id, "state": "unreachable", "detail": detail}))
+            (nothing_moved, serde_json::json!({"id": id, "state": "unreachable", "detail": detail}))
         }
         Err(error @ ClientError::Unknown { .. }) => {
             (EXIT_UNKNOWN, serde_json::json!({"id": id, "state": "unknown", "detail": chain(&error)}))
