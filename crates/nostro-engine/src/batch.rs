@@ -90,7 +90,7 @@ async fn attempt_once(
 async fn commit(bank: &Arc<Bank>, ready: Ready, place: &mut Option<OwnedSemaphorePermit>) -> Next {
     let Ready { batch, sites, mut places, answers } = ready;
     let mut answers = Some(answers);
-    let _coordinating = bank.coordinate(batch.id);
+    let mut coordinating = Some(bank.coordinate(batch.id));
     let (progress, mut seen) = watch::channel(Progress::Voting);
     let commit = driver::commit(&bank.connector, batch.clone(), sites, &progress, bank.limits.resolve_patience);
     tokio::pin!(commit);
@@ -114,8 +114,10 @@ async fn commit(bank: &Arc<Bank>, ready: Ready, place: &mut Option<OwnedSemaphor
                 let known = *seen.borrow();
                 answers = tell_early(known, answers);
                 if answers.is_none() {
-                    // The lane goes on; this batch goes on beside it.
+                    // The lane goes on; this batch goes on beside it, and is from now on in doubt like any other:
+                    // what it holds is not waited for, and recovery may settle it first.
                     place.take();
+                    coordinating.take();
                 }
             }
         }

@@ -98,7 +98,7 @@ mod tests {
         let code = |text: &str| text.parse::<BranchCode>().unwrap();
         let numbers =
             BTreeMap::from([(code("AZ"), BranchNumber::new(1).unwrap()), (code("TX"), BranchNumber::new(2).unwrap())]);
-        let mut records = vec![record(1, "AZ", "TX", 100), record(2, "TX", "AZ", 30)];
+        let mut records = [record(1, "AZ", "TX", 100), record(2, "TX", "AZ", 30)];
         let az = nets(code("AZ"), records.iter(), &numbers).unwrap();
         records.reverse();
         let tx = nets(code("TX"), records.iter(), &numbers).unwrap();

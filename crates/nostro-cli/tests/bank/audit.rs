@@ -1,0 +1,104 @@
+//! The audit sees a cent that was changed by SQL, and the tables refuse what the core would never do.
+
+use crate::databases::{AUDITOR_KEY, Databases, KEY, run};
+use crate::money::{assert_posted, open, pay};
+use crate::server::Server;
+
+#[tokio::test]
+async fn one_cent_changed_by_sql_turns_the_audit_red() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let client = &server.client;
+    let (az, tx) = (open(client, "AZ", 1_000).await, open(client, "TX", 0).await);
+    assert_posted(client.transfer(&pay(az, tx, 300)).await);
+    let audit = || {
+        let key = databases.directory.join("operator.key");
+        run(&["audit", "--api", &server.url, "--key-file", key.to_str().unwrap(), "--json"])
+    };
+    assert!(audit().status.success());
+    databases.sql("TX", "update account set balance = balance + 1 where id % 1000000000000 = 1042").await;
+    let red = audit();
+    assert_eq!(red.status.code(), Some(1), "{}", String::from_utf8_lossy(&red.stdout));
+    let report = client.audit().await.unwrap();
+    assert!(!report.balanced);
+    let line = report.branches.iter().find(|line| line.branch.as_str() == "TX").unwrap();
+    assert_eq!(line.difference, 1);
+    databases.sql("TX", "update account set balance = balance - 1 where id % 1000000000000 = 1042").await;
+    assert!(audit().status.success());
+    // A net that was tampered with is found as well.
+    databases
+        .sql("TX", "alter table batch_net disable trigger user; update batch_net set amount = amount - 1; alter table batch_net enable trigger user")
+        .await;
+    let report = client.audit().await.unwrap();
+    assert!(!report.balanced);
+    assert_eq!(report.positions.len(), 1);
+    databases.finish().await;
+}
+
+#[tokio::test]
+async fn history_is_immutable_for_the_servers_role() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
+    assert_posted(server.client.transfer(&pay(az, tx, 300)).await);
+    for code in ["AZ", "TX"] {
+        let login = databases.login(code).await;
+        // Before it takes the role it may do nothing at all.
+        assert!(login.batch_execute("select * from transfer").await.is_err());
+        login.batch_execute("set role nostro_commit").await.unwrap();
+        for statement in [
+            "update transfer set amount = 1",
+            "delete from transfer",
+            "truncate transfer",
+            "delete from batch",
+            "update batch set outcome = 'aborted'",
+            "delete from participation",
+            "update participation set outcome = 'aborted'",
+            "update batch_net set amount = 0",
+            "delete from batch_net",
+            "update batch_number set incarnation = 7",
+            "delete from account",
+            "update account set overdraft_limit = 1000000",
+            "update account set customer = null",
+            "alter table transfer disable trigger all",
+            "drop trigger transfer_is_immutable on transfer",
+            "drop table transfer",
+            "create table loot (id integer)",
+            "set role nostro_owner",
+            "set session authorization postgres",
+        ] {
+            assert!(login.batch_execute(statement).await.is_err(), "{code} allowed: {statement}");
+        }
+        // The owner is stopped by the triggers.
+        let owner = databases.admin(code).await;
+        owner.batch_execute("set role nostro_owner").await.unwrap();
+        for statement in [
+            "update transfer set amount = 1",
+            "delete from transfer",
+            "truncate transfer",
+            "delete from batch",
+            "delete from batch_net",
+        ] {
+            let error = owner.batch_execute(statement).await;
+            let rows =
+                if statement.contains("from batch") && !statement.contains("net") { "batch" } else { "transfer" };
+            let some = databases.value(code, &format!("select count(*) from {rows}")).await != "0";
+            assert!(error.is_err() || !some, "{code} allowed its owner: {statement}");
+        }
+    }
+    databases.finish().await;
+}
+
+#[tokio::test]
+async fn an_auditor_reads_and_does_not_write() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
+    let auditor = nostro_client::Client::new(&server.url, AUDITOR_KEY);
+    assert!(auditor.audit().await.unwrap().balanced);
+    assert_eq!(crate::money::told(&auditor.transfer(&pay(az, tx, 1)).await), "rejected forbidden");
+    let nobody = nostro_client::Client::new(&server.url, &format!("{KEY}x"));
+    assert_eq!(crate::money::told(&nobody.transfer(&pay(az, tx, 1)).await), "rejected unauthorized");
+    assert_eq!(crate::money::balance(&server.client, az).await, 1_000);
+    databases.finish().await;
+}

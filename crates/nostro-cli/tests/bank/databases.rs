@@ -1,0 +1,185 @@
+//! Two clusters of a test's own, migrated by `nostro migrate`.
+
+use crate::proxy::Proxy;
+use nostro_local::TemporaryCluster;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use tokio_postgres::{Client, NoTls};
+
+pub const KEY: &str = "an-operator-key-for-tests-only";
+pub const AUDITOR_KEY: &str = "an-auditor-key-for-tests-only";
+const PASSWORD: &str = "a-password-for-tests-only";
+const DEPLOYMENT: &str = "test";
+static COUNTER: AtomicU32 = AtomicU32::new(0);
+
+/// A branch's cluster, by its code.
+pub struct Databases {
+    pub clusters: BTreeMap<&'static str, TemporaryCluster>,
+    pub directory: PathBuf,
+}
+
+impl Databases {
+    /// Starts both clusters with log_statement = all and further settings, and migrates them.
+    pub async fn start_with(settings: &'static [(&'static str, &'static str)]) -> Self {
+        let starting = ["AZ", "TX"].map(|code| {
+            tokio::task::spawn_blocking(move || {
+                let mut all = vec![("log_statement", "all"), ("log_lock_waits", "on"), ("log_line_prefix", "%m [%p] ")];
+                all.extend_from_slice(settings);
+                (code, TemporaryCluster::start(&code.to_lowercase(), &all).unwrap())
+            })
+        });
+        let mut clusters = BTreeMap::new();
+        for task in starting {
+            let (code, cluster) = task.await.unwrap();
+            clusters.insert(code, cluster);
+        }
+        let counter = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("nostro-bank-{}-{counter}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let databases = Self { clusters, directory };
+        databases.write("operator.key", KEY);
+        databases.write("auditor.key", AUDITOR_KEY);
+        databases.write("password", PASSWORD);
+        for cluster in databases.clusters.values() {
+            databases.write(&format!("{}.admin", cluster.port()), cluster.password());
+        }
+        let config = databases.config(&BTreeMap::new());
+        let migrated = run(&["migrate", "--config", config.to_str().unwrap()]);
+        assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+        databases
+    }
+
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.directory.join(name), text).unwrap();
+    }
+
+    /// Writes a configuration; branches that have a proxy are reached through it.
+    pub fn config(&self, proxies: &BTreeMap<&'static str, &Proxy>) -> PathBuf {
+        let mut text = format!(
+            "deployment = \"{DEPLOYMENT}\"\napi = \"127.0.0.1:0\"\noperator_key_file = \"operator.key\"\n\
+             auditor_key_file = \"auditor.key\"\norigins = [\"http://allowed.example\"]\n"
+        );
+        for (at, (code, cluster)) in self.clusters.iter().enumerate() {
+            let port = proxies.get(code).map_or(cluster.port(), |proxy| proxy.port());
+            let admin = cluster.port();
+            let (number, zone) = if *code == "AZ" { (1, "America/Phoenix") } else { (2, "America/Chicago") };
+            assert_eq!(number, at + 1);
+            text += &format!(
+                "\n[[branch]]\ncode = \"{code}\"\nnumber = {number}\nname = \"{code}\"\ntime_zone = \"{zone}\"\n\
+                 database = \"postgres://nostro@127.0.0.1:{port}/nostro\"\npassword_file = \"password\"\n\
+                 admin = \"postgres://postgres@127.0.0.1:{admin}/postgres\"\nadmin_password_file = \"{admin}.admin\"\n"
+            );
+        }
+        let name = format!("nostro-{}.toml", COUNTER.fetch_add(1, Ordering::Relaxed));
+        self.write(&name, &text);
+        self.directory.join(name)
+    }
+
+    pub fn cluster(&self, code: &str) -> &TemporaryCluster {
+        &self.clusters[code]
+    }
+
+    pub fn cluster_mut(&mut self, code: &str) -> &mut TemporaryCluster {
+        self.clusters.get_mut(code).unwrap()
+    }
+
+    /// A superuser's connection to the branch's database, for looking and for tampering.
+    pub async fn admin(&self, code: &str) -> Client {
+        self.connect(code, "postgres", self.cluster(code).password()).await
+    }
+
+    /// A connection as the server's login, which may do no more than the server.
+    pub async fn login(&self, code: &str) -> Client {
+        self.connect(code, "nostro", PASSWORD).await
+    }
+
+    async fn connect(&self, code: &str, user: &str, password: &str) -> Client {
+        let cluster = self.cluster(code);
+        let mut config = tokio_postgres::Config::new();
+        config.host("127.0.0.1").port(cluster.port()).user(user).password(password).dbname("nostro");
+        let (client, connection) = config.connect(NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    pub async fn sql(&self, code: &str, statement: &str) {
+        self.admin(code).await.batch_execute(statement).await.unwrap();
+    }
+
+    /// The first column of the first row, as text.
+    pub async fn value(&self, code: &str, query: &str) -> String {
+        let row = self.admin(code).await.query_one(&format!("select ({query})::text"), &[]).await.unwrap();
+        row.get::<_, Option<String>>(0).unwrap_or_else(|| "null".into())
+    }
+
+    pub fn log(&self, code: &str) -> String {
+        std::fs::read_to_string(self.cluster(code).log_path()).unwrap()
+    }
+
+    /// Waits until no prepared transaction is left anywhere, at most so long.
+    pub async fn nothing_prepared_within(&self, limit: Duration) -> Duration {
+        let begin = Instant::now();
+        loop {
+            let mut prepared = String::new();
+            for code in self.clusters.keys() {
+                let query = "select coalesce(string_agg(gid, ' '), '') from pg_prepared_xacts where gid like 'n1:%'";
+                prepared += &self.value(code, query).await;
+            }
+            if prepared.is_empty() {
+                return begin.elapsed();
+            }
+            assert!(begin.elapsed() < limit, "still prepared after {limit:?}: {prepared}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What must hold at the end of every test: nothing prepared, no deadlock, every decision with its markers.
+    pub async fn finish(&self) {
+        self.nothing_prepared_within(Duration::from_secs(10)).await;
+        let mut decided = BTreeMap::new();
+        for code in self.clusters.keys() {
+            assert!(!self.log(code).contains("deadlock detected"), "a deadlock at {code}");
+            for table in ["batch", "participation"] {
+                let id = if table == "batch" { "id" } else { "batch" };
+                let rows = self
+                    .admin(code)
+                    .await
+                    .query(&format!("select {id}, parts, outcome from {table} where outcome = 'committed'"), &[])
+                    .await
+                    .unwrap();
+                for row in rows {
+                    let parts: Vec<String> = row.get(1);
+                    let batch: &mut Vec<String> = decided.entry((row.get::<_, String>(0), parts)).or_default();
+                    batch.push((*code).to_owned());
+                }
+            }
+        }
+        for ((batch, mut parts), mut seen) in decided {
+            parts.sort();
+            seen.sort();
+            assert_eq!(parts, seen, "batch {batch} is committed at some of its parts only");
+        }
+    }
+}
+
+impl Drop for Databases {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Runs the binary to its end.
+pub fn run(arguments: &[&str]) -> std::process::Output {
+    Command::new(binary()).args(arguments).output().unwrap()
+}
+
+pub fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_nostro"))
+}

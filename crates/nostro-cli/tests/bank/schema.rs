@@ -1,0 +1,106 @@
+//! The tables against their rules, read from `pg_catalog`.
+
+use crate::databases::Databases;
+
+/// The rows of a query, joined.
+async fn found(databases: &Databases, query: &str) -> Vec<String> {
+    let rows = databases.admin("AZ").await.query(query, &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn the_tables_keep_their_rules() {
+    let databases = Databases::start().await;
+    let columns = "from information_schema.columns c join pg_class t on t.relname = c.table_name and t.relkind = 'r'
+                   where c.table_schema = 'public'";
+    let money = format!(
+        "select c.table_name || '.' || c.column_name {columns}
+         and c.column_name ~ '(amount|balance|held|limit)' and c.data_type <> 'bigint'"
+    );
+    assert_eq!(found(&databases, &money).await, Vec::<String>::new(), "money that is not a bigint");
+    let nullable =
+        format!("select c.table_name || '.' || c.column_name {columns} and c.is_nullable = 'YES' order by 1");
+    assert_eq!(
+        found(&databases, &nullable).await,
+        [
+            "account.close_request_id",
+            "account.customer",
+            "account.last_posted_at",
+            "account.request_id",
+            "batch.decided_at",
+            "batch.home",
+            "batch.parts",
+            "batch.touched",
+            "batch.xid",
+            "participation.touched",
+            "transfer.credit_balance_after",
+            "transfer.credit_seq",
+            "transfer.debit_balance_after",
+            "transfer.debit_seq",
+            "transfer.reference",
+            "transfer.refusal",
+        ],
+        "nullable by accident"
+    );
+    let keyless = "select relname::text from pg_class t where relkind = 'r' and relnamespace = 'public'::regnamespace
+                   and not exists (select from pg_constraint where conrelid = t.oid and contype = 'p')";
+    assert_eq!(found(&databases, keyless).await, Vec::<String>::new(), "without a primary key");
+    let silent =
+        "select relname::text from pg_class where relkind in ('r', 'v') and relnamespace = 'public'::regnamespace
+                  and obj_description(oid) is null";
+    assert_eq!(found(&databases, silent).await, Vec::<String>::new(), "without a comment");
+    let unnamed = "select conname::text from pg_constraint
+                   where connamespace = 'public'::regnamespace and conname ~ '_check[0-9]*$'";
+    assert_eq!(found(&databases, unnamed).await, Vec::<String>::new(), "a constraint that PostgreSQL had to name");
+    let owners = "select relname::text from pg_class where relnamespace = 'public'::regnamespace
+                  and relkind in ('r', 'v', 'S') and relowner <> 'nostro_owner'::regrole";
+    assert_eq!(found(&databases, owners).await, Vec::<String>::new(), "not the owner's");
+    let roles = "select rolname::text from pg_roles where rolname ~ '^nostro' and
+                 (rolsuper or rolcreaterole or rolcreatedb or rolbypassrls or (rolcanlogin and rolname <> 'nostro'))";
+    assert_eq!(found(&databases, roles).await, Vec::<String>::new(), "a role with more rights than it needs");
+}
+
+#[tokio::test]
+async fn the_database_itself_refuses_what_the_core_would_never_do() {
+    let databases = Databases::start().await;
+    let server = crate::server::Server::start(&databases).await;
+    let rich = crate::money::open(&server.client, "AZ", 1_000).await;
+    let empty = crate::money::open(&server.client, "AZ", 0).await;
+    let admin = databases.admin("AZ").await;
+    let number = nostro_core::BranchNumber::new(1).unwrap();
+    let [key, empty] = [rich, empty].map(|account| account.key(number).as_i64());
+    let transfer = "insert into transfer (id, kind, debit, credit, amount, currency, category, batch, posted_at, debit_seq, debit_balance_after)
+                    values (gen_random_uuid(), ";
+    for (statement, constraint) in [
+        (format!("update account set balance = -1 where id = {key}"), "account_within_limit"),
+        (format!("update account set held = 1001 where id = {key}"), "account_within_limit"),
+        (format!("update account set held = -1 where id = {key}"), "account_held"),
+        (format!("update account set state = 'closed' where id = {key}"), "account_closed_is_empty"),
+        (format!("update account set state = 'gone' where id = {empty}"), "account_state"),
+        (format!("{transfer} 'transfer', 1, 2, 0, 'USD', 0, 'AZ-1-1', now(), 1, 1)"), "transfer_amount"),
+        (format!("{transfer} 'transfer', 1, 1, 5, 'USD', 0, 'AZ-1-1', now(), 1, 1)"), "transfer_accounts"),
+        (format!("{transfer} 'gift', 1, 2, 5, 'USD', 0, 'AZ-1-1', now(), 1, 1)"), "transfer_kind"),
+        (format!("{transfer} 'transfer', 1, 2, 5, 'USD', 0, 'AZ-1-1', now(), null, 1)"), "transfer_sides"),
+        ("insert into batch (id, outcome) values ('AZ-1-999999', 'committed')".into(), "batch_complete"),
+        (
+            "insert into batch (id, outcome, home, parts) values ('AZ-1-999999', 'perhaps', 'AZ', '{AZ}')".into(),
+            "batch_outcome",
+        ),
+        (
+            "insert into batch_number (deployment, part, part_number, system_identifier) values ('x', 'AZ', 1, 1)"
+                .into(),
+            "batch_number_pkey",
+        ),
+    ] {
+        let error = admin.batch_execute(&statement).await.expect_err(&statement);
+        assert_eq!(
+            error.as_db_error().and_then(|error| error.constraint()),
+            Some(constraint),
+            "{statement}: {error:?}"
+        );
+    }
+    let older = "insert into batch (id, outcome, home, parts) values ('AZ-2-1', 'committed', 'AZ', '{AZ}')";
+    assert!(admin.batch_execute(older).await.is_err(), "a decision of another incarnation");
+    let sums = "select sum(case side when 'debit' then -amount else amount end) from entry";
+    assert_eq!(databases.value("AZ", sums).await, "0", "double entry");
+}

@@ -1,0 +1,80 @@
+//! The binary `nostro serve`, started and ended by a test.
+
+use crate::databases::{Databases, KEY, binary};
+use crate::proxy::Proxy;
+use nostro_client::Client;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// A running server; killed when it is dropped.
+pub struct Server {
+    child: Child,
+    pub url: String,
+    pub client: Client,
+}
+
+impl Server {
+    pub async fn start(databases: &Databases) -> Self {
+        Self::start_through(databases, &[]).await
+    }
+
+    /// Reaches the branches that have a proxy through it.
+    pub async fn start_through(databases: &Databases, proxies: &[(&'static str, &Proxy)]) -> Self {
+        let proxies: BTreeMap<&'static str, &Proxy> = proxies.iter().copied().collect();
+        Self::start_on(&databases.config(&proxies)).await
+    }
+
+    /// With a line more at the head of the configuration.
+    pub async fn start_with_setting(databases: &Databases, setting: &str) -> Self {
+        let config = databases.config(&BTreeMap::new());
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, format!("{setting}{text}")).unwrap();
+        Self::start_on(&config).await
+    }
+
+    async fn start_on(config: &Path) -> Self {
+        let log = std::fs::File::create(config.with_extension("log")).unwrap();
+        let mut child = Command::new(binary())
+            .args(["serve", "--config", config.to_str().unwrap()])
+            .env("NOSTRO_LOG", "info")
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let url = tokio::task::spawn_blocking(move || {
+            let mut lines = stdout.lines().map_while(Result::ok);
+            let url = lines.find_map(|line| line.strip_prefix("API").map(|rest| rest.trim().to_owned()));
+            // The pipe is read on, so that the server never waits for it.
+            std::thread::spawn(move || lines.for_each(drop));
+            url
+        });
+        let Some(url) = url.await.unwrap() else {
+            let log = std::fs::read_to_string(config.with_extension("log")).unwrap();
+            panic!("the server did not start: {log}");
+        };
+        Self { client: Client::new(&url, KEY), url, child }
+    }
+
+    /// SIGKILL, and the process is gone when this returns.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; the exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
