@@ -1,0 +1,265 @@
+//! The protocol over real databases, without a bank: three parts, each with a table of its own.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+
+use futures_util::FutureExt;
+use nostro_commit::driver::{Ended, Progress, Site, commit, resolve};
+use nostro_commit::number::Numbers;
+use nostro_commit::recovery::{Sweeper, recover};
+use nostro_commit::{Batch, BatchId, Connector, Link, Part, Participants, Verdict, schema};
+use nostro_local::TemporaryCluster;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_postgres::{Client, NoTls};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+struct World {
+    cluster: TemporaryCluster,
+    connector: Connector,
+    parts: Vec<Part>,
+}
+
+fn part(code: &str) -> Part {
+    code.parse().unwrap()
+}
+
+async fn connect(cluster: &TemporaryCluster, database: &str) -> Client {
+    let mut config = tokio_postgres::Config::new();
+    config.host("127.0.0.1").port(cluster.port()).user("postgres").password(cluster.password()).dbname(database);
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+impl World {
+    /// Three databases in one cluster: gids are unique in it, and each database lists only its own.
+    async fn new() -> Self {
+        let cluster = TemporaryCluster::start("parts", &[]).unwrap();
+        let admin = connect(&cluster, "postgres").await;
+        admin.batch_execute(schema::ROLES).await.unwrap();
+        admin.batch_execute("create role app login password 'secret' in role nostro_commit noinherit").await.unwrap();
+        let deployment: nostro_commit::Deployment = "test".parse().unwrap();
+        let mut connector = Connector::new(deployment);
+        let parts: Vec<Part> = ["AZ", "NV", "TX"].map(part).to_vec();
+        for (number, code) in (1_u32..).zip(&parts) {
+            let database = code.to_string().to_lowercase();
+            admin.batch_execute(&format!("create database {database} owner nostro_owner")).await.unwrap();
+            let there = connect(&cluster, &database).await;
+            there.batch_execute("set role nostro_owner").await.unwrap();
+            there.batch_execute(schema::TABLES).await.unwrap();
+            there
+                .batch_execute("create table written (batch text); grant select, insert on written to nostro_commit")
+                .await
+                .unwrap();
+            let number_there = i32::try_from(number).unwrap();
+            there.execute(schema::STAMP, &[&"test", &code.to_string(), &number_there]).await.unwrap();
+            let mut config = tokio_postgres::Config::new();
+            config.host("127.0.0.1").port(cluster.port()).user("app").password("secret").dbname(&database);
+            connector = connector.with_part(*code, number, config);
+        }
+        Self { cluster, connector, parts }
+    }
+
+    async fn database(&self, part: Part) -> Client {
+        connect(&self.cluster, &part.to_string().to_lowercase()).await
+    }
+
+    async fn batch(&self, number: u64, participants: &[&str]) -> Batch {
+        let id = BatchId { home: part("AZ"), incarnation: 1, number };
+        Batch { id, participants: Participants::new(id.home, participants.iter().map(|code| part(code))).unwrap() }
+    }
+
+    /// An open transaction at a part and the write of its own.
+    async fn site(&self, batch: &Batch, at: Part, statement: &str) -> Site {
+        let link = self.connector.connect(at).await.unwrap();
+        link.client().batch_execute("begin").await.unwrap();
+        let (client, statement) = (Arc::clone(link.client()), statement.replace("$batch", &batch.id.to_string()));
+        Site { part: at, link, writes: async move { client.batch_execute(&statement).await }.boxed() }
+    }
+
+    async fn run(&self, batch: &Batch, statement: impl Fn(Part) -> &'static str) -> (Ended, Progress) {
+        let mut sites = Vec::new();
+        for at in batch.parts() {
+            sites.push(self.site(batch, at, statement(at)).await);
+        }
+        let (progress, seen) = watch::channel(Progress::Voting);
+        let ended = commit(&self.connector, batch.clone(), sites, &progress, PATIENCE).await;
+        let last = *seen.borrow();
+        (ended, last)
+    }
+
+    /// Where the batch's own write is visible.
+    async fn written(&self, batch: &Batch) -> Vec<String> {
+        let mut found = Vec::new();
+        for at in &self.parts {
+            let row = self
+                .database(*at)
+                .await
+                .query_one("select count(*) from written where batch = $1", &[&batch.id.to_string()])
+                .await
+                .unwrap();
+            if row.get::<_, i64>(0) > 0 {
+                found.push(at.to_string());
+            }
+        }
+        found
+    }
+
+    async fn prepared(&self) -> i64 {
+        let row = self.database(part("AZ")).await.query_one("select count(*) from pg_prepared_xacts", &[]).await;
+        row.unwrap().get(0)
+    }
+}
+
+const WRITE: &str = "insert into written values ('$batch')";
+
+#[tokio::test]
+async fn a_batch_of_one_two_or_three_parts_is_written_everywhere_or_nowhere() {
+    let world = World::new().await;
+    for (number, participants) in (1..).zip([&[] as &[&str], &["TX"], &["NV", "TX"]]) {
+        let batch = world.batch(number, participants).await;
+        let (ended, progress) = world.run(&batch, |_| WRITE).await;
+        assert_eq!((ended.verdict, progress), (Some(Verdict::Committed), Progress::Ended(Verdict::Committed)));
+        assert_eq!(ended.links.len(), participants.len() + 1, "every connection can be used again");
+        let expected: Vec<String> = batch.parts().iter().map(ToString::to_string).collect();
+        assert_eq!(world.written(&batch).await, expected);
+    }
+    for (number, failing) in (10..).zip(["AZ", "NV", "TX"]) {
+        let batch = world.batch(number, &["NV", "TX"]).await;
+        let (ended, _) = world.run(&batch, |at| if at == part(failing) { "select 1 / 0" } else { WRITE }).await;
+        assert_eq!(ended.verdict, Some(Verdict::Aborted), "{failing} votes no");
+        assert_eq!(ended.refused.len(), 1);
+        assert_eq!(ended.refused[0].0, part(failing));
+        let error = ended.refused[0].1.as_ref().unwrap();
+        assert_eq!(error.code().unwrap().code(), "22012", "the first error is told, not what follows from it");
+        assert_eq!(world.written(&batch).await, Vec::<String>::new());
+    }
+    assert_eq!(world.prepared().await, 0);
+}
+
+#[tokio::test]
+async fn resolve_gives_every_caller_the_one_verdict() {
+    let world = World::new().await;
+    // Nobody has decided: the first resolver aborts, and a later decision fails on its row.
+    let batch = world.batch(1, &["TX"]).await;
+    let gid = batch.gid(world.connector.deployment(), part("TX"));
+    let link = world.connector.connect(part("TX")).await.unwrap();
+    let prepare = nostro_commit::statement::prepare(&gid);
+    let participate = nostro_commit::statement::participate(&batch);
+    link.client().batch_execute("begin").await.unwrap();
+    link.client().batch_execute(&participate).await.unwrap();
+    link.client().batch_execute(&prepare).await.unwrap();
+    let (one, two) = tokio::join!(
+        resolve(&world.connector, &batch, PATIENCE, |_| {}),
+        resolve(&world.connector, &batch, PATIENCE, |_| {})
+    );
+    for resolution in [one, two] {
+        assert_eq!(resolution.verdict, Some(Verdict::Aborted));
+        assert!(resolution.finished && resolution.alarms.is_empty(), "{resolution:?}");
+    }
+    assert_eq!(world.prepared().await, 0);
+    let home = world.connector.connect(part("AZ")).await.unwrap();
+    home.client().batch_execute("begin").await.unwrap();
+    let late = home.client().batch_execute(&nostro_commit::statement::decide(&batch)).await.unwrap_err();
+    assert_eq!(late.code().unwrap().code(), "23505", "a late decision");
+    // And a late PREPARE fails on the tombstone.
+    link.client().batch_execute("begin").await.unwrap();
+    let late = link.client().batch_execute(&participate).await.unwrap_err();
+    assert_eq!(late.code().unwrap().code(), "23505", "a late marker");
+    let late = link.client().batch_execute(&prepare).await.unwrap_err();
+    assert_eq!(late.code().unwrap().code(), "25P02", "a guarded PREPARE in a failed transaction");
+    assert_eq!(world.prepared().await, 0);
+}
+
+#[tokio::test]
+async fn recovery_finishes_what_a_dead_coordinator_decided() {
+    let world = World::new().await;
+    let batch = world.batch(1, &["NV", "TX"]).await;
+    for at in ["NV", "TX"] {
+        let link = world.connector.connect(part(at)).await.unwrap();
+        let client = link.client();
+        client.batch_execute("begin").await.unwrap();
+        client.batch_execute(&WRITE.replace("$batch", &batch.id.to_string())).await.unwrap();
+        client.batch_execute(&nostro_commit::statement::participate(&batch)).await.unwrap();
+        let gid = batch.gid(world.connector.deployment(), part(at));
+        client.batch_execute(&nostro_commit::statement::prepare(&gid)).await.unwrap();
+    }
+    let home = world.connector.connect(part("AZ")).await.unwrap();
+    home.client().batch_execute(&format!("begin; {}", WRITE.replace("$batch", &batch.id.to_string()))).await.unwrap();
+    home.client().batch_execute(&nostro_commit::statement::decide(&batch)).await.unwrap();
+    let found = Sweeper::new(part("NV")).list(&world.connector).await.unwrap();
+    assert_eq!(found.len(), 1, "each database lists its own");
+    let resolution = recover(&world.connector, &found[0]).await;
+    assert_eq!(resolution.verdict, Some(Verdict::Committed));
+    assert!(resolution.finished);
+    assert_eq!(world.written(&batch).await, ["AZ", "NV", "TX"], "the gid names every participant");
+    assert_eq!(world.prepared().await, 0);
+}
+
+#[tokio::test]
+async fn a_lost_prepared_transaction_is_an_alarm_and_not_a_success() {
+    let world = World::new().await;
+    let batch = world.batch(1, &["TX"]).await;
+    let home = world.connector.connect(part("AZ")).await.unwrap();
+    home.client().batch_execute("begin").await.unwrap();
+    home.client().batch_execute(&nostro_commit::statement::decide(&batch)).await.unwrap();
+    let resolution = resolve(&world.connector, &batch, PATIENCE, |_| {}).await;
+    assert_eq!(resolution.verdict, Some(Verdict::Committed));
+    assert_eq!(resolution.alarms.len(), 1, "{resolution:?}");
+}
+
+#[tokio::test]
+async fn batch_numbers_are_never_handed_out_twice_also_after_a_crash() {
+    let mut world = World::new().await;
+    let home = part("AZ");
+    let mut seen = std::collections::BTreeSet::new();
+    for round in 0..4 {
+        let numbers = Arc::new(Numbers::default());
+        let link = Arc::new(world.connector.connect(home).await.unwrap());
+        for drawn in futures_util::future::join_all((0..1_500).map(|_| numbers.next(home, &link))).await {
+            assert!(seen.insert(drawn.unwrap().number), "round {round}");
+        }
+        // The server dies right after a number was drawn.
+        world.cluster.kill().unwrap();
+        world.cluster.start().unwrap();
+    }
+    assert_eq!(seen.len(), 6_000);
+}
+
+#[tokio::test]
+async fn a_link_remembers_warnings_and_closes_when_it_is_dropped() {
+    let world = World::new().await;
+    let link: Link = world.connector.connect(part("AZ")).await.unwrap();
+    assert_eq!(link.warnings(), 0);
+    link.client().batch_execute("do $$ begin raise warning 'not durable'; end $$").await.unwrap();
+    assert_eq!(link.warnings(), 1, "seen before the reply");
+    link.client().batch_execute("do $$ begin raise notice 'harmless'; end $$").await.unwrap();
+    assert_eq!(link.warnings(), 1);
+    let client = Arc::clone(link.client());
+    drop(link);
+    assert!(client.batch_execute("select 1").await.is_err());
+}
+
+#[tokio::test]
+async fn an_acknowledged_decision_with_a_warning_goes_to_the_resolver() {
+    let world = World::new().await;
+    let there = world.database(part("AZ")).await;
+    // As PostgreSQL does when the wait for a synchronous standby is cancelled: success, and a warning.
+    there
+        .batch_execute(
+            "create function warns() returns trigger language plpgsql as
+               $$ begin raise warning 'the standby did not confirm'; return new; end $$;
+             create constraint trigger warns after insert on batch deferrable initially deferred
+               for each row when (new.outcome = 'committed') execute function warns()",
+        )
+        .await
+        .unwrap();
+    let batch = world.batch(1, &["TX"]).await;
+    let (ended, _) = world.run(&batch, |_| WRITE).await;
+    assert_eq!(ended.verdict, Some(Verdict::Committed), "by home's row");
+    let touched = there.query_one("select touched is not null from batch", &[]).await.unwrap();
+    assert!(touched.get::<_, bool>(0), "the resolver asked");
+    assert_eq!(world.written(&batch).await, ["AZ", "TX"]);
+    assert_eq!(world.prepared().await, 0);
+}
