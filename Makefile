@@ -28,7 +28,7 @@ test: postgres toolchain ## Run every test that this machine can run; the others
 	  echo "skipped: the console's scripts, as node 18 or later is not installed"; \
 	fi
 	@# cargo shows nothing of a test that passes, so what a test skips is said here as well
-	@for tool in node_modules/.bin/newman venv/bin/schemathesis; do \
+	@for tool in node_modules/.bin/newman venv/bin/schemathesis chromedriver; do \
 	  test -x target/tools/$$tool || command -v $${tool##*/} >/dev/null || \
 	    echo "skipped: the test that runs $${tool##*/}, as it is not installed (make tools)"; \
 	done

@@ -230,7 +230,7 @@ impl Problem {
         let detail = match reason {
             Unavailable::Branch(code) => format!("branch {code} cannot be reached"),
             Unavailable::AccountInDoubt(number) => {
-                format!("{number} is held by a batch in doubt; it is free again once {} answers", number.branch())
+                format!("{number} is held by a batch in doubt; it is free again once the home of that batch answers")
             }
             Unavailable::QueueFull => "too many transfers are waiting for these branches".to_owned(),
             Unavailable::Busy => "other batches kept these branches busy for too long".to_owned(),

@@ -16,6 +16,7 @@ mod server;
 mod up;
 
 use clap::{Parser, Subcommand};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -54,7 +55,11 @@ async fn main() -> ExitCode {
     let (quiet, command) = (matches!(arguments.command, Command::Up(_)), arguments.command);
     let filter =
         EnvFilter::try_from_env("NOSTRO_LOG").unwrap_or_else(|_| EnvFilter::new(if quiet { "warn" } else { "info" }));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
     let result = match command {
         Command::Up(args) => up::run(args).await,
         Command::Serve(args) => serve::run(args).await,

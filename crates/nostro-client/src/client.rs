@@ -7,7 +7,7 @@
 use crate::outcome::{ClientError, Outcome, UnknownCause};
 use crate::request::{Bulk, CashRequest, Close, NewAccount, NewCustomer, TransferRequest};
 use crate::view::{
-    Account, AuditReport, Branch, BulkItem, BulkResults, Customer, Entry, InDoubt, Listing, Problem, Transfer,
+    Account, AuditReport, Branch, BulkItem, BulkResults, Customer, Entry, InDoubtList, Listing, Problem, Transfer,
 };
 use nostro_core::{AccountNumber, BranchCode};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -141,8 +141,8 @@ impl Client {
     }
 
     /// Prepared transactions that wait for their decision.
-    pub async fn in_doubt(&self) -> Result<Vec<InDoubt>, ClientError> {
-        self.get::<Listing<InDoubt>>("/v1/in-doubt", &[]).await.map(|listing| listing.data)
+    pub async fn in_doubt(&self) -> Result<InDoubtList, ClientError> {
+        self.get("/v1/in-doubt", &[]).await
     }
 
     /// Adds up all accounts of all branches.

@@ -265,6 +265,16 @@ pub struct InDoubt {
     pub accounts: Vec<AccountNumber>,
 }
 
+/// What is in doubt at the branches that could be asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InDoubtList {
+    /// Prepared transactions, by branch.
+    pub data: Vec<InDoubt>,
+    /// Branches that could not be asked: there may be more.
+    #[serde(default)]
+    pub unreachable: Vec<String>,
+}
+
 /// What the audit found; figures in minor units, credits minus debits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AuditReport {

@@ -58,6 +58,8 @@ pub enum Progress {
 pub struct Ended {
     /// The outcome; `None` if it could not be learnt in the time given.
     pub verdict: Option<Verdict>,
+    /// Whether every part is known to be at it.
+    pub finished: bool,
     /// The connections without any doubt, outside a transaction, to be used again.
     pub links: Vec<(Part, Link)>,
     /// The first error of each part that voted against, or of home that did not acknowledge the decision.
@@ -73,9 +75,8 @@ pub async fn commit(
     patience: Duration,
 ) -> Ended {
     let mut coordinator = Coordinator::new(batch.clone());
-    let mut ended = Ended { verdict: None, links: Vec::new(), refused: Vec::new() };
+    let mut ended = Ended { verdict: None, finished: true, links: Vec::new(), refused: Vec::new() };
     let mut links: BTreeMap<Part, Link> = BTreeMap::new();
-    let mut finished = true;
     let mut actions = Vec::new();
     for (part, link, vote, error) in join_all(sites.into_iter().map(|site| voting(connector, &batch, site))).await {
         if vote != Vote::Ready {
@@ -99,7 +100,7 @@ pub async fn commit(
                         progress.send_replace(Progress::Decided(verdict));
                     };
                     let resolution = resolve(connector, &batch, patience, tell).await;
-                    finished = resolution.finished;
+                    ended.finished = resolution.finished;
                     events.extend(resolution.verdict.map(Event::Resolved));
                 }
                 // The token is the proof that this may be sent.
@@ -121,7 +122,7 @@ pub async fn commit(
         }
         actions = events.into_iter().flat_map(|event| coordinator.on(event)).collect();
     }
-    if let Some(verdict) = ended.verdict.filter(|_| finished) {
+    if let Some(verdict) = ended.verdict.filter(|_| ended.finished) {
         progress.send_replace(Progress::Ended(verdict));
     }
     ended.links = links.into_iter().collect();
@@ -204,7 +205,7 @@ async fn finish(connector: &Connector, batch: &Batch, part: Part, link: Option<L
 pub struct Resolution {
     /// Home's answer; `None` if home did not answer in the time given.
     pub verdict: Option<Verdict>,
-    /// Whether every participant was brought to it.
+    /// Whether every participant is known to be at it.
     pub finished: bool,
     /// What contradicts the protocol, logged already.
     pub alarms: Vec<Alarm>,
@@ -243,7 +244,7 @@ pub async fn resolve(
                     tracing::error!(batch = %batch.id, %alarm, "this batch contradicts the protocol and is left as it is");
                     resolution.alarms.push(alarm);
                 }
-                Step::Done => resolution.finished = true,
+                Step::Done { complete } => resolution.finished = complete,
             }
         }
         match running.next().await {

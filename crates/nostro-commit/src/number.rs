@@ -44,11 +44,6 @@ impl Numbers {
         *block = Some(Block { next: number + 1, ..current });
         Ok(id)
     }
-
-    /// Forgets the block: after home was restored or replaced.
-    pub async fn forget(&self) {
-        *self.block.lock().await = None;
-    }
 }
 
 async fn draw(link: &Link) -> Result<Block, Error> {

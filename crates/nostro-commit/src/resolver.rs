@@ -72,8 +72,11 @@ pub enum Step {
     Retry(Command),
     /// Tell a human; this participant is left as it is.
     Alarm(Alarm),
-    /// Every participant is brought to the verdict, or left to recovery.
-    Done,
+    /// Nothing is left to do here.
+    Done {
+        /// Whether every participant is known to be at the verdict; else the rest is recovery's or a human's.
+        complete: bool,
+    },
 }
 
 /// The resolver of one batch.
@@ -82,13 +85,14 @@ pub struct Resolver {
     batch: Batch,
     verdict: Option<Verdict>,
     waiting: BTreeSet<Part>,
+    complete: bool,
 }
 
 impl Resolver {
     /// Begins: home is asked first.
     pub fn new(batch: Batch) -> (Self, Step) {
         let waiting = batch.participants.iter().collect();
-        (Self { batch, verdict: None, waiting }, Step::Send(Command::Settle))
+        (Self { batch, verdict: None, waiting, complete: true }, Step::Send(Command::Settle))
     }
 
     /// Takes what came back, says what to do.
@@ -110,7 +114,10 @@ impl Resolver {
                 vec![Step::Retry(Command::CommitPrepared(part, CommitToken::decided(self.batch.id)))]
             }
             // The abort row alone makes it safe; recovery clears the slot when the participant is back.
-            (Some(Verdict::Aborted), Reply::Unreachable(part)) => self.finished(part),
+            (Some(Verdict::Aborted), Reply::Unreachable(part)) => {
+                self.complete = false;
+                self.finished(part)
+            }
             (None, Reply::AboutToPrepare(_) | Reply::Unreachable(_)) => vec![Step::Retry(Command::Settle)],
             (None, Reply::Finished(_) | Reply::Missing(_) | Reply::Marker(..)) | (Some(_), Reply::Settled { .. }) => {
                 Vec::new()
@@ -120,7 +127,7 @@ impl Resolver {
 
     fn settled(&mut self, outcome: Verdict, parts: Vec<Part>) -> Vec<Step> {
         if parts != self.batch.parts() {
-            return vec![Step::Alarm(Alarm::PartsDiffer(self.batch.clone(), parts)), Step::Done];
+            return vec![Step::Alarm(Alarm::PartsDiffer(self.batch.clone(), parts)), Step::Done { complete: false }];
         }
         self.verdict = Some(outcome);
         let mut steps = vec![Step::Decided(outcome)];
@@ -131,7 +138,7 @@ impl Resolver {
             })
         }));
         if self.waiting.is_empty() {
-            steps.push(Step::Done);
+            steps.push(Step::Done { complete: true });
         }
         steps
     }
@@ -145,12 +152,13 @@ impl Resolver {
                 Some(Alarm::CommittedAgainstVerdict(self.batch.clone(), part))
             }
         };
+        self.complete &= alarm.is_none();
         alarm.map(Step::Alarm).into_iter().chain(self.finished(part)).collect()
     }
 
     fn finished(&mut self, part: Part) -> Vec<Step> {
         self.waiting.remove(&part);
-        if self.waiting.is_empty() { vec![Step::Done] } else { Vec::new() }
+        if self.waiting.is_empty() { vec![Step::Done { complete: self.complete }] } else { Vec::new() }
     }
 }
 
@@ -189,10 +197,10 @@ mod tests {
         check(
             &[settled(Verdict::Committed), Reply::Unreachable(tx), Reply::Finished(tx)],
             &expect![[r#"
-            Settled { outcome: Committed, parts: [AZ, TX] } -> [Decided(Committed), Send(CommitPrepared(TX, token))]
-            Unreachable(TX) -> [Retry(CommitPrepared(TX, token))]
-            Finished(TX) -> [Done]
-        "#]],
+                Settled { outcome: Committed, parts: [AZ, TX] } -> [Decided(Committed), Send(CommitPrepared(TX, token))]
+                Unreachable(TX) -> [Retry(CommitPrepared(TX, token))]
+                Finished(TX) -> [Done { complete: true }]
+            "#]],
         );
     }
 
@@ -203,27 +211,27 @@ mod tests {
         check(
             &[settled(Verdict::Aborted), Reply::Finished(tx), tomb.clone()],
             &expect![[r#"
-            Settled { outcome: Aborted, parts: [AZ, TX] } -> [Decided(Aborted), Send(RollBackPrepared(TX))]
-            Finished(TX) -> [Send(Tombstone(TX))]
-            Marker(TX, Some(Aborted)) -> [Done]
-        "#]],
+                Settled { outcome: Aborted, parts: [AZ, TX] } -> [Decided(Aborted), Send(RollBackPrepared(TX))]
+                Finished(TX) -> [Send(Tombstone(TX))]
+                Marker(TX, Some(Aborted)) -> [Done { complete: true }]
+            "#]],
         );
         check(
             &[settled(Verdict::Aborted), Reply::Missing(tx), Reply::AboutToPrepare(tx), Reply::Finished(tx), tomb],
             &expect![[r#"
-            Settled { outcome: Aborted, parts: [AZ, TX] } -> [Decided(Aborted), Send(RollBackPrepared(TX))]
-            Missing(TX) -> [Send(Tombstone(TX))]
-            AboutToPrepare(TX) -> [Retry(RollBackPrepared(TX))]
-            Finished(TX) -> [Send(Tombstone(TX))]
-            Marker(TX, Some(Aborted)) -> [Done]
-        "#]],
+                Settled { outcome: Aborted, parts: [AZ, TX] } -> [Decided(Aborted), Send(RollBackPrepared(TX))]
+                Missing(TX) -> [Send(Tombstone(TX))]
+                AboutToPrepare(TX) -> [Retry(RollBackPrepared(TX))]
+                Finished(TX) -> [Send(Tombstone(TX))]
+                Marker(TX, Some(Aborted)) -> [Done { complete: true }]
+            "#]],
         );
         check(
             &[settled(Verdict::Aborted), Reply::Unreachable(tx)],
             &expect![[r#"
-            Settled { outcome: Aborted, parts: [AZ, TX] } -> [Decided(Aborted), Send(RollBackPrepared(TX))]
-            Unreachable(TX) -> [Done]
-        "#]],
+                Settled { outcome: Aborted, parts: [AZ, TX] } -> [Decided(Aborted), Send(RollBackPrepared(TX))]
+                Unreachable(TX) -> [Done { complete: false }]
+            "#]],
         );
     }
 
@@ -234,26 +242,26 @@ mod tests {
         check(
             &[settled(Verdict::Committed), Reply::Missing(tx), marker(Some(Verdict::Committed))],
             &expect![[r#"
-            Settled { outcome: Committed, parts: [AZ, TX] } -> [Decided(Committed), Send(CommitPrepared(TX, token))]
-            Missing(TX) -> [Send(ReadMarker(TX))]
-            Marker(TX, Some(Committed)) -> [Done]
-        "#]],
+                Settled { outcome: Committed, parts: [AZ, TX] } -> [Decided(Committed), Send(CommitPrepared(TX, token))]
+                Missing(TX) -> [Send(ReadMarker(TX))]
+                Marker(TX, Some(Committed)) -> [Done { complete: true }]
+            "#]],
         );
         check(
             &[settled(Verdict::Committed), Reply::Missing(tx), marker(None)],
             &expect![[r#"
-            Settled { outcome: Committed, parts: [AZ, TX] } -> [Decided(Committed), Send(CommitPrepared(TX, token))]
-            Missing(TX) -> [Send(ReadMarker(TX))]
-            Marker(TX, None) -> [Alarm(LostPrepared(Batch { id: AZ-1-7, participants: Participants([TX]) }, TX)), Done]
-        "#]],
+                Settled { outcome: Committed, parts: [AZ, TX] } -> [Decided(Committed), Send(CommitPrepared(TX, token))]
+                Missing(TX) -> [Send(ReadMarker(TX))]
+                Marker(TX, None) -> [Alarm(LostPrepared(Batch { id: AZ-1-7, participants: Participants([TX]) }, TX)), Done { complete: false }]
+            "#]],
         );
         check(
             &[settled(Verdict::Committed), Reply::Missing(tx), marker(Some(Verdict::Aborted))],
             &expect![[r#"
-            Settled { outcome: Committed, parts: [AZ, TX] } -> [Decided(Committed), Send(CommitPrepared(TX, token))]
-            Missing(TX) -> [Send(ReadMarker(TX))]
-            Marker(TX, Some(Aborted)) -> [Alarm(LostPrepared(Batch { id: AZ-1-7, participants: Participants([TX]) }, TX)), Done]
-        "#]],
+                Settled { outcome: Committed, parts: [AZ, TX] } -> [Decided(Committed), Send(CommitPrepared(TX, token))]
+                Missing(TX) -> [Send(ReadMarker(TX))]
+                Marker(TX, Some(Aborted)) -> [Alarm(LostPrepared(Batch { id: AZ-1-7, participants: Participants([TX]) }, TX)), Done { complete: false }]
+            "#]],
         );
     }
 
@@ -263,16 +271,16 @@ mod tests {
         check(
             &[settled(Verdict::Aborted), Reply::Missing(tx), Reply::Marker(tx, Some(Verdict::Committed))],
             &expect![[r#"
-            Settled { outcome: Aborted, parts: [AZ, TX] } -> [Decided(Aborted), Send(RollBackPrepared(TX))]
-            Missing(TX) -> [Send(Tombstone(TX))]
-            Marker(TX, Some(Committed)) -> [Alarm(CommittedAgainstVerdict(Batch { id: AZ-1-7, participants: Participants([TX]) }, TX)), Done]
-        "#]],
+                Settled { outcome: Aborted, parts: [AZ, TX] } -> [Decided(Aborted), Send(RollBackPrepared(TX))]
+                Missing(TX) -> [Send(Tombstone(TX))]
+                Marker(TX, Some(Committed)) -> [Alarm(CommittedAgainstVerdict(Batch { id: AZ-1-7, participants: Participants([TX]) }, TX)), Done { complete: false }]
+            "#]],
         );
         check(
             &[Reply::Settled { outcome: Verdict::Committed, parts: vec![part("AZ"), part("NV")] }],
             &expect![[r#"
-            Settled { outcome: Committed, parts: [AZ, NV] } -> [Alarm(PartsDiffer(Batch { id: AZ-1-7, participants: Participants([TX]) }, [AZ, NV])), Done]
-        "#]],
+                Settled { outcome: Committed, parts: [AZ, NV] } -> [Alarm(PartsDiffer(Batch { id: AZ-1-7, participants: Participants([TX]) }, [AZ, NV])), Done { complete: false }]
+            "#]],
         );
     }
 

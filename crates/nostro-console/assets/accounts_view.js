@@ -16,7 +16,10 @@ const HEALTH = {
   reachable: { tone: "good", text: "Reachable" },
   unreachable: { tone: "bad", text: "Unreachable" },
   clock_skew: { tone: "warn", text: "Clock skew" },
+  wrong_identity: { tone: "bad", text: "Wrong identity" },
 };
+
+const WRONG_IDENTITY = "Its database answers, and is not what the configuration says. The server's log tells more.";
 
 /** What each branch was last drawn from, and each account's last balances. */
 const drawn = new Map();
@@ -114,22 +117,30 @@ function body(part, showMore) {
 /** A branch that answers and is not well all the same. */
 function unwell({ name, health }) {
   if (health === "reachable") return null;
-  const why = health === "clock_skew"
-    ? `The clock of ${name} differs from the others by more than the bank allows.`
-    : `${name} reports itself as ${health.replaceAll("_", " ")}.`;
+  const why = {
+    clock_skew: `The clock of ${name} differs from the others by more than the bank allows.`,
+    wrong_identity: `${name} cannot be used. ${WRONG_IDENTITY}`,
+  }[health] ?? `${name} reports itself as ${health.replaceAll("_", " ")}.`;
   return element("div", { class: "notice warn" },
     element("p", {}, why, " Transfers that touch it may be answered with 503, which moves nothing."));
 }
 
 function troubled({ branch, accounts, asOf, problem }) {
-  const isAway = problem.code === "branch_unavailable" || branch.health === "unreachable";
-  const title = isAway ? `${branch.name} cannot be reached.` : `${branch.name}'s accounts cannot be read.`;
+  const { title, why, tone } = trouble(branch, problem);
   const shown = accounts === null
     ? "Its accounts are not shown: a branch that is away is not an empty one."
     : `The balances below are those of ${clockTime(asOf, branch.time_zone)}.`;
-  return element("div", { class: `notice ${isAway ? "bad" : "warn"}` },
-    element("p", {}, element("strong", {}, title), ` ${problem.message}`),
+  return element("div", { class: `notice ${tone}` },
+    element("p", {}, element("strong", {}, title), ` ${why}`),
     element("p", {}, shown, " It is asked again every 10 seconds."));
+}
+
+/** The API says of any branch that it cannot use that it is away; the branch's health knows more. */
+function trouble({ name, health }, { code, message }) {
+  const isUnavailable = code === "branch_unavailable";
+  if (health === "wrong_identity") return { tone: "bad", title: `${name} cannot be used.`, why: WRONG_IDENTITY };
+  if (!isUnavailable && health !== "unreachable") return { tone: "warn", title: `${name}'s accounts cannot be read.`, why: message };
+  return { tone: "bad", title: `${name} cannot be reached.`, why: isUnavailable ? "" : message };
 }
 
 /** Roles are named because the narrow layout turns rows into grids, which makes some browsers forget the table. */

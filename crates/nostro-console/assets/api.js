@@ -1,6 +1,8 @@
 // The HTTP API from the browser: address, key, time limits, problems. Reading throws; sending a transfer never does,
 // because every way for it to go wrong is an outcome that the page must show (outcome.js).
 
+import { sentence } from "./sentence.js";
+
 /** A read that takes longer than this is reported as unreachable, and asked again at the next refresh. */
 const READ_WAIT_MS_MAX = 8_000;
 /** Longer than the server's own limit for a commit, so that its answer is heard where there is one. */
@@ -9,7 +11,7 @@ const SEND_WAIT_MS_MAX = 30_000;
 /** The API answered, and not with what was asked for. `problem` is RFC 9457's. */
 export class Refused extends Error {
   constructor(status, problem) {
-    super(problem.detail || problem.title || `The API answered with status ${status}`);
+    super(sentence(problem.detail || problem.title || `The API answered with status ${status}`));
     this.status = status;
     this.problem = problem;
   }

@@ -78,7 +78,7 @@ async function refresh() {
     if (key === keptKey()) showView(view); // or else it was forgotten meanwhile, and what it read with it
   } catch (error) {
     if (key !== keptKey()) return;
-    if (isUnauthorized(error)) loseKey(`The API did not accept this key. ${error.message}`);
+    if (isUnauthorized(error)) loseKey("The API did not accept this key. Copy it again, whole.");
     else showUnreadable(error);
   } finally {
     isReading = false;

@@ -17,7 +17,7 @@ export function outcomeOf(answer) {
   if (status === 200 && body) return replayed(body);
   if (status === 202 && body?.state === "settling") return { kind: "settling", certainty: "final", transfer: body };
   if (status === 202) return lostInCommit(body);
-  if (status === 409 && hasCode) return conflict(problem);
+  if (status === 409 && hasCode) return { kind: "conflict", certainty: "final", problem };
   if (status === 422 && hasCode) return { kind: "refused", certainty: "final", problem };
   if (status === 503 && hasCode) {
     return { kind: "unavailable", certainty: "not_this_attempt", sameIdAgain: true, problem, retryAfterSeconds };
@@ -45,10 +45,4 @@ function replayed(transfer) {
 
 function lostInCommit(transfer) {
   return { kind: "unknown", certainty: "unknown", reason: "A branch was lost during its commit.", transfer };
-}
-
-/** A taken id is another caller's; after a change of key that can be this tab's own earlier sending, so doubt stays. */
-function conflict(problem) {
-  const certainty = problem.code === "id_taken" ? "not_this_attempt" : "final";
-  return { kind: "conflict", certainty, sameIdAgain: false, problem };
 }

@@ -7,6 +7,7 @@ import { copyButton } from "./copy.js";
 import { element, icon } from "./element.js";
 import { money } from "./money_view.js";
 import { dayAndTime } from "./moment.js";
+import { sentence } from "./sentence.js";
 
 const place = document.getElementById("outcome");
 
@@ -33,7 +34,7 @@ export function showOutcome({ outcome, attempt, isOpen }, context, actions) {
     summary(outcome.transfer?.amount ? outcome.transfer : attempt.transfer),
     words.text.filter(Boolean).map((text) => element("p", {}, text)),
     otherErrors(outcome.otherErrors),
-    isOpen && sendAgainButtons(attempt, outcome, actions),
+    isOpen && sendAgainButtons(attempt, actions),
     steps(outcome),
     balancesAfter(outcome.transfer, context),
     facts(attempt, outcome, context),
@@ -63,7 +64,7 @@ const WORDS = {
   }),
   unavailable: ({ outcome, attempt }) => (attempt.mayHaveMoved ? doubt(outcome) : {
     tone: "warn", icon: "pause", title: "Nothing moved by this attempt",
-    text: [outcome.problem.detail ?? outcome.problem.title, waitText(outcome), "Send it again with the same id."],
+    text: [detail(outcome), waitText(outcome), "Send it again with the same id."],
   }),
   unauthorized: ({ outcome, attempt }) => (attempt.mayHaveMoved ? doubt(outcome) : {
     tone: "warn", icon: "pause", title: "Nothing moved by this attempt",
@@ -71,17 +72,15 @@ const WORDS = {
   }),
   refused: ({ outcome }) => ({
     tone: "bad", icon: "cross", title: `Refused: ${outcome.problem.title ?? outcome.problem.code}`,
-    text: [outcome.problem.detail, "Nothing moved, and this answer is final. Change the transfer above and send it; it gets a new id."],
+    text: [detail(outcome), "Nothing moved, and this answer is final. Change the transfer in the form and send it; it gets a new id."],
   }),
-  conflict: ({ outcome, attempt }) => ({
+  conflict: ({ outcome }) => ({
     tone: "bad", icon: "cross", title: outcome.problem.title ?? "The id is already used",
-    text: [outcome.problem.detail, attempt.mayHaveMoved
-      ? "If the key was changed since the first sending, that one may have moved the money: ask with the first key."
-      : "Nothing moved by this attempt. Send the form again; it gets a new id."],
+    text: [detail(outcome), "Nothing moved by this attempt. Send the form again; it gets a new id."],
   }),
   not_accepted: ({ outcome, attempt }) => (attempt.mayHaveMoved ? doubt(outcome) : {
     tone: "bad", icon: "cross", title: outcome.problem.title ?? "Not accepted",
-    text: [outcome.problem.detail ?? `The API answered with status ${outcome.problem.status}.`, waitText(outcome), "Nothing moved."],
+    text: [detail(outcome), waitText(outcome), "Nothing moved."],
   }),
 };
 
@@ -90,10 +89,17 @@ function doubt(outcome) {
   return {
     tone: "warn", icon: "question", title: "Outcome not known yet",
     text: [
-      `This sending moved nothing: ${outcome.problem.detail ?? outcome.problem.title ?? "it was not accepted."}`,
+      `This sending moved nothing. ${detail(outcome)}`,
       "An earlier sending of the same id had no certain answer and may have moved the money.", waitText(outcome), SAME_ID,
     ],
   };
+}
+
+/** The problem in words. Where it lists fields, they say it: in the form, or in the list that follows. */
+function detail({ problem, otherErrors = [] }) {
+  const errors = problem.errors ?? [];
+  if (errors.length > otherErrors.length) return "What is wrong is marked in the form.";
+  return sentence(problem.detail ?? problem.title ?? `The API answered with status ${problem.status}`);
 }
 
 function waitText({ retryAfterSeconds }) {
@@ -127,13 +133,12 @@ function otherErrors(errors = []) {
     errors.map(({ pointer, detail }) => element("li", {}, element("code", {}, pointer), ` ${detail}`)));
 }
 
-function sendAgainButtons(attempt, outcome, { sendAgain, setAside }) {
+function sendAgainButtons(attempt, { sendAgain, setAside }) {
   const risk = attempt.mayHaveMoved
     ? `Its outcome stays unknown: ${attempt.id} may have moved the money. Copy the id, and look at both accounts before you pay again.`
     : "Nothing was moved by it. The form is free again; what it sends has a new id.";
-  const again = outcome.sameIdAgain !== false;
   return element("div", { class: "again" },
-    again && element("button", { type: "button", class: "button primary wide", on: { click: sendAgain } },
+    element("button", { type: "button", class: "button primary wide", on: { click: sendAgain } },
       "Send again with the same id"),
     element("details", {},
       element("summary", {}, "Set this transfer aside"),

@@ -5,6 +5,7 @@ import { groupNumber, numberProblem, plainNumber } from "./account_number.js";
 import { read } from "./api.js";
 import { element } from "./element.js";
 import { formatAmount, parseAmount } from "./money.js";
+import { capital } from "./sentence.js";
 
 const FIELDS = ["debit_account", "credit_account", "amount", "reference"];
 
@@ -78,7 +79,7 @@ export function showErrors(errors) {
   const rest = [];
   for (const error of errors) {
     const name = error.pointer === "/currency" ? "amount" : error.pointer.slice(1);
-    if (FIELDS.includes(name)) showError(name, error.detail);
+    if (FIELDS.includes(name)) showError(name, capital(error.detail));
     else rest.push(error);
   }
   return rest;

@@ -89,6 +89,7 @@ const ASSETS: &[Asset] = &[
     script!("moment.js"),
     script!("outcome.js"),
     script!("outcome_view.js"),
+    script!("sentence.js"),
     script!("transfer_form.js"),
     script!("transfer_id.js"),
 ];

@@ -19,10 +19,9 @@ const ANSWERS = [
   [{ status: 202, body: { state: "unknown" } }, "unknown", "unknown"],
   [{ status: 202, body: null }, "unknown", "unknown"],
   [{ status: 409, body: problem("id_conflict") }, "conflict", "final"],
-  [{ status: 409, body: problem("id_taken") }, "conflict", "not_this_attempt"],
   [{ status: 422, body: problem("insufficient_funds") }, "refused", "final"],
-  [{ status: 400, body: problem("invalid_body") }, "not_accepted", "not_this_attempt"],
-  [{ status: 401, body: problem("unauthenticated") }, "unauthorized", "not_this_attempt"],
+  [{ status: 400, body: problem("invalid_request") }, "not_accepted", "not_this_attempt"],
+  [{ status: 401, body: problem("unauthorized") }, "unauthorized", "not_this_attempt"],
   [{ status: 413, body: null }, "not_accepted", "not_this_attempt"],
   [{ status: 429, body: problem("rate_limited", { retry: "same_id" }) }, "not_accepted", "not_this_attempt"],
   [{ status: 503, body: problem("branch_unavailable", { retry: "same_id" }) }, "unavailable", "not_this_attempt"],
@@ -31,7 +30,7 @@ const ANSWERS = [
   [{ status: 422, body: null }, "unknown", "unknown"],
   [{ status: 503, body: null }, "unknown", "unknown"],
   [{ status: 408, body: null }, "unknown", "unknown"],
-  [{ status: 500, body: problem("internal") }, "unknown", "unknown"],
+  [{ status: 500, body: problem("internal_error") }, "unknown", "unknown"],
   [{ status: 502, body: null }, "unknown", "unknown"],
   [{ status: 504, body: null }, "unknown", "unknown"],
   [{ failure: "No answer came within 30 seconds." }, "unknown", "unknown"],
@@ -75,9 +74,8 @@ test("a first attempt that moved nothing is kept only where the same id can be s
   for (const [status, body, isKept] of [
     [503, problem("branch_unavailable", { retry: "same_id" }), true],
     [429, problem("rate_limited", { retry: "same_id" }), true],
-    [401, problem("unauthenticated"), true],
-    [400, problem("invalid_body"), false],
-    [409, problem("id_taken"), false],
+    [401, problem("unauthorized"), true],
+    [400, problem("invalid_request"), false],
   ]) {
     const left = after(sending(before), before, outcomeOf({ status, body }));
     assert.equal(left !== null, isKept, String(status));

@@ -4,7 +4,7 @@
 //! happens there; an error there closes the connections, which opens the gates.
 
 use crate::answer::{Answer, CommitPath, Receipt, Unavailable};
-use crate::bank::{Bank, Branch, part};
+use crate::bank::{Bank, Branch, GATE_WAIT, part};
 use crate::batch::{Next, answer_all};
 use crate::doubt;
 use crate::lane::{Item, LaneKey};
@@ -25,8 +25,6 @@ use tokio::time::timeout;
 
 /// A batch waits at most so long for a connection and its prepared slot.
 const LEASE_WAIT: Duration = Duration::from_secs(5);
-/// And so long at a gate; inside, the longest wait is a row lock's half second.
-const GATE_WAIT: Duration = Duration::from_secs(5);
 
 /// What an attempt came to before its commit.
 pub(crate) enum Outset {
@@ -72,13 +70,14 @@ pub(crate) async fn prepare(bank: &Bank, lane: LaneKey, items: Vec<Item>) -> Out
     }
     let home = part(lane.home);
     let number = match (branches.first(), leases.first()) {
-        (Some(branch), Some(lease)) => branch.numbers.next(home, &lease.session.link).await,
+        (Some(branch), Some(lease)) => timeout(LEASE_WAIT, branch.numbers.next(home, &lease.session.link)).await,
         (None, _) | (_, None) => return Outset::Next(Next::Again(items)),
     };
     let number = match number {
-        Ok(number) => number,
-        Err(error) => {
-            tracing::info!(branch = %lane.home, error = chain(error), "no batch number, planning again");
+        Ok(Ok(number)) => number,
+        late_or_failed => {
+            let error = late_or_failed.ok().and_then(Result::err).map(chain);
+            tracing::info!(branch = %lane.home, error, "no batch number, planning again");
             return Outset::Next(Next::Again(items));
         }
     };
@@ -263,7 +262,7 @@ pub(crate) fn path(bank: &Bank, row: &StoredTransfer) -> CommitPath {
 async fn roll_back(leases: Vec<Lease>) {
     let ended = leases.into_iter().map(|lease| async move {
         let client = std::sync::Arc::clone(lease.session.link.client());
-        if let Ok(Ok(())) = timeout(GATE_WAIT, client.batch_execute("rollback")).await {
+        if let Ok(Ok(())) = timeout(GATE_WAIT, lock::roll_back(&client)).await {
             lease.give_back();
         }
     });

@@ -23,6 +23,11 @@ use tokio::time::timeout;
 /// A look-up waits this long for a connection, and then this long for its rows.
 const READ_WAIT: Duration = Duration::from_secs(3);
 
+/// A batch waits at most so long at a gate; inside, the longest wait is a row lock's half second.
+pub(crate) const GATE_WAIT: Duration = Duration::from_secs(5);
+/// Closing an account waits at most so long for its row, which a batch in doubt may hold.
+const CLOSE_WAIT: Duration = Duration::from_secs(1);
+
 /// One branch: its connections, its gate in this server, its state.
 #[derive(Debug)]
 pub(crate) struct Branch {
@@ -58,6 +63,8 @@ pub(crate) struct Bank {
     /// Batches that this server itself coordinates: its own recovery leaves them alone.
     live: Mutex<HashSet<BatchId>>,
     intake_closed: AtomicBool,
+    /// Of this server, as the last look found it.
+    clock_is_odd: AtomicBool,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -75,8 +82,8 @@ impl Bank {
             let part = part(config.branch.code);
             let branch = Branch {
                 part,
-                writers: Pool::new(part, limits.writers_per_branch),
-                readers: Pool::new(part, limits.readers_per_branch),
+                writers: Pool::new(part, limits.writers_per_branch, GATE_WAIT),
+                readers: Pool::new(part, limits.readers_per_branch, CLOSE_WAIT),
                 gate: tokio::sync::Mutex::new(()),
                 numbers: Numbers::default(),
                 state: Mutex::new(BranchState { health: Health::Unreachable, in_doubt: 0, clock_ahead: 0 }),
@@ -94,6 +101,7 @@ impl Bank {
             tasks: Tasks::new(),
             live: Mutex::new(HashSet::new()),
             intake_closed: AtomicBool::new(false),
+            clock_is_odd: AtomicBool::new(false),
         }
     }
 
@@ -112,7 +120,7 @@ impl Bank {
 
     /// Why this server, or one of the branches, takes no transfer now.
     pub(crate) fn turned_away(&self, codes: impl IntoIterator<Item = BranchCode>) -> Option<Unavailable> {
-        if self.intake_closed.load(Ordering::Acquire) {
+        if self.intake_closed.load(Ordering::Acquire) || self.clock_is_odd.load(Ordering::Acquire) {
             return Some(Unavailable::IntakeClosed);
         }
         codes.into_iter().find_map(|code| match self.branch(code).map(|branch| branch.state().health) {
@@ -155,11 +163,15 @@ impl Bank {
                 locked(&branch.state).health = health;
             }
         }
-        if odd.server {
-            tracing::error!("this server's clock differs from the branches' by more than ten seconds: intake closed");
-            self.close_intake();
+        if self.clock_is_odd.swap(odd.server, Ordering::AcqRel) != odd.server {
+            tracing::error!(
+                odd = odd.server,
+                "this server's clock against the branches': intake is closed while it is odd"
+            );
         }
         let now = branch.state().health;
+        let up = if now == Health::Reachable { 1.0 } else { 0.0 };
+        metrics::gauge!("nostro_branch_up", "branch" => code.to_string()).set(up);
         if now != before {
             tracing::info!(branch = %code, health = now.as_str(), "a branch's health changed");
         }

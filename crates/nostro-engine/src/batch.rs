@@ -176,7 +176,9 @@ fn conclude(ended: &Ended, answers: Option<Vec<(Item, Answer)>>) -> Next {
     let Some(answers) = answers else { return Next::Answered };
     match ended.verdict {
         Some(Verdict::Committed) => {
-            answers.into_iter().for_each(|(item, answer)| item.answer(answer));
+            // An alarm, or a part that could not be reached in time: decided, and not finished.
+            let told = |answer| if ended.finished { answer } else { settling(answer) };
+            answers.into_iter().for_each(|(item, answer)| item.answer(told(answer)));
             Next::Answered
         }
         None => {

@@ -3,7 +3,7 @@
 use crate::answer::{Answer, Receipt, Unavailable};
 use crate::bank::Bank;
 use crate::config::EngineConfig;
-use crate::health::{BranchStatus, InDoubt};
+use crate::health::{BranchStatus, InDoubtList};
 use crate::in_flight::{Admission, InFlight};
 use crate::lane::Lanes;
 use crate::register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
@@ -195,8 +195,9 @@ impl Engine {
         self.shared.bank.branches.values().map(status).collect()
     }
 
-    /// The prepared transactions that no coordinator of this server is committing right now.
-    pub async fn in_doubt(&self) -> Result<Vec<InDoubt>, ReadError> {
+    /// The prepared transactions that no coordinator of this server is committing right now, and the branches that
+    /// could not be asked.
+    pub async fn in_doubt(&self) -> Result<InDoubtList, ReadError> {
         reading::in_doubt(&self.shared.bank).await
     }
 

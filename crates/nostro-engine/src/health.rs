@@ -48,6 +48,15 @@ pub struct BranchStatus {
     pub in_doubt: usize,
 }
 
+/// What is in doubt at the branches that could be asked.
+#[derive(Clone, Debug, Default)]
+pub struct InDoubtList {
+    /// Prepared transactions, by branch.
+    pub prepared: Vec<InDoubt>,
+    /// Branches that could not be asked: there may be more.
+    pub unreachable: Vec<BranchCode>,
+}
+
 /// A prepared transaction of ours.
 #[derive(Clone, Debug)]
 pub struct InDoubt {

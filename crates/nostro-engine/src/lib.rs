@@ -33,6 +33,6 @@ mod watch;
 pub use answer::{Answer, CommitPath, Receipt, Unavailable};
 pub use config::{BranchConfig, EngineConfig, Limits};
 pub use engine::{Engine, Found, StartError};
-pub use health::{BranchStatus, Health, InDoubt};
+pub use health::{BranchStatus, Health, InDoubt, InDoubtList};
 pub use nostro_commit::BatchId;
 pub use register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};

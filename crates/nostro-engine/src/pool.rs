@@ -15,6 +15,7 @@ use tokio::time::timeout;
 pub(crate) struct Pool {
     part: Part,
     places: Arc<Semaphore>,
+    lock_wait: Duration,
     idle: Mutex<Vec<Session>>,
 }
 
@@ -53,8 +54,9 @@ pub(crate) enum LeaseError {
 }
 
 impl Pool {
-    pub(crate) fn new(part: Part, places: usize) -> Arc<Self> {
-        Arc::new(Self { part, places: Arc::new(Semaphore::new(places)), idle: Mutex::new(Vec::new()) })
+    /// `lock_wait` bounds each wait for a lock, the gate included.
+    pub(crate) fn new(part: Part, places: usize, lock_wait: Duration) -> Arc<Self> {
+        Arc::new(Self { part, places: Arc::new(Semaphore::new(places)), lock_wait, idle: Mutex::new(Vec::new()) })
     }
 
     /// An idle connection, or a new one. Waits at most `wait` for a place.
@@ -66,10 +68,8 @@ impl Pool {
             Some(session) => session,
             None => {
                 let link = connector.connect(self.part).await?;
-                // A read-side update (closing an account) must not wait for ever behind a batch in doubt.
-                let client = link.client();
-                client.batch_execute("set lock_timeout = '1s'").await.map_err(LeaseError::Prepare)?;
-                let statements = Statements::prepare(client).await.map_err(LeaseError::Prepare)?;
+                let opening = timeout(wait, Statements::open(link.client(), self.lock_wait));
+                let statements = opening.await.map_err(|_| LeaseError::Busy)?.map_err(LeaseError::Prepare)?;
                 Session { link, statements }
             }
         };

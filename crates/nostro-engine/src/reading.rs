@@ -4,7 +4,7 @@ use crate::answer::Receipt;
 use crate::attempt::path;
 use crate::bank::{Bank, Branch};
 use crate::engine::Found;
-use crate::health::InDoubt;
+use crate::health::{InDoubt, InDoubtList};
 use crate::register::{Page, ReadError};
 use futures_util::future::join_all;
 use nostro_commit::recovery;
@@ -90,6 +90,8 @@ pub(crate) async fn find_transfer(
     let mut receipt =
         Receipt { record: row_found.record.clone(), batch: row_found.batch, commit: path(bank, &row_found) };
     let mut settled = true;
+    // A participant shows a transfer only after home has committed it.
+    let home_has_it = path(bank, &row_found).home != at;
     if let Decision::Posted { .. } = row_found.record.decision {
         let transfer = &row_found.record.transfer;
         let others = [transfer.debit.branch(), transfer.credit.branch()].into_iter().filter(|code| *code != at);
@@ -99,7 +101,7 @@ pub(crate) async fn find_transfer(
                     receipt.record = receipt.record.merged(&other.record);
                 }
                 // Decided at home; this branch has not finished, or cannot be asked whether it has.
-                Ok(_) | Err(ReadError::Unavailable(_)) => settled = false,
+                Ok(_) | Err(ReadError::Unavailable(_)) => settled &= home_has_it,
                 Err(error) => return Err(error),
             }
         }
@@ -108,23 +110,31 @@ pub(crate) async fn find_transfer(
 }
 
 /// The prepared transactions of ours at every branch.
-pub(crate) async fn in_doubt(bank: &Bank) -> Result<Vec<InDoubt>, ReadError> {
+pub(crate) async fn in_doubt(bank: &Bank) -> Result<InDoubtList, ReadError> {
     let accounts = bank.doubt.by_gid();
-    let listed = join_all(bank.branches.keys().map(|code| async {
+    let listed = join_all(bank.branches.keys().map(|code| async move {
         let lease = bank.reader(*code).await?;
         let client = Arc::clone(lease.session.link.client());
         let question = async { recovery::list(&client, bank.connector.deployment()).await.map_err(RowError::from) };
         bank.ask(*code, lease, question).await
     }))
     .await;
-    let mut in_doubt = Vec::new();
-    for prepared in listed.into_iter().collect::<Result<Vec<_>, ReadError>>()?.into_iter().flatten() {
+    let mut list = InDoubtList::default();
+    let mut prepared = Vec::new();
+    for (code, listed) in bank.branches.keys().zip(listed) {
+        match listed {
+            Ok(listed) => prepared.extend(listed),
+            Err(ReadError::Unavailable(_)) => list.unreachable.push(*code),
+            Err(error) => return Err(error),
+        }
+    }
+    for prepared in prepared {
         // A batch that this server is committing right now is not in doubt.
         if bank.is_live(prepared.gid.batch) {
             continue;
         }
         let accounts = accounts.get(&prepared.gid).cloned().unwrap_or_default();
-        in_doubt.push(InDoubt { batch: prepared.gid.batch, gid: prepared.gid, age: prepared.age, accounts });
+        list.prepared.push(InDoubt { batch: prepared.gid.batch, gid: prepared.gid, age: prepared.age, accounts });
     }
-    Ok(in_doubt)
+    Ok(list)
 }

@@ -73,6 +73,7 @@ pub(crate) async fn close_account(
     match closing.map_err(failed)? {
         Some(Closing::Closed(value)) => Ok(Made { value, replayed: false }),
         Some(Closing::Replayed(value)) => Ok(Made { value, replayed: true }),
+        Some(Closing::Conflict) => Err(RegisterError::IdConflict("number")),
         Some(Closing::NotEmpty) => Err(RegisterError::AccountNotEmpty),
         Some(Closing::ClosedAlready) => Err(RegisterError::AccountClosed),
         Some(Closing::Bank) => Err(RegisterError::BankAccount),

@@ -62,7 +62,7 @@ pub enum LocalError {
     /// The user that runs PostgreSQL cannot reach a directory.
     #[error(
         "PostgreSQL runs as user {user}, who cannot enter {}, so not reach {}\n\
-         `chmod o+x {}`, or choose another directory with --data-dir",
+         `chmod o+x {}`, or choose another directory with --data",
         blocked_by.display(), path.display(), blocked_by.display()
     )]
     NotReachable {
@@ -77,7 +77,7 @@ pub enum LocalError {
     /// Another instance uses the directory.
     #[error(
         "expected {} to be free, found it in use by {}\n\
-         stop that one first, or choose another directory with --data-dir",
+         stop that one first, or choose another directory with --data",
         path.display(), process(*pid)
     )]
     Locked {
@@ -90,7 +90,7 @@ pub enum LocalError {
     /// A directory with other things in it.
     #[error(
         "expected {} to be empty or a Nostro data directory, found {found:?} and no VERSION file\n\
-         choose another directory with --data-dir, or move what is in this one",
+         choose another directory with --data, or move what is in this one",
         path.display()
     )]
     NotOurs {
@@ -103,7 +103,7 @@ pub enum LocalError {
     /// A data directory of another version of Nostro.
     #[error(
         "expected a data directory of format {DATA_FORMAT}, found {} saying {found:?}\n\
-         use the version of Nostro that made it, or choose another directory with --data-dir",
+         use the version of Nostro that made it, or choose another directory with --data",
         path.display()
     )]
     OtherFormat {

@@ -78,6 +78,11 @@ pub async fn lock(
     })
 }
 
+/// Ends a transaction that wrote nothing.
+pub async fn roll_back(client: &Client) -> Result<(), Error> {
+    client.batch_execute("rollback").await
+}
+
 /// Whether the failure is a row lock that was not given in time.
 pub fn is_lock_timeout(error: &RowError) -> bool {
     matches!(error, RowError::Database(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))

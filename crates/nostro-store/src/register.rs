@@ -31,6 +31,8 @@ pub enum Closing {
     Closed(Account),
     /// The same request had closed it.
     Replayed(Account),
+    /// The request id closed another account.
+    Conflict,
     /// It has money or open holds.
     NotEmpty,
     /// Another request closed it.
@@ -177,7 +179,13 @@ pub async fn close_account(
             ),
             &[&key, &id],
         )
-        .await?;
+        .await;
+    let closed = match closed {
+        Err(error) if violates(&error, &SqlState::UNIQUE_VIOLATION, "account_close_request_id_key") => {
+            return Ok(Closing::Conflict);
+        }
+        closed => closed?,
+    };
     if let Some(row) = closed {
         return Ok(Closing::Closed(account(&row, branch.code)?));
     }

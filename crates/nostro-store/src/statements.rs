@@ -2,6 +2,7 @@
 
 use crate::rows::{LOCKED_COLUMNS, TRANSFER_COLUMNS};
 use futures_util::future::try_join5;
+use std::time::Duration;
 use tokio_postgres::{Client, Error, Statement};
 
 /// What a writer sends for every batch. Arrays in, so that one row is the N = 1 case.
@@ -21,8 +22,9 @@ impl std::fmt::Debug for Statements {
 }
 
 impl Statements {
-    /// Prepares them all in one round trip.
-    pub async fn prepare(client: &Client) -> Result<Self, Error> {
+    /// Bounds every lock wait of the session, gates included, and prepares all statements.
+    pub async fn open(client: &Client, lock_wait: Duration) -> Result<Self, Error> {
+        client.batch_execute(&format!("set lock_timeout = '{}ms'", lock_wait.as_millis())).await?;
         // Any row order: whoever is here is inside the gate, and nobody past the gate waits for a row.
         let lock_accounts = format!("select {LOCKED_COLUMNS} from account where id = any($1) for no key update");
         let find_transfers = format!("select {TRANSFER_COLUMNS} from transfer where id = any($1)");

@@ -5,7 +5,7 @@ use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::router::Api;
 use crate::view::Listing;
-use crate::view::bank::{AuditView, BranchView, InDoubtView};
+use crate::view::bank::{AuditView, BranchView, InDoubtListView};
 use axum::Json;
 use axum::extract::State;
 
@@ -29,15 +29,12 @@ pub(crate) async fn branches(
     get,
     path = "/v1/in-doubt",
     tag = "bank",
-    responses((status = 200, description = "All of them.", body = Listing<InDoubtView>), Refused, Unavailable)
+    responses((status = 200, description = "All of them, and the branches that could not be asked.", body = InDoubtListView), Refused)
 )]
-pub(crate) async fn in_doubt(
-    State(api): State<Api>,
-    parameters: Parameters,
-) -> Result<Json<Listing<InDoubtView>>, Problem> {
+pub(crate) async fn in_doubt(State(api): State<Api>, parameters: Parameters) -> Result<Json<InDoubtListView>, Problem> {
     parameters.none()?;
     let found = api.engine.in_doubt().await?;
-    Ok(Json(Listing { data: found.iter().map(InDoubtView::from).collect() }))
+    Ok(Json(InDoubtListView::from(&found)))
 }
 
 /// Adds up all accounts of all branches, with batches in flight left out.

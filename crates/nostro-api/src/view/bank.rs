@@ -1,7 +1,7 @@
 //! The bank as a whole: branches, batches in doubt, the audit.
 
 use nostro_core::audit::AuditReport;
-use nostro_engine::{BranchStatus, InDoubt};
+use nostro_engine::{BranchStatus, InDoubt, InDoubtList};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -39,6 +39,25 @@ impl From<&BranchStatus> for BranchView {
             address: branch.address.clone(),
             health: branch.health.as_str(),
             in_doubt: branch.in_doubt,
+        }
+    }
+}
+
+/// What is in doubt at the branches that could be asked.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = InDoubtList)]
+pub(crate) struct InDoubtListView {
+    data: Vec<InDoubtView>,
+    /// Branches that could not be asked: there may be more.
+    #[schema(example = json!([]))]
+    unreachable: Vec<String>,
+}
+
+impl From<&InDoubtList> for InDoubtListView {
+    fn from(list: &InDoubtList) -> Self {
+        Self {
+            data: list.prepared.iter().map(InDoubtView::from).collect(),
+            unreachable: list.unreachable.iter().map(ToString::to_string).collect(),
         }
     }
 }

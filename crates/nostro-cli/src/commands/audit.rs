@@ -9,6 +9,9 @@ use std::process::ExitCode;
 /// Money was made or lost, or two branches disagree.
 const EXIT_NOT_BALANCED: u8 = 1;
 
+/// Nothing is known: the server or a branch could not be asked.
+const EXIT_NOT_ASKED: u8 = 5;
+
 /// Adds up all accounts of all branches
 #[derive(Args, Debug)]
 pub(crate) struct AuditArgs {
@@ -21,7 +24,13 @@ pub(crate) struct AuditArgs {
 
 /// Runs the command.
 pub(crate) async fn run(args: AuditArgs) -> anyhow::Result<ExitCode> {
-    let report = args.connection.client()?.audit().await?;
+    let report = match args.connection.client()?.audit().await {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("nostro: the audit could not be made: {:#}", anyhow::Error::from(error));
+            return Ok(ExitCode::from(EXIT_NOT_ASKED));
+        }
+    };
     if args.json {
         print_json(&report)?;
     } else {

@@ -3,6 +3,7 @@
 use super::connection::ConnectionArgs;
 use super::table::{print_json, right, table};
 use clap::Args;
+use nostro_client::InDoubtList;
 use std::process::ExitCode;
 
 /// Prepared transactions that wait for their decision
@@ -15,16 +16,25 @@ pub(crate) struct InDoubtArgs {
     connection: ConnectionArgs,
 }
 
+/// A branch could not be asked, so there may be more.
+const EXIT_INCOMPLETE: u8 = 5;
+
 /// Runs the command.
 pub(crate) async fn run(args: InDoubtArgs) -> anyhow::Result<ExitCode> {
-    let found = args.connection.client()?.in_doubt().await?;
+    let InDoubtList { data: found, unreachable } = args.connection.client()?.in_doubt().await?;
+    let code = if unreachable.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_INCOMPLETE) };
     if args.json {
-        print_json(&found)?;
-        return Ok(ExitCode::SUCCESS);
+        print_json(&InDoubtList { data: found, unreachable })?;
+        return Ok(code);
+    }
+    for branch in &unreachable {
+        println!("{branch} could not be asked: there may be more");
     }
     if found.is_empty() {
-        println!("nothing is in doubt");
-        return Ok(ExitCode::SUCCESS);
+        if unreachable.is_empty() {
+            println!("nothing is in doubt");
+        }
+        return Ok(code);
     }
     let mut rows = table(&["Batch", "Prepared at", "Branches", "Age", "Accounts", "Gid"]);
     for batch in &found {
@@ -39,5 +49,5 @@ pub(crate) async fn run(args: InDoubtArgs) -> anyhow::Result<ExitCode> {
         ]);
     }
     println!("{rows}");
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }

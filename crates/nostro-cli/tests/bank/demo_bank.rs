@@ -150,7 +150,7 @@ async fn a_bank_starts_from_nothing_and_loses_nothing() {
     let mut bank = up(&place).await;
     assert_eq!(bank.client.account(az).await.unwrap().posted, before - 99_500);
     assert!(bank.client.audit().await.unwrap().balanced);
-    assert!(bank.client.in_doubt().await.unwrap().is_empty());
+    assert!(bank.client.in_doubt().await.unwrap().data.is_empty());
     assert_eq!(stop(&mut bank), Some(0));
 }
 

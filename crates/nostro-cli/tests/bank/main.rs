@@ -14,6 +14,7 @@ mod server;
 
 mod audit;
 mod concurrency;
+mod console;
 mod demo_bank;
 mod http;
 mod identity;

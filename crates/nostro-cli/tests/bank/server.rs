@@ -12,6 +12,8 @@ use std::process::{Child, Command, Stdio};
 pub struct Server {
     child: Child,
     pub url: String,
+    /// Where the console is, if the configuration has one.
+    pub console: Option<String>,
     pub client: Client,
 }
 
@@ -44,18 +46,22 @@ impl Server {
             .spawn()
             .unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        let url = tokio::task::spawn_blocking(move || {
+        let has_console = std::fs::read_to_string(config).unwrap().contains("console =");
+        let addresses = tokio::task::spawn_blocking(move || {
             let mut lines = stdout.lines().map_while(Result::ok);
-            let url = lines.find_map(|line| line.strip_prefix("API").map(|rest| rest.trim().to_owned()));
+            let mut value =
+                |name: &str| lines.find_map(|line| line.strip_prefix(name).map(|rest| rest.trim().to_owned()));
+            let url = value("API");
+            let console = if has_console { value("Console") } else { None };
             // The pipe is read on, so that the server never waits for it.
             std::thread::spawn(move || lines.for_each(drop));
-            url
+            url.map(|url| (url, console))
         });
-        let Some(url) = url.await.unwrap() else {
+        let Some((url, console)) = addresses.await.unwrap() else {
             let log = std::fs::read_to_string(config.with_extension("log")).unwrap();
             panic!("the server did not start: {log}");
         };
-        Self { client: Client::new(&url, KEY), url, child }
+        Self { client: Client::new(&url, KEY), url, console, child }
     }
 
     /// SIGKILL, and the process is gone when this returns.

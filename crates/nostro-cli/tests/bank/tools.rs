@@ -12,7 +12,7 @@ fn root() -> PathBuf {
 }
 
 /// A tool of `make tools`, or on the PATH.
-fn tool(installed: &str, name: &str) -> Option<PathBuf> {
+pub fn tool(installed: &str, name: &str) -> Option<PathBuf> {
     let local = root().join("target/tools").join(installed);
     let works =
         |program: &Path| Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());

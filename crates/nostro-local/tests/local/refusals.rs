@@ -13,7 +13,7 @@ use crate::place::{Place, ask, spec};
 fn a_second_instance_is_refused_with_the_process_of_the_first() {
     let place = Place::new("second");
     let first = place.try_open().unwrap();
-    says(&place.try_open().unwrap_err(), &["in use", &std::process::id().to_string(), "--data-dir"]);
+    says(&place.try_open().unwrap_err(), &["in use", &std::process::id().to_string(), "--data"]);
     let cluster = first.cluster(spec(PortChoice::Free, &[]));
     drop(first);
     says(&place.try_open().unwrap_err(), &["in use"]);
@@ -67,7 +67,7 @@ fn a_directory_with_other_things_in_it_is_refused_and_left_alone() {
     let place = Place::new("not-ours");
     fs::create_dir(&place.path).unwrap();
     fs::write(place.path.join("thesis.tex"), "").unwrap();
-    says(&place.try_open().unwrap_err(), &["empty", "thesis.tex", "--data-dir"]);
+    says(&place.try_open().unwrap_err(), &["empty", "thesis.tex", "--data"]);
     assert_eq!(fs::read_dir(&place.path).unwrap().count(), 1);
 }
 

@@ -47,6 +47,7 @@ create table account (
   close_request_id uuid,
   constraint account_pkey primary key (id),
   constraint account_request_id_key unique (request_id),
+  constraint account_close_request_id_key unique (close_request_id),
   constraint account_customer_fkey foreign key (customer) references customer (id),
   constraint account_serial check (id % 1000000000000 between 1 and 899999999999),
   constraint account_kind check (kind in ('checking', 'savings', 'cash')),
