@@ -2,7 +2,7 @@
 
 use crate::config::{Config, read_secret};
 use crate::listen::{Wanted, listen};
-use crate::server::{Server, serve, told_to_stop};
+use crate::server::{Server, serve, stop_signal};
 use anyhow::Context;
 use clap::Args;
 use nostro_api::{ApiKey, Role};
@@ -20,6 +20,7 @@ pub(crate) struct ServeArgs {
 
 /// Serves until Ctrl-C or SIGTERM.
 pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    let stop = stop_signal()?;
     let config = Config::read(&args.config)?;
     let mut keys = vec![ApiKey::new(Role::Operator, &read_secret(&config.operator_key_file)?)];
     if let Some(file) = &config.auditor_key_file {
@@ -47,6 +48,6 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         origins: config.origins,
         requests_per_second_max: config.requests_per_second_max,
     };
-    serve(server, told_to_stop()).await?;
+    serve(server, stop).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -28,17 +28,31 @@ pub(crate) struct Server {
     pub(crate) requests_per_second_max: Option<u32>,
 }
 
-/// Resolves on Ctrl-C or SIGTERM.
-pub(crate) async fn told_to_stop() -> anyhow::Result<()> {
+/// Becomes true on Ctrl-C or SIGTERM. From this call on neither of them ends the process by itself.
+pub(crate) fn stop_signal() -> anyhow::Result<watch::Receiver<bool>> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot listen for Ctrl-C"),
-        _ = terminate.recv() => Ok(()),
-    }
+    let (told, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        told.send_replace(true);
+        // The channel stays open for whoever listens later.
+        told.closed().await;
+    });
+    Ok(stop)
 }
 
-/// Serves until `stop` resolves, then answers what is under way and finishes what is in flight.
-pub(crate) async fn serve(server: Server, stop: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+/// Returns when told to stop.
+pub(crate) async fn told(stop: &mut watch::Receiver<bool>) {
+    // An error means that the other end is gone, which is a stop too.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Serves until `stop` is true, then answers what is under way and finishes what is in flight.
+pub(crate) async fn serve(server: Server, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
     let Server { engine, keys, api, console, api_url, mut origins, requests_per_second_max } = server;
     let metrics = PrometheusBuilder::new().install_recorder().context("cannot install the metrics")?;
     let api_url = api_url.unwrap_or(format!("http://{}", api.local_addr()?));
@@ -54,22 +68,22 @@ pub(crate) async fn serve(server: Server, stop: impl Future<Output = anyhow::Res
         console_origins: origins,
         requests_per_second_max: requests_per_second_max.unwrap_or(REQUESTS_PER_SECOND_MAX),
     };
-    let (told, stopping) = watch::channel(false);
+    let (drain, draining) = watch::channel(false);
     let routes = nostro_api::router(engine.clone(), config, metrics);
     let mut serving = tokio::task::JoinSet::new();
-    serving.spawn(listen(api, routes, stopping.clone()));
+    serving.spawn(listen(api, routes, draining.clone()));
     if let Some(listener) = console {
-        serving.spawn(listen(listener, nostro_console::router(&Console { api_url }), stopping));
+        serving.spawn(listen(listener, nostro_console::router(&Console { api_url }), draining));
     }
     let outcome = tokio::select! {
-        stop = stop => stop,
+        () = told(&mut stop) => Ok(()),
         () = engine.failure() => Err(anyhow::anyhow!("a task of the engine died, see the log; what was in flight is settled at the next start")),
         Some(ended) = serving.join_next() => match ended {
             Ok(result) => result.context("the HTTP server ended"),
             Err(error) => Err(error).context("the HTTP server died"),
         },
     };
-    told.send_replace(true);
+    drain.send_replace(true);
     let drained = tokio::time::timeout(DRAIN_MAX, async { while serving.join_next().await.is_some() {} });
     let (_, finished) = tokio::join!(drained, engine.shutdown(DRAIN_MAX));
     serving.shutdown().await;
@@ -83,12 +97,7 @@ pub(crate) async fn serve(server: Server, stop: impl Future<Output = anyhow::Res
 async fn listen(
     listener: TcpListener,
     routes: axum::Router,
-    mut stopping: watch::Receiver<bool>,
+    mut draining: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
-    axum::serve(listener, routes)
-        .with_graceful_shutdown(async move {
-            // An error means that the other end is gone, which is a stop too.
-            let _ = stopping.wait_for(|stop| *stop).await;
-        })
-        .await
+    axum::serve(listener, routes).with_graceful_shutdown(async move { told(&mut draining).await }).await
 }

@@ -7,7 +7,7 @@
 use crate::demo;
 use crate::listen::{Wanted, listen};
 use crate::migrate::{connect, make_branch};
-use crate::server::{Server, serve, told_to_stop};
+use crate::server::{Server, serve, stop_signal, told};
 use anyhow::{Context, ensure};
 use clap::Args;
 use nostro_api::{ApiKey, Role};
@@ -20,6 +20,7 @@ use nostro_store::migrate::{DirectoryRow, prepare_cluster};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tokio::net::TcpListener;
 
 /// The database of each branch, and the login of the server.
 const DATABASE: &str = "nostro";
@@ -66,6 +67,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
             "expected two different ports in --pg-ports, such as 5433,5434"
         );
     }
+    let mut stop = stop_signal()?;
     let binaries = Binaries::find(args.pg_bin.as_deref())?;
     println!("PostgreSQL {} in {}", binaries.major(), binaries.dir().display());
     let data = DataDir::open(&args.data, binaries)?;
@@ -77,10 +79,21 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
     let console = listen(Wanted::new(args.console, suggested(3000)), "the console", "--console").await?;
     let specs: Vec<ClusterSpec> = PLACES.iter().enumerate().map(|(at, place)| spec(place, at, &args)).collect();
     let mut clusters: Vec<Cluster> = specs.into_iter().map(|spec| data.cluster(spec)).collect();
-    // Whatever happens from here on, what was started is stopped.
-    let served = tokio::select! {
-        served = start_and_serve(&data, &mut clusters, api, console) => served,
-        stopped = told_to_stop() => stopped,
+    // Whatever happens from here on, what was started is stopped: starting is not left half-way, and once the bank
+    // serves, the server alone listens for the signal, so that it finishes what is in flight.
+    let served = match start(&mut clusters).await {
+        Ok(()) => {
+            let ready = tokio::select! {
+                ready = set_up(&data, &clusters, &api, &console) => ready.map(Some),
+                () = told(&mut stop) => Ok(None),
+            };
+            match ready {
+                Ok(Some((engine, key))) => serve(server(engine, &key, api, console), stop.clone()).await,
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            }
+        }
+        Err(error) => Err(error),
     };
     println!("Stopping the branches.");
     let stopped = tokio::task::spawn_blocking(move || {
@@ -104,13 +117,13 @@ fn spec(place: &Place, at: usize, args: &UpArgs) -> ClusterSpec {
     }
 }
 
-async fn start_and_serve(
+/// Migrates, starts the engine, seeds the demo customers and tells where everything is.
+async fn set_up(
     data: &DataDir,
-    clusters: &mut Vec<Cluster>,
-    api: tokio::net::TcpListener,
-    console: tokio::net::TcpListener,
-) -> anyhow::Result<()> {
-    start(clusters).await?;
+    clusters: &[Cluster],
+    api: &TcpListener,
+    console: &TcpListener,
+) -> anyhow::Result<(Engine, String)> {
     let secret = data.secret("deployment-id")?;
     let deployment: Deployment = format!("local-{}", secret.get(..12).unwrap_or(&secret)).parse()?;
     let login_password = data.secret("nostro-password")?;
@@ -128,16 +141,19 @@ async fn start_and_serve(
     demo::seed(&engine, codes[0], codes[1]).await?;
     let told = Told { data: data.path(), key: &key, pgpass: &pgpass, clusters, codes: &codes };
     told.tell(api.local_addr()?, console.local_addr()?)?;
-    let server = Server {
+    Ok((engine, key))
+}
+
+fn server(engine: Engine, key: &str, api: TcpListener, console: TcpListener) -> Server {
+    Server {
         engine,
-        keys: vec![ApiKey::new(Role::Operator, &key)],
+        keys: vec![ApiKey::new(Role::Operator, key)],
         api,
         console: Some(console),
         api_url: None,
         origins: Vec::new(),
         requests_per_second_max: None,
-    };
-    serve(server, told_to_stop()).await
+    }
 }
 
 /// Both clusters at once; starting is mostly waiting.

@@ -60,6 +60,9 @@ pub enum Action {
     CommitPrepared(Part, CommitToken),
     /// The outcome is certain: the client may be told, once finishing had its bounded time.
     Decided(Verdict),
+    /// Home's row says the opposite of what was certain: home has lost an acknowledged commit, or a batch number
+    /// was used twice. Nothing may be told but unknown, and a human must look.
+    Contradicted(Verdict),
     /// Nothing is left to do.
     Done,
 }
@@ -69,7 +72,7 @@ enum Phase {
     Voting { votes: BTreeMap<Part, Vote> },
     Deciding,
     Finishing { waiting: Vec<Part> },
-    Resolving { decided: bool },
+    Resolving { decided: Option<Verdict> },
     Done,
 }
 
@@ -95,7 +98,7 @@ impl Coordinator {
             }
             (Phase::Deciding, Event::DecisionAcknowledged) => self.committed(),
             (Phase::Deciding, Event::DecisionDoubtful) => {
-                self.phase = Phase::Resolving { decided: false };
+                self.phase = Phase::Resolving { decided: None };
                 vec![Action::Resolve]
             }
             (Phase::Finishing { waiting }, Event::Finished(part)) => {
@@ -103,11 +106,15 @@ impl Coordinator {
                 if waiting.is_empty() { self.done() } else { Vec::new() }
             }
             (Phase::Finishing { .. }, Event::FinishDoubtful(_)) => {
-                self.phase = Phase::Resolving { decided: true };
+                self.phase = Phase::Resolving { decided: Some(Verdict::Committed) };
                 vec![Action::Resolve]
             }
             (Phase::Resolving { decided }, Event::Resolved(verdict)) => {
-                let told = (!*decided).then_some(Action::Decided(verdict));
+                let told = match *decided {
+                    None => Some(Action::Decided(verdict)),
+                    Some(decided) if decided == verdict => None,
+                    Some(_) => Some(Action::Contradicted(verdict)),
+                };
                 self.phase = Phase::Done;
                 told.into_iter().chain([Action::Done]).collect()
             }
@@ -135,7 +142,7 @@ impl Coordinator {
         let mut actions: Vec<Action> = open.map(|(part, _)| Action::RollBack(*part)).collect();
         actions.push(Action::Decided(Verdict::Aborted));
         if perhaps_prepared {
-            self.phase = Phase::Resolving { decided: true };
+            self.phase = Phase::Resolving { decided: Some(Verdict::Aborted) };
             actions.push(Action::Resolve);
         } else {
             actions.extend(self.done());
@@ -270,6 +277,22 @@ mod tests {
             assert_eq!(coordinator.on(Event::DecisionAcknowledged), [], "it is never sent or believed again");
             assert_eq!(coordinator.on(Event::Resolved(verdict)), [Action::Decided(verdict), Action::Done]);
         }
+    }
+
+    #[test]
+    fn a_verdict_against_what_was_certain_is_an_alarm_and_no_answer() {
+        let mut coordinator = Coordinator::new(batch(&["TX"]));
+        coordinator.on(Event::Voted(part("AZ"), Vote::Ready));
+        coordinator.on(Event::Voted(part("TX"), Vote::Ready));
+        coordinator.on(Event::DecisionAcknowledged);
+        coordinator.on(Event::FinishDoubtful(part("TX")));
+        let actions = coordinator.on(Event::Resolved(Verdict::Aborted));
+        assert_eq!(actions, [Action::Contradicted(Verdict::Aborted), Action::Done]);
+        let mut coordinator = Coordinator::new(batch(&["TX"]));
+        coordinator.on(Event::Voted(part("AZ"), Vote::Ready));
+        coordinator.on(Event::Voted(part("TX"), Vote::Lost));
+        let actions = coordinator.on(Event::Resolved(Verdict::Committed));
+        assert_eq!(actions, [Action::Contradicted(Verdict::Committed), Action::Done]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::id::{Batch, Part};
 use crate::link::Link;
 use crate::resolver::{Alarm, Command, Reply, Resolver, Step};
 use crate::statement;
+use crate::token::CommitToken;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all, join3};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -96,27 +97,33 @@ pub async fn commit(
                 }
                 Action::RollBack(part) => roll_back(part, &mut links).await,
                 Action::Resolve => {
+                    // What is certain already is not told again by somebody who asks later.
+                    let certain = matches!(*progress.borrow(), Progress::Decided(_));
                     let tell = |verdict| {
-                        progress.send_replace(Progress::Decided(verdict));
+                        if !certain {
+                            progress.send_replace(Progress::Decided(verdict));
+                        }
                     };
                     let resolution = resolve(connector, &batch, patience, tell).await;
                     ended.finished = resolution.finished;
                     events.extend(resolution.verdict.map(Event::Resolved));
                 }
-                // The token is the proof that this may be sent.
-                Action::CommitPrepared(part, token) => {
-                    debug_assert_eq!(token.batch(), batch.id);
-                    finishing.push((part, links.remove(&part)));
-                }
+                Action::CommitPrepared(part, token) => finishing.push((part, links.remove(&part), token)),
                 Action::Decided(verdict) => {
                     ended.verdict = Some(verdict);
                     progress.send_replace(Progress::Decided(verdict));
                 }
+                Action::Contradicted(verdict) => {
+                    tracing::error!(batch = %batch.id, certain = ?ended.verdict, row = ?verdict, "home contradicts a certain outcome");
+                    ended.verdict = None;
+                    ended.finished = false;
+                    progress.send_replace(Progress::Deciding);
+                }
                 Action::Done => {}
             }
         }
-        let finished = finishing.into_iter().map(|(part, link)| finish(connector, &batch, part, link));
-        for (event, part, link) in join_all(finished).await {
+        let finishing = finishing.into_iter().map(|(part, link, token)| finish(connector, &batch, part, link, token));
+        for (event, part, link) in join_all(finishing).await {
             links.extend(link.map(|link| (part, link)));
             events.push(event);
         }
@@ -185,10 +192,16 @@ async fn roll_back(part: Part, links: &mut BTreeMap<Part, Link>) {
     }
 }
 
-async fn finish(connector: &Connector, batch: &Batch, part: Part, link: Option<Link>) -> (Event, Part, Option<Link>) {
+async fn finish(
+    connector: &Connector,
+    batch: &Batch,
+    part: Part,
+    link: Option<Link>,
+    token: CommitToken,
+) -> (Event, Part, Option<Link>) {
     let Some(link) = link else { return (Event::FinishDoubtful(part), part, None) };
     let warnings = link.warnings();
-    let message = statement::commit_prepared(&batch.gid(connector.deployment(), part));
+    let message = statement::commit_prepared(&batch.gid(connector.deployment(), part), token);
     let answer = timeout(Duration::from_millis(FINISH_MS_MAX), link.client().batch_execute(&message)).await;
     match answer {
         Ok(Ok(())) if link.warnings() == warnings => (Event::Finished(part), part, Some(link)),
@@ -297,8 +310,8 @@ async fn send(connector: &Connector, batch: &Batch, command: Command, part: Part
                 let parts = parts.unwrap_or_default().iter().filter_map(|part| part.parse().ok()).collect();
                 Reply::Settled { outcome: verdict(row.get("outcome")), parts }
             }
-            Command::CommitPrepared(part, _) => {
-                client.batch_execute(&statement::commit_prepared(&gid())).await?;
+            Command::CommitPrepared(part, token) => {
+                client.batch_execute(&statement::commit_prepared(&gid(), token)).await?;
                 Reply::Finished(part)
             }
             Command::RollBackPrepared(part) => {

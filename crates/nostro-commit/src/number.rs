@@ -13,6 +13,17 @@ use tokio_postgres::Error;
 /// How many numbers are drawn at once: one flush in a thousand batches.
 const BLOCK: i64 = 1_000;
 
+/// Why there is no number.
+#[derive(Debug, thiserror::Error)]
+pub enum DrawError {
+    /// Home did not answer, or with an error.
+    #[error("home did not hand out batch numbers")]
+    Database(#[from] Error),
+    /// Home answered with a warning: the draw may not be on its synchronous standby, and would be drawn again there.
+    #[error("home warned about the draw of batch numbers, they are not used")]
+    NotDurable,
+}
+
 /// The numbers of one home, shared by all its batches.
 #[derive(Debug, Default)]
 pub struct Numbers {
@@ -29,7 +40,7 @@ struct Block {
 impl Numbers {
     /// The next batch id of `home`. `link` is a connection to it without an open transaction; it is used when
     /// the block is spent. After an error nothing was used, and the connection is not to be used again.
-    pub async fn next(&self, home: Part, link: &Link) -> Result<BatchId, Error> {
+    pub async fn next(&self, home: Part, link: &Link) -> Result<BatchId, DrawError> {
         let mut block = self.block.lock().await;
         let current = match block.take().filter(|block| block.next < block.end) {
             Some(current) => current,
@@ -38,20 +49,24 @@ impl Numbers {
         let number = current.next;
         let id = BatchId {
             home,
-            incarnation: u32::try_from(current.incarnation).unwrap_or(0),
-            number: u64::try_from(number).unwrap_or(0),
+            incarnation: u32::try_from(current.incarnation).expect("batch_number_incarnation keeps it positive"),
+            number: u64::try_from(number).expect("batch_number_next keeps it positive"),
         };
         *block = Some(Block { next: number + 1, ..current });
         Ok(id)
     }
 }
 
-async fn draw(link: &Link) -> Result<Block, Error> {
+async fn draw(link: &Link) -> Result<Block, DrawError> {
+    let warnings = link.warnings();
     // One statement in its own transaction; the session has synchronous_commit on.
     let row = link
         .client()
         .query_one("update batch_number set next = next + $1 returning next, incarnation", &[&BLOCK])
         .await?;
+    if link.warnings() != warnings {
+        return Err(DrawError::NotDurable);
+    }
     let end: i64 = row.get("next");
     Ok(Block { incarnation: row.get("incarnation"), next: end - BLOCK, end })
 }

@@ -60,7 +60,7 @@ begin
     select from batch_number n where new.id like n.part || '-' || n.incarnation || '-%'
   ) then
     raise exception 'batch % is not of the present incarnation of this database', new.id
-      using errcode = 'raise_exception';
+      using errcode = 'object_not_in_prerequisite_state';
   end if;
   return new;
 end

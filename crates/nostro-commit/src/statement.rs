@@ -6,6 +6,7 @@
 //! alone would answer ROLLBACK there without an error.
 
 use crate::id::{Batch, Gid};
+use crate::token::CommitToken;
 
 /// One message: fails with 25P02 if the transaction has failed, else prepares it.
 pub fn prepare(gid: &Gid) -> String {
@@ -22,8 +23,9 @@ pub fn decide(batch: &Batch) -> String {
     )
 }
 
-/// A message of its own: PostgreSQL refuses it beside other statements (25001).
-pub fn commit_prepared(gid: &Gid) -> String {
+/// A message of its own: PostgreSQL refuses it beside other statements (25001). The token proves the decision.
+pub(crate) fn commit_prepared(gid: &Gid, token: CommitToken) -> String {
+    assert_eq!(gid.batch, token.batch(), "a decision finishes its own batch only");
     format!("commit prepared '{gid}'")
 }
 
@@ -77,7 +79,7 @@ mod tests {
         let batch = Batch { id, participants };
         let gid = batch.gid(&"demo".parse().unwrap(), "TX".parse().unwrap());
         assert_eq!(prepare(&gid), "select 1; prepare transaction 'n1:demo:AZ:1:7:TX:TX'");
-        assert_eq!(commit_prepared(&gid), "commit prepared 'n1:demo:AZ:1:7:TX:TX'");
+        assert_eq!(commit_prepared(&gid, CommitToken::decided(id)), "commit prepared 'n1:demo:AZ:1:7:TX:TX'");
         assert_eq!(roll_back_prepared(&gid), "rollback prepared 'n1:demo:AZ:1:7:TX:TX'");
         assert_eq!(
             decide(&batch),

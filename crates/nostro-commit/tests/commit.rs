@@ -263,3 +263,25 @@ async fn an_acknowledged_decision_with_a_warning_goes_to_the_resolver() {
     assert_eq!(world.written(&batch).await, ["AZ", "TX"]);
     assert_eq!(world.prepared().await, 0);
 }
+
+#[tokio::test]
+async fn a_block_drawn_with_a_warning_is_not_used() {
+    let world = World::new().await;
+    let home = part("AZ");
+    world
+        .database(home)
+        .await
+        .batch_execute(
+            "create function warns() returns trigger language plpgsql as
+               $$ begin raise warning 'the standby did not confirm'; return new; end $$;
+             create trigger warns before update on batch_number for each row when (new.next < 1500) execute function warns()",
+        )
+        .await
+        .unwrap();
+    let numbers = Numbers::default();
+    let link = world.connector.connect(home).await.unwrap();
+    let warned = numbers.next(home, &link).await.unwrap_err();
+    assert!(warned.to_string().contains("not used"), "{warned}");
+    let drawn = numbers.next(home, &link).await.unwrap();
+    assert_eq!(drawn.number, 1_001, "the block that may be drawn again is skipped");
+}

@@ -219,7 +219,8 @@ function start() {
     const key = byId("key").value.trim();
     if (keyProblem(key) !== null) return askForKey(keyProblem(key));
     keepKey(key);
-    return enter();
+    enter();
+    return byId("accounts-heading").focus(); // the button that had the focus is gone
   });
   byId("forget-key").addEventListener("click", forgetKeyOnRequest);
   byId("refresh").addEventListener("click", refresh);

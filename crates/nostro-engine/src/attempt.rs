@@ -21,10 +21,14 @@ use nostro_store::rows::{RowError, StoredTransfer};
 use nostro_store::write::Writes;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
+use tokio::sync::MutexGuard;
 use tokio::time::timeout;
 
 /// A batch waits at most so long for a connection and its prepared slot.
 const LEASE_WAIT: Duration = Duration::from_secs(5);
+
+/// From home's gate to the last lock: two row lock waits of half a second. Home's other batches wait meanwhile.
+const INSIDE_WAIT: Duration = Duration::from_secs(1);
 
 /// What an attempt came to before its commit.
 pub(crate) enum Outset {
@@ -88,11 +92,10 @@ pub(crate) async fn prepare(bank: &Bank, lane: LaneKey, items: Vec<Item>) -> Out
             if let Trouble::Locked = trouble {
                 doubt::learn(bank, &items).await;
             }
-            if let Trouble::Malformed = trouble {
-                answer_all(items, &Answer::Bug);
-                return Outset::Next(Next::Answered);
-            }
-            Outset::Next(Next::Again(items))
+            Outset::Next(match trouble {
+                Trouble::Locked | Trouble::Lost => Next::Again(items),
+                Trouble::Malformed => Next::Halve(items),
+            })
         }
     }
 }
@@ -114,25 +117,35 @@ async fn lock_phase(
     leases: &[Lease],
     items: &[Item],
 ) -> Result<Vec<Locked>, Trouble> {
-    let mut gates = Vec::new();
-    for (branch, lease) in branches.iter().zip(leases) {
-        gates.push(timeout(GATE_WAIT, branch.gate.lock()).await.map_err(|_| Trouble::Locked)?);
-        let entered = timeout(GATE_WAIT, lock::enter_gate(lease.session.link.client())).await;
-        entered.map_err(|_| Trouble::Locked)?.map_err(|error| trouble(error.into()))?;
-    }
-    let wanted: Vec<(Vec<AccountNumber>, Vec<TransferId>)> =
-        branches.iter().map(|branch| wanted(branch.config.branch.code, items)).collect();
-    let locking = branches.iter().zip(leases).zip(&wanted).map(|((branch, lease), (accounts, ids))| {
-        let session = &lease.session;
-        lock::lock(session.link.client(), &session.statements, branch.config.branch, &bank.directory, accounts, ids)
-    });
-    let locked = timeout(GATE_WAIT, try_join_all(locking)).await.map_err(|_| Trouble::Lost)?.map_err(trouble)?;
-    let leaving = leases.iter().map(|lease| lock::leave_gate(lease.session.link.client()));
-    timeout(GATE_WAIT, try_join_all(leaving))
-        .await
-        .map_err(|_| Trouble::Lost)?
-        .map_err(|error| trouble(error.into()))?;
-    Ok(locked)
+    let mut sites = branches.iter().zip(leases);
+    let Some((home, lease)) = sites.next() else { return Err(Trouble::Lost) };
+    let _gate = timeout(GATE_WAIT, enter(home, lease)).await.map_err(|_| Trouble::Locked)??;
+    // From here on home's other batches wait, whatever the other branch does.
+    let inside = async {
+        let mut gates = Vec::new();
+        for (branch, lease) in sites {
+            gates.push(enter(branch, lease).await?);
+        }
+        let wanted: Vec<(Vec<AccountNumber>, Vec<TransferId>)> =
+            branches.iter().map(|branch| wanted(branch.config.branch.code, items)).collect();
+        let locking = branches.iter().zip(leases).zip(&wanted).map(|((branch, lease), (accounts, ids))| {
+            let session = &lease.session;
+            let (id, directory) = (branch.config.branch, &bank.directory);
+            lock::lock(session.link.client(), &session.statements, id, directory, accounts, ids)
+        });
+        let locked = try_join_all(locking).await.map_err(trouble)?;
+        let leaving = leases.iter().map(|lease| lock::leave_gate(lease.session.link.client()));
+        try_join_all(leaving).await.map_err(|error| trouble(error.into()))?;
+        Ok(locked)
+    };
+    timeout(INSIDE_WAIT, inside).await.map_err(|_| Trouble::Locked)?
+}
+
+/// This server's own gate first, so that its batches do not crowd the one in the database.
+async fn enter<'a>(branch: &'a Branch, lease: &Lease) -> Result<MutexGuard<'a, ()>, Trouble> {
+    let own = branch.gate.lock().await;
+    lock::enter_gate(lease.session.link.client()).await.map_err(|error| trouble(error.into()))?;
+    Ok(own)
 }
 
 /// The accounts of a branch that the transfers touch, each once, and the ids to look up there.

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 /// A look-up waits this long for a connection, and then this long for its rows.
 const READ_WAIT: Duration = Duration::from_secs(3);
 
-/// A batch waits at most so long at a gate; inside, the longest wait is a row lock's half second.
+/// A batch waits at most so long at the gate of its home.
 pub(crate) const GATE_WAIT: Duration = Duration::from_secs(5);
 /// Closing an account waits at most so long for its row, which a batch in doubt may hold.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
@@ -123,6 +123,11 @@ impl Bank {
         if self.intake_closed.load(Ordering::Acquire) || self.clock_is_odd.load(Ordering::Acquire) {
             return Some(Unavailable::IntakeClosed);
         }
+        self.away(codes)
+    }
+
+    /// Why one of the branches takes no transfer now.
+    pub(crate) fn away(&self, codes: impl IntoIterator<Item = BranchCode>) -> Option<Unavailable> {
         codes.into_iter().find_map(|code| match self.branch(code).map(|branch| branch.state().health) {
             Some(Health::Reachable) => None,
             Some(Health::ClockSkew) => Some(Unavailable::ClockSkew(code)),

@@ -43,7 +43,7 @@ pub struct Limits {
     pub writers_per_branch: usize,
     /// Connections for look-ups at one branch.
     pub readers_per_branch: usize,
-    /// From a transfer's arrival until its decision must have been sent.
+    /// From a transfer's arrival until its last attempt must have begun; an attempt takes some seconds at most.
     pub deadline: Duration,
     /// From sending a decision until the client is told what is known by then.
     pub answer_wait: Duration,
@@ -68,7 +68,7 @@ impl Default for Limits {
             deadline: Duration::from_secs(10),
             answer_wait: Duration::from_secs(2),
             attempts_max: 3,
-            recovery_age: Duration::from_secs(2),
+            recovery_age: Duration::from_secs(3),
             watch_pause: Duration::from_millis(500),
             resolve_patience: Duration::from_secs(30),
         }

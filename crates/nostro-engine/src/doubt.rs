@@ -8,7 +8,7 @@ use crate::answer::{Answer, Receipt, Unavailable};
 use crate::attempt::path;
 use crate::bank::Bank;
 use crate::lane::Item;
-use nostro_commit::{Batch, Gid, Part};
+use nostro_commit::{BatchId, Gid, Part};
 use nostro_core::transfer::Decision;
 use nostro_core::{AccountNumber, BranchCode, TransferId};
 use nostro_store::rows::{RowError, StoredTransfer};
@@ -19,6 +19,9 @@ use std::time::Duration;
 
 /// Between PREPARE and COMMIT PREPARED a live batch takes less; the row lock was waited for as long.
 const LIVE_AGE_MAX: Duration = Duration::from_millis(400);
+
+/// A transfer with those of its accounts that are held.
+type HeldItem = (Item, Vec<(AccountNumber, BatchId)>);
 
 /// Accounts in doubt, with the prepared transaction that holds each.
 #[derive(Debug, Default)]
@@ -32,16 +35,10 @@ impl Doubt {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(account, gid);
     }
 
-    /// The batch that holds one of the accounts, with that account.
-    pub(crate) fn holder(&self, accounts: [AccountNumber; 2]) -> Option<(AccountNumber, Batch)> {
+    /// Those of the accounts that are held, each with the batch that holds it.
+    pub(crate) fn holders(&self, accounts: [AccountNumber; 2]) -> Vec<(AccountNumber, BatchId)> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.is_empty() {
-            return None;
-        }
-        accounts.into_iter().find_map(|account| {
-            let gid = held.get(&account)?;
-            Some((account, Batch { id: gid.batch, participants: gid.participants.clone() }))
-        })
+        accounts.into_iter().filter_map(|account| Some((account, held.get(&account)?.batch))).collect()
     }
 
     /// Forgets what a part no longer lists as prepared.
@@ -94,29 +91,27 @@ pub(crate) async fn learn(bank: &Bank, items: &[Item]) {
 /// is answered from there.
 pub(crate) async fn turn_away(bank: &Bank, items: Vec<Item>) -> Vec<Item> {
     let mut others = Vec::new();
-    let mut held: BTreeMap<BranchCode, Vec<(Item, AccountNumber, Batch)>> = BTreeMap::new();
+    let mut held: BTreeMap<BranchCode, Vec<HeldItem>> = BTreeMap::new();
     for item in items {
-        match bank.doubt.holder([item.transfer.debit, item.transfer.credit]) {
+        let holders = bank.doubt.holders([item.transfer.debit, item.transfer.credit]);
+        match holders.first() {
             None => others.push(item),
-            Some((account, batch)) => held.entry(item.transfer.home()).or_default().push((item, account, batch)),
+            Some(_) => held.entry(item.transfer.home()).or_default().push((item, holders)),
         }
     }
     for (home, items) in held {
         let known = recorded(bank, home, &items).await;
-        for (item, account, holder) in items {
+        for (item, holders) in items {
             let answer = match known.get(&item.transfer.id) {
-                None => Answer::Unavailable(Unavailable::AccountInDoubt(account)),
+                None => Answer::Unavailable(Unavailable::AccountInDoubt(holders[0].0)),
                 Some(row) => match item.transfer.differs_from(&row.record.transfer) {
                     Some(field) => Answer::Conflict(field),
                     None => {
                         let receipt = Receipt { record: row.record.clone(), batch: row.batch, commit: path(bank, row) };
                         let posted = matches!(row.record.decision, Decision::Posted { .. });
-                        // Its own batch holds the account: decided at home, not finished everywhere.
-                        if posted && row.batch == holder.id {
-                            Answer::Settling(receipt)
-                        } else {
-                            Answer::Replayed(receipt)
-                        }
+                        // Its own batch holds an account: decided at home, not finished everywhere.
+                        let own = holders.iter().any(|(_, batch)| *batch == row.batch);
+                        if posted && own { Answer::Settling(receipt) } else { Answer::Replayed(receipt) }
                     }
                 },
             };
@@ -126,11 +121,7 @@ pub(crate) async fn turn_away(bank: &Bank, items: Vec<Item>) -> Vec<Item> {
     others
 }
 
-async fn recorded(
-    bank: &Bank,
-    home: BranchCode,
-    items: &[(Item, AccountNumber, Batch)],
-) -> HashMap<TransferId, StoredTransfer> {
+async fn recorded(bank: &Bank, home: BranchCode, items: &[HeldItem]) -> HashMap<TransferId, StoredTransfer> {
     let ids: Vec<TransferId> = items.iter().map(|(item, ..)| item.transfer.id).collect();
     let Ok(lease) = bank.reader(home).await else { return HashMap::new() };
     let client = Arc::clone(lease.session.link.client());

@@ -60,6 +60,7 @@ pub enum StartError {
 enum Submitted {
     Waiting(oneshot::Receiver<Answer>),
     Parked(Transfer, oneshot::Receiver<()>),
+    Crowded,
 }
 
 impl Engine {
@@ -117,6 +118,7 @@ impl Engine {
                         Ok(_) => wave.push((at, transfer)),
                         Err(_) => answers[at] = Some(Answer::Unavailable(Unavailable::Busy)),
                     },
+                    Submitted::Crowded => answers[at] = Some(Answer::Unavailable(Unavailable::Busy)),
                 }
             }
         }
@@ -128,6 +130,7 @@ impl Engine {
         match self.shared.in_flight.admit(transfer.id) {
             Admission::First(busy) => Submitted::Waiting(self.shared.lanes.submit(transfer, busy)),
             Admission::Parked(turn) => Submitted::Parked(transfer, turn),
+            Admission::Crowded => Submitted::Crowded,
         }
     }
 

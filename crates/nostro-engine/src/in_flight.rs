@@ -7,6 +7,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
+/// Requests that wait for one id. A client that retries waits for its answer; more than this is a loop gone wild.
+const PARKED_MAX: usize = 1_000;
+
 /// The ids that are being decided, each with those who wait for it.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
@@ -27,12 +30,17 @@ pub(crate) enum Admission {
     First(Busy),
     /// Wait for this, then try again.
     Parked(oneshot::Receiver<()>),
+    /// Too many wait for it already.
+    Crowded,
 }
 
 impl InFlight {
     pub(crate) fn admit(self: &Arc<Self>, id: TransferId) -> Admission {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(waiting) = ids.get_mut(&id) {
+            if waiting.len() >= PARKED_MAX {
+                return Admission::Crowded;
+            }
             let (wake, parked) = oneshot::channel();
             waiting.push(wake);
             return Admission::Parked(parked);

@@ -58,12 +58,13 @@ impl Item {
 #[derive(Debug)]
 pub(crate) struct Lanes {
     bank: Arc<Bank>,
-    queues: Mutex<HashMap<LaneKey, mpsc::Sender<Item>>>,
+    /// None once the lanes are closed.
+    queues: Mutex<Option<HashMap<LaneKey, mpsc::Sender<Item>>>>,
 }
 
 impl Lanes {
     pub(crate) fn new(bank: Arc<Bank>) -> Self {
-        Self { bank, queues: Mutex::new(HashMap::new()) }
+        Self { bank, queues: Mutex::new(Some(HashMap::new())) }
     }
 
     /// Queues a transfer. The answer comes on the channel; if that is dropped without one, it is unknown.
@@ -75,7 +76,11 @@ impl Lanes {
             item.answer(Answer::Unavailable(unavailable));
             return answered;
         }
-        match self.queue(key).try_send(item) {
+        let Some(queue) = self.queue(key) else {
+            item.answer(Answer::Unavailable(Unavailable::IntakeClosed));
+            return answered;
+        };
+        match queue.try_send(item) {
             Ok(()) => {}
             Err(TrySendError::Full(item)) => item.answer(Answer::Unavailable(Unavailable::QueueFull)),
             Err(TrySendError::Closed(item)) => item.answer(Answer::Unavailable(Unavailable::IntakeClosed)),
@@ -83,21 +88,19 @@ impl Lanes {
         answered
     }
 
-    fn queue(&self, key: LaneKey) -> mpsc::Sender<Item> {
+    fn queue(&self, key: LaneKey) -> Option<mpsc::Sender<Item>> {
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        queues
-            .entry(key)
-            .or_insert_with(|| {
-                let (queue, items) = mpsc::channel(self.bank.limits.queue_transfers_max);
-                self.bank.tasks.spawn("lane", run(Arc::clone(&self.bank), key, items));
-                queue
-            })
-            .clone()
+        let queue = queues.as_mut()?.entry(key).or_insert_with(|| {
+            let (queue, items) = mpsc::channel(self.bank.limits.queue_transfers_max);
+            self.bank.tasks.spawn("lane", run(Arc::clone(&self.bank), key, items));
+            queue
+        });
+        Some(queue.clone())
     }
 
     /// Lets every lane finish what is queued and end.
     pub(crate) fn close(&self) {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 

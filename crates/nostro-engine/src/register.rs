@@ -56,7 +56,8 @@ pub enum RegisterError {
     AccountClosed,
     /// The bank's own account cannot be closed.
     BankAccount,
-    /// Nothing was changed; try again.
+    /// The branch could not be asked, or its answer was lost: whether it was done is not known. The same id again
+    /// finds what was made, or makes it.
     Unavailable(Unavailable),
     /// A bug or a database in a wrong state: logged.
     Bug,

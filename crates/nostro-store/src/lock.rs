@@ -67,7 +67,7 @@ pub async fn lock(
         client.batch_execute("begin isolation level read committed; set local lock_timeout = '500ms'"),
         client.query(&statements.lock_accounts, &[&keys]),
         client.query(&statements.find_transfers, &[&ids]),
-        client.query_one("select clock_timestamp()", &[]),
+        client.query_one(&statements.clock, &[]),
     )
     .await;
     begun?;

@@ -13,6 +13,7 @@ pub struct Statements {
     pub(crate) update_accounts: Statement,
     pub(crate) insert_transfers: Statement,
     pub(crate) insert_nets: Statement,
+    pub(crate) clock: Statement,
 }
 
 impl std::fmt::Debug for Statements {
@@ -28,6 +29,7 @@ impl Statements {
         // Any row order: whoever is here is inside the gate, and nobody past the gate waits for a row.
         let lock_accounts = format!("select {LOCKED_COLUMNS} from account where id = any($1) for no key update");
         let find_transfers = format!("select {TRANSFER_COLUMNS} from transfer where id = any($1)");
+        let clock = client.prepare("select clock_timestamp()").await?;
         let (lock_accounts, find_transfers, update_accounts, insert_transfers, insert_nets) = try_join5(
             client.prepare(&lock_accounts),
             client.prepare(&find_transfers),
@@ -51,6 +53,6 @@ impl Statements {
             ),
         )
         .await?;
-        Ok(Self { lock_accounts, find_transfers, update_accounts, insert_transfers, insert_nets })
+        Ok(Self { lock_accounts, find_transfers, update_accounts, insert_transfers, insert_nets, clock })
     }
 }

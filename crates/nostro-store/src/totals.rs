@@ -25,7 +25,14 @@ pub async fn mark(client: &Client) -> Result<Mark, RowError> {
 
 /// Step 3: opens the snapshot; every later statement on this connection sees it until [`close`].
 pub async fn open(client: &Client) -> Result<(), RowError> {
-    client.batch_execute("begin isolation level repeatable read read only; select 1").await?;
+    // The faster branch waits for the slower one, inside its snapshot.
+    client
+        .batch_execute(
+            "begin isolation level repeatable read read only;
+             set local idle_in_transaction_session_timeout = '5min';
+             select 1",
+        )
+        .await?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const CLIENTS: usize = 200;
-const TRANSFERS_EACH: usize = 40;
+const TRANSFERS_EACH_MIN: usize = 20;
 const ACCOUNTS: usize = 50;
 const AUDITS_MIN: usize = 100;
 
@@ -29,27 +29,29 @@ async fn two_hundred_clients_and_a_hundred_audits() {
     let auditing = {
         let (client, done) = (client.clone(), Arc::clone(&done));
         tokio::spawn(async move {
+            // The clients go on until there are enough, so every one of them looks at moving books.
             let (mut right, mut naive_wrong) = (0, 0);
-            while !done.load(Ordering::Relaxed) || right < AUDITS_MIN {
+            while right < AUDITS_MIN || naive_wrong == 0 {
                 let report = client.audit().await.unwrap();
                 assert!(report.balanced, "audit {right} is wrong: {report:?}");
                 right += 1;
                 naive_wrong += usize::from(report.bank.iter().any(|line| line.naive_total != 0));
             }
+            done.store(true, Ordering::Relaxed);
             (right, naive_wrong)
         })
     };
     let begin = Instant::now();
     let tasks: Vec<_> = (0..CLIENTS)
         .map(|_| {
-            let (client, accounts) = (client.clone(), Arc::clone(&accounts));
+            let (client, accounts, done) = (client.clone(), Arc::clone(&accounts), Arc::clone(&done));
             tokio::spawn(async move {
                 let mut outcomes = Vec::new();
-                for _ in 0..TRANSFERS_EACH {
+                while outcomes.len() < TRANSFERS_EACH_MIN || !done.load(Ordering::Relaxed) {
                     let from = fastrand::usize(..accounts.len());
                     // The other parity is the other branch.
                     let to = (from + 1 + 2 * fastrand::usize(..ACCOUNTS)) % accounts.len();
-                    let request = pay(accounts[from], accounts[to], fastrand::i64(1..2_000));
+                    let request = pay(accounts[from], accounts[to], fastrand::i64(1..60_000));
                     let mut outcome = told(&client.transfer(&request).await);
                     while outcome.starts_with("unavailable") || outcome == "unknown" || outcome == "settling" {
                         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -77,9 +79,9 @@ async fn two_hundred_clients_and_a_hundred_audits() {
         }
     }
     let seconds = begin.elapsed().as_secs_f64();
-    done.store(true, Ordering::Relaxed);
     let (audits, naive_wrong) = auditing.await.unwrap();
-    assert_eq!(posted + refused, CLIENTS * TRANSFERS_EACH);
+    assert!(posted + refused >= CLIENTS * TRANSFERS_EACH_MIN);
+    assert!(refused > 0, "nobody was ever short of money");
     for (account, expected) in &balances {
         assert_eq!(crate::money::balance(&client, *account).await, i128::from(*expected), "{account}");
     }
@@ -91,6 +93,6 @@ async fn two_hundred_clients_and_a_hundred_audits() {
     );
     assert!(mean > 10.0, "the mean batch has {mean:.1} transfers");
     assert!(audits >= AUDITS_MIN);
-    assert!(naive_wrong >= 1, "the naive sum was never wrong: the audits looked at books at rest");
+    assert!(naive_wrong >= 1, "the naive sum is the positive control: it must be wrong at least once");
     databases.finish().await;
 }

@@ -215,3 +215,57 @@ async fn the_command_line_moves_money_and_tells_the_outcome() {
     assert!(Path::new(&key).exists());
     databases.finish().await;
 }
+
+#[tokio::test]
+async fn ctrl_c_finishes_what_is_in_flight() {
+    let place = Place::new("drain");
+    let mut bank = up(&place).await;
+    let (az, tx) = (number("AZ93000000001042"), number("TX25000000001042"));
+    // Texas votes slowly: its deferred trigger sleeps when the transaction is prepared.
+    let password = std::fs::read_to_string(place.0.join("postgres-password")).unwrap();
+    let port = std::fs::read_to_string(place.0.join("tx/data/postmaster.pid")).unwrap();
+    let port: u16 = port.lines().nth(3).unwrap().parse().unwrap();
+    let mut config = tokio_postgres::Config::new();
+    config.host("127.0.0.1").port(port).user("postgres").password(password.trim()).dbname("nostro");
+    let (admin, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    admin
+        .batch_execute(
+            "create function sleeps() returns trigger language plpgsql as
+               $$ begin perform pg_sleep(2); return null; end $$;
+             create constraint trigger sleeps after insert on participation deferrable initially deferred
+               for each row execute function sleeps()",
+        )
+        .await
+        .unwrap();
+    let before = bank.client.account(tx).await.unwrap().posted;
+    let request = pay(az, tx, 700);
+    let (client, sent) = (bank.client.clone(), request.clone());
+    let asking = tokio::spawn(async move { told(&client.transfer(&sent).await) });
+    let asleep = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
+    while admin.query_one(asleep, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let pid = bank.child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(asking.await.unwrap(), "posted", "the answer comes before the end");
+    assert_eq!(bank.child.wait().unwrap().code(), Some(0));
+    assert_eq!(place.postmaster("tx"), None);
+    drop(bank);
+    let mut bank = up(&place).await;
+    assert_eq!(bank.client.account(tx).await.unwrap().posted, before + 700);
+    assert_eq!(stop(&mut bank), Some(0));
+}
+
+#[tokio::test]
+async fn ctrl_c_during_the_start_leaves_no_cluster() {
+    let place = Place::new("early");
+    let mut child = command(&place).spawn().unwrap();
+    // The first cluster's directory is there, its server is not yet up.
+    while !place.0.join("az").exists() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!((place.postmaster("az"), place.postmaster("tx")), (None, None));
+}

@@ -142,3 +142,62 @@ async fn the_answer_to_a_prepare_is_lost() {
     assert_eq!(databases.value("AZ", aborted).await, "1", "the first attempt has its abort row");
     databases.finish().await;
 }
+
+#[tokio::test]
+async fn a_hung_branch_does_not_stall_the_others() {
+    let databases = Databases::start().await;
+    let proxy = Proxy::to(databases.cluster("TX").port()).await;
+    let server = Server::start_through(&databases, &[("TX", &proxy)]).await;
+    let client = &server.client;
+    let (az, tx) = (open(client, "AZ", 1_000).await, open(client, "TX", 0).await);
+    let neighbour = open(client, "AZ", 1_000).await;
+    let mut held = proxy.hold("pg_advisory_lock", Hold::Answer);
+    let (asker, request) = (client.clone(), pay(az, tx, 100));
+    let sent = request.clone();
+    let asking = tokio::spawn(async move { told(&asker.transfer(&sent).await) });
+    held.reached().await;
+    let begin = Instant::now();
+    assert_posted(client.transfer(&pay(az, neighbour, 1)).await);
+    assert!(begin.elapsed() < Duration::from_secs(2), "a payment inside Arizona took {:?}", begin.elapsed());
+    held.cut();
+    let told = asking.await.unwrap();
+    assert!(["posted", "unavailable busy"].contains(&told.as_str()), "{told}");
+    let last = until_final(client, &request).await;
+    assert!(["posted", "replayed"].contains(&last.as_str()), "{last}");
+    assert_eq!((balance(client, az).await, balance(client, tx).await), (899, 100));
+    databases.finish().await;
+}
+
+#[tokio::test]
+async fn settling_and_unknown_are_202_with_the_place_to_look() {
+    let mut databases = Databases::start().await;
+    let proxy = Proxy::to(databases.cluster("AZ").port()).await;
+    let server = Server::start_through(&databases, &[("AZ", &proxy)]).await;
+    let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
+    let request = pay(az, tx, 100);
+    let mut held = proxy.hold("insert into batch (id", Hold::Message);
+    let sending = reqwest::Client::new()
+        .post(format!("{}/v1/transfers", server.url))
+        .bearer_auth(crate::databases::KEY)
+        .json(&request)
+        .send();
+    let sending = tokio::spawn(sending);
+    held.reached().await;
+    databases.cluster_mut("AZ").stop(Stop::Immediate).unwrap();
+    held.cut();
+    proxy.cut_all();
+    let response = sending.await.unwrap().unwrap();
+    assert_eq!(response.status().as_u16(), 202);
+    assert_eq!(response.headers()["location"], format!("/v1/transfers/{}?branch=AZ", request.id));
+    let body: serde_json::Value = response.json().await.unwrap();
+    assert_eq!((body["state"].as_str(), body["id"].as_str()), (Some("unknown"), Some(request.id.to_string().as_str())));
+    // While Arizona is down nobody says 404.
+    let lookup = server.client.transfer_by_id(request.id, None).await.unwrap_err();
+    assert!(lookup.to_string().starts_with("branch_unavailable"), "{lookup}");
+    let listed = server.client.in_doubt().await.unwrap();
+    assert_eq!((listed.data.len(), listed.unreachable), (1, vec!["AZ".to_owned()]));
+    databases.cluster_mut("AZ").start().unwrap();
+    nothing_in_doubt_within(&server, Duration::from_secs(10)).await;
+    assert_eq!(until_final(&server.client, &request).await, "posted");
+    databases.finish().await;
+}

@@ -2,6 +2,7 @@
 
 use crate::databases::Databases;
 use crate::money::{assert_posted, balance, cash, open, pay, told, until_final};
+use crate::proxy::{Hold, Proxy};
 use crate::server::Server;
 use nostro_client::{NewAccount, Outcome, Page};
 use std::time::Duration;
@@ -51,6 +52,38 @@ async fn a_transfer_is_prepared_at_texas_decided_at_arizona_and_finished_at_texa
     let finished = at("TX", &format!("commit prepared '{gid}'"));
     assert!(prepared <= decided && decided <= finished, "{prepared} {decided} {finished}");
     assert!(!databases.log("AZ").contains("prepare transaction"), "home is never prepared");
+    databases.finish().await;
+}
+
+#[tokio::test]
+async fn no_decision_before_the_vote_and_no_finish_before_the_decision() {
+    let databases = Databases::start().await;
+    let (to_az, to_tx) =
+        (Proxy::to(databases.cluster("AZ").port()).await, Proxy::to(databases.cluster("TX").port()).await);
+    let server = Server::start_through(&databases, &[("AZ", &to_az), ("TX", &to_tx)]).await;
+    let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
+    let request = pay(az, tx, 100);
+    let (mut vote, mut decision) =
+        (to_tx.hold("prepare transaction", Hold::Answer), to_az.hold("insert into batch (id", Hold::Answer));
+    let (client, sent) = (server.client.clone(), request.clone());
+    let asking = tokio::spawn(async move { told(&client.transfer(&sent).await) });
+    vote.reached().await;
+    // The vote is cast and not heard: home must not have been told to decide.
+    while databases.value("TX", "select count(*) from pg_prepared_xacts").await != "1" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let decided = |log: &str| log.lines().filter(|line| line.contains("'committed', 'AZ', '{AZ,TX}'")).count();
+    assert_eq!(decided(&databases.log("AZ")), 0, "a decision before the vote was heard");
+    vote.release();
+    decision.reached().await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(decided(&databases.log("AZ")), 1);
+    assert!(!databases.log("TX").contains("commit prepared"), "finished before the decision was heard");
+    assert!(!asking.is_finished(), "answered before the commit point was heard");
+    decision.release();
+    assert_eq!(asking.await.unwrap(), "posted");
+    assert!(databases.log("TX").contains("commit prepared"));
     databases.finish().await;
 }
 
@@ -240,11 +273,11 @@ async fn an_overdraft_limit_is_there_to_be_used_and_no_further() {
 #[tokio::test]
 async fn a_dropped_request_does_not_drop_its_commit() {
     let databases = Databases::start().await;
-    let proxy = crate::proxy::Proxy::to(databases.cluster("TX").port()).await;
+    let proxy = Proxy::to(databases.cluster("TX").port()).await;
     let server = Server::start_through(&databases, &[("TX", &proxy)]).await;
     let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
     let request = pay(az, tx, 10);
-    let mut held = proxy.hold("prepare transaction", crate::proxy::Hold::Message);
+    let mut held = proxy.hold("prepare transaction", Hold::Message);
     let (client, sent) = (server.client.clone(), request.clone());
     let asking = tokio::spawn(async move { client.transfer(&sent).await });
     held.reached().await;
@@ -260,11 +293,11 @@ async fn a_dropped_request_does_not_drop_its_commit() {
 #[tokio::test]
 async fn a_stopped_server_finishes_what_is_in_flight() {
     let databases = Databases::start().await;
-    let proxy = crate::proxy::Proxy::to(databases.cluster("TX").port()).await;
+    let proxy = Proxy::to(databases.cluster("TX").port()).await;
     let mut server = Server::start_through(&databases, &[("TX", &proxy)]).await;
     let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
     let request = pay(az, tx, 10);
-    let mut held = proxy.hold("prepare transaction", crate::proxy::Hold::Message);
+    let mut held = proxy.hold("prepare transaction", Hold::Message);
     let (client, sent) = (server.client.clone(), request.clone());
     let asking = tokio::spawn(async move { told(&client.transfer(&sent).await) });
     held.reached().await;

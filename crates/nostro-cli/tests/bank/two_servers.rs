@@ -2,6 +2,7 @@
 
 use crate::databases::Databases;
 use crate::money::{open, pay};
+use crate::proxy::{Hold, Proxy};
 use crate::server::Server;
 use nostro_client::Client;
 use nostro_core::AccountNumber;
@@ -62,5 +63,67 @@ async fn transfer_in_both_directions_for_twenty_seconds() {
         assert_eq!(rows.parse::<u64>().unwrap(), posted.iter().sum::<u64>(), "every acknowledged transfer has its row");
     }
     assert!(servers[1].client.audit().await.unwrap().balanced);
+    databases.finish().await;
+}
+
+#[tokio::test]
+async fn a_live_batch_aborted_by_another_servers_recovery_is_planned_again() {
+    let databases = Databases::start().await;
+    let proxy = Proxy::to(databases.cluster("AZ").port()).await;
+    let slow = Server::start_through(&databases, &[("AZ", &proxy)]).await;
+    let _other = Server::start(&databases).await;
+    let (az, tx) = (open(&slow.client, "AZ", 1_000).await, open(&slow.client, "TX", 0).await);
+    let request = pay(az, tx, 100);
+    // Arizona's decision is on its way for so long that the other server takes the batch for abandoned.
+    let mut held = proxy.hold("insert into batch (id", Hold::Message);
+    let (client, sent) = (slow.client.clone(), request.clone());
+    let asking = tokio::spawn(async move { crate::money::told(&client.transfer(&sent).await) });
+    held.reached().await;
+    databases.nothing_prepared_within(Duration::from_secs(10)).await;
+    held.release();
+    // Past the wait for an answer it is unknown; it is never a failure, and never a bug of ours.
+    let told = asking.await.unwrap();
+    assert!(["posted", "unknown", "unavailable busy"].contains(&told.as_str()), "{told}");
+    let last = crate::money::until_final(&slow.client, &request).await;
+    assert!(["posted", "replayed"].contains(&last.as_str()), "{last}");
+    assert_eq!(crate::money::balance(&slow.client, tx).await, 100);
+    assert_eq!(databases.value("AZ", "select count(*) from batch where outcome = 'aborted'").await, "1");
+    databases.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_id_sent_to_two_servers_at_once_moves_the_money_once() {
+    let databases = Databases::start().await;
+    let servers = [Server::start(&databases).await, Server::start(&databases).await];
+    let client = &servers[0].client;
+    let (az, tx) = (open(client, "AZ", 100_000).await, open(client, "TX", 0).await);
+    let (other_az, other_tx) = (open(client, "AZ", 100_000).await, open(client, "TX", 0).await);
+    for round in 0..20 {
+        // The same transfer; another pair of accounts; one across branches against one inside.
+        let second = [(az, tx), (other_az, other_tx), (az, other_az)][round % 3];
+        let first = pay(az, tx, 10);
+        let mut twin = pay(second.0, second.1, 10);
+        twin.id = first.id;
+        let clients = [servers[0].client.clone(), servers[1].client.clone()];
+        let requests = [first.clone(), twin];
+        let sending = clients
+            .into_iter()
+            .zip(requests)
+            .map(|(client, request)| tokio::spawn(async move { crate::money::until_final(&client, &request).await }));
+        let mut told = Vec::new();
+        for sent in sending.collect::<Vec<_>>() {
+            told.push(sent.await.unwrap());
+        }
+        let paid = told.iter().filter(|told| *told == "posted").count();
+        assert_eq!(paid, 1, "round {round}: {told:?}");
+        let other = told.iter().find(|told| *told != "posted").unwrap();
+        assert!(other == "replayed" || other.starts_with("conflict"), "round {round}: {told:?}");
+    }
+    let sum = |rows: &str| {
+        format!("select coalesce(sum(amount), 0) from transfer where kind = 'transfer' and refusal is null {rows}")
+    };
+    let az_paid: i64 = databases.value("AZ", &sum("")).await.parse().unwrap();
+    assert_eq!(az_paid, 200, "twenty ids, ten cents each");
+    assert!(client.audit().await.unwrap().balanced);
     databases.finish().await;
 }
