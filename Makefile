@@ -21,7 +21,8 @@ build: toolchain ## Build the program nostro into target/release
 	$(CARGO) build --release --locked -p nostro-cli
 
 test: postgres toolchain ## Run every test that this machine can run; the others say that they are skipped
-	$(CARGO) test --locked $(TEST)
+	@# most tests wait for servers rather than compute
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} $(CARGO) test --locked $(TEST)
 	@if node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null; then \
 	  node --test crates/nostro-console/tests/*.test.mjs; \
 	else \

@@ -228,7 +228,7 @@ impl Problem {
     /// This attempt moved nothing.
     pub(crate) fn unavailable(reason: Unavailable) -> Self {
         let detail = match reason {
-            Unavailable::Branch(code) => format!("branch {code} cannot be reached"),
+            Unavailable::Branch(code) => format!("branch {code} cannot be reached or used"),
             Unavailable::AccountInDoubt(number) => {
                 format!("{number} is held by a batch in doubt; it is free again once the home of that batch answers")
             }

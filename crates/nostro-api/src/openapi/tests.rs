@@ -64,3 +64,16 @@ fn every_reference_in_the_document_leads_somewhere() {
     assert!(references.all(|name| document["components"]["schemas"].get(name).is_some_and(Value::is_object)));
     assert!(document["components"]["schemas"]["Problem"]["properties"]["type"].is_object());
 }
+
+#[test]
+fn operation_ids_are_unique() {
+    let document = document();
+    let operations =
+        document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+    let mut ids: Vec<&str> = operations.filter_map(|operation| operation["operationId"].as_str()).collect();
+    let all = ids.len();
+    assert_eq!(all, ROUTES.len());
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all);
+}

@@ -21,6 +21,7 @@ use nostro_engine::ReadError;
 #[utoipa::path(
     post,
     path = "/v1/accounts",
+    operation_id = "open_account",
     tag = "accounts",
     request_body = NewAccountBody,
     responses(
@@ -47,6 +48,7 @@ pub(crate) async fn open(State(api): State<Api>, body: JsonBody) -> Result<Respo
 #[utoipa::path(
     post,
     path = "/v1/accounts/{number}/close",
+    operation_id = "close_account",
     tag = "accounts",
     params(("number" = String, Path, description = "The account.", example = "AZ93000000001042")),
     request_body = CloseAccountBody,
@@ -74,6 +76,7 @@ pub(crate) async fn close(State(api): State<Api>, segment: Segment, body: JsonBo
 #[utoipa::path(
     get,
     path = "/v1/accounts",
+    operation_id = "list_accounts",
     tag = "accounts",
     params(
         ("branch" = Option<String>, Query, description = "The branch; may be left out beside a cursor.", example = "AZ"),
@@ -101,6 +104,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     get,
     path = "/v1/accounts/{number}",
+    operation_id = "show_account",
     tag = "accounts",
     params(("number" = String, Path, description = "The account.", example = "AZ93000000001042")),
     responses(
@@ -126,6 +130,7 @@ pub(crate) async fn show(
 #[utoipa::path(
     get,
     path = "/v1/accounts/{number}/entries",
+    operation_id = "list_entries",
     tag = "accounts",
     params(
         ("number" = String, Path, description = "The account.", example = "AZ93000000001042"),

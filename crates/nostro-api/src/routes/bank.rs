@@ -13,6 +13,7 @@ use axum::extract::State;
 #[utoipa::path(
     get,
     path = "/v1/branches",
+    operation_id = "list_branches",
     tag = "bank",
     responses((status = 200, description = "All branches.", body = Listing<BranchView>), Refused)
 )]
@@ -28,6 +29,7 @@ pub(crate) async fn branches(
 #[utoipa::path(
     get,
     path = "/v1/in-doubt",
+    operation_id = "list_in_doubt",
     tag = "bank",
     responses((status = 200, description = "All of them, and the branches that could not be asked.", body = InDoubtListView), Refused)
 )]
@@ -41,6 +43,7 @@ pub(crate) async fn in_doubt(State(api): State<Api>, parameters: Parameters) -> 
 #[utoipa::path(
     get,
     path = "/v1/audit",
+    operation_id = "audit",
     tag = "bank",
     responses((status = 200, description = "What was found, balanced or not.", body = AuditView), Refused, Unavailable)
 )]

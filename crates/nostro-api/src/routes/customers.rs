@@ -19,6 +19,7 @@ use axum::response::Response;
 #[utoipa::path(
     post,
     path = "/v1/customers",
+    operation_id = "create_customer",
     tag = "customers",
     request_body = NewCustomerBody,
     responses(
@@ -40,6 +41,7 @@ pub(crate) async fn create(State(api): State<Api>, body: JsonBody) -> Result<Res
 #[utoipa::path(
     get,
     path = "/v1/customers",
+    operation_id = "list_customers",
     tag = "customers",
     params(
         ("branch" = Option<String>, Query, description = "The branch; may be left out beside a cursor.", example = "AZ"),

@@ -17,6 +17,7 @@ use axum::{Extension, Json};
 #[utoipa::path(
     post,
     path = "/v1/transfers",
+    operation_id = "create_transfer",
     tag = "transfers",
     request_body = NewTransfer,
     responses(MoneyMoved, Refused, BodyRefused, Unavailable)
@@ -31,6 +32,7 @@ pub(crate) async fn create(State(api): State<Api>, body: JsonBody) -> Result<Res
 #[utoipa::path(
     post,
     path = "/v1/transfers/bulk",
+    operation_id = "create_transfers",
     tag = "transfers",
     request_body = NewTransfers,
     responses(
@@ -55,6 +57,7 @@ pub(crate) async fn create_bulk(
 #[utoipa::path(
     post,
     path = "/v1/deposits",
+    operation_id = "deposit",
     tag = "transfers",
     request_body = NewCashMovement,
     responses(MoneyMoved, Refused, BodyRefused, Unavailable)
@@ -67,6 +70,7 @@ pub(crate) async fn deposit(State(api): State<Api>, body: JsonBody) -> Result<Re
 #[utoipa::path(
     post,
     path = "/v1/withdrawals",
+    operation_id = "withdraw",
     tag = "transfers",
     request_body = NewCashMovement,
     responses(MoneyMoved, Refused, BodyRefused, Unavailable)
@@ -79,6 +83,7 @@ pub(crate) async fn withdraw(State(api): State<Api>, body: JsonBody) -> Result<R
 #[utoipa::path(
     get,
     path = "/v1/transfers/{id}",
+    operation_id = "show_transfer",
     tag = "transfers",
     params(
         ("id" = String, Path, description = "The client's id.", example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001"),
