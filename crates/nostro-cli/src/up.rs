@@ -81,7 +81,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
     let mut clusters: Vec<Cluster> = specs.into_iter().map(|spec| data.cluster(spec)).collect();
     // Whatever happens from here on, what was started is stopped: starting is not left half-way, and once the bank
     // serves, the server alone listens for the signal, so that it finishes what is in flight.
-    let served = match start(&mut clusters).await {
+    let served = match start(&mut clusters, args.pg_ports.as_deref()).await {
         Ok(()) => {
             let ready = tokio::select! {
                 ready = set_up(&data, &clusters, &api, &console) => ready.map(Some),
@@ -157,7 +157,8 @@ fn server(engine: Engine, key: &str, api: TcpListener, console: TcpListener) -> 
 }
 
 /// Both clusters at once; starting is mostly waiting.
-async fn start(clusters: &mut Vec<Cluster>) -> anyhow::Result<()> {
+async fn start(clusters: &mut Vec<Cluster>, ports: Option<&[u16]>) -> anyhow::Result<()> {
+    println!("Starting the branches.");
     let starting = std::mem::take(clusters).into_iter().map(|mut cluster| {
         tokio::task::spawn_blocking(move || {
             let started = cluster.start();
@@ -177,6 +178,9 @@ async fn start(clusters: &mut Vec<Cluster>) -> anyhow::Result<()> {
             Start::Adopted => "was running, adopted",
         };
         println!("Branch {} ({}) {how}, PostgreSQL on port {}", place.code, place.name, cluster.port());
+        if ports.is_none() && cluster.port() != place.port {
+            println!("  ({} was in use; --pg-ports names other ones)", place.port);
+        }
     }
     Ok(())
 }

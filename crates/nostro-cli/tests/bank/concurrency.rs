@@ -13,6 +13,15 @@ const TRANSFERS_EACH_MIN: usize = 20;
 const ACCOUNTS: usize = 50;
 const AUDITS_MIN: usize = 100;
 
+/// Ends the clients also when an audit is wrong and its task panics.
+struct DoneWhenDropped(Arc<AtomicBool>);
+
+impl Drop for DoneWhenDropped {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_clients_and_a_hundred_audits() {
     let databases = Databases::start().await;
@@ -27,7 +36,7 @@ async fn two_hundred_clients_and_a_hundred_audits() {
     let accounts = Arc::new(accounts);
     let done = Arc::new(AtomicBool::new(false));
     let auditing = {
-        let (client, done) = (client.clone(), Arc::clone(&done));
+        let (client, done) = (client.clone(), DoneWhenDropped(Arc::clone(&done)));
         tokio::spawn(async move {
             // The clients go on until there are enough, so every one of them looks at moving books.
             let (mut right, mut naive_wrong) = (0, 0);
@@ -37,7 +46,7 @@ async fn two_hundred_clients_and_a_hundred_audits() {
                 right += 1;
                 naive_wrong += usize::from(report.bank.iter().any(|line| line.naive_total != 0));
             }
-            done.store(true, Ordering::Relaxed);
+            drop(done);
             (right, naive_wrong)
         })
     };
