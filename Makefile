@@ -9,7 +9,7 @@ UP     ?=
 TEST   ?= --workspace --no-fail-fast
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check lint tools postgres toolchain
+.PHONY: help run build test check lint tools browser postgres toolchain
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ run: postgres build ## Set up what is missing, build, and start a bank of two br
 build: toolchain ## Build the program nostro into target/release
 	$(CARGO) build --release --locked -p nostro-cli
 
-test: postgres toolchain ## Run every test that this machine can run; the others say that they are skipped
+test: postgres toolchain tools ## Run every test that this machine can run; the others say that they are skipped
 	@# most tests wait for servers rather than compute
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} $(CARGO) test --locked $(TEST)
 	@if node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null; then \
@@ -31,7 +31,7 @@ test: postgres toolchain ## Run every test that this machine can run; the others
 	@# cargo shows nothing of a test that passes, so what a test skips is said here as well
 	@for tool in node_modules/.bin/newman venv/bin/schemathesis chromedriver; do \
 	  test -x target/tools/$$tool || command -v $${tool##*/} >/dev/null || \
-	    echo "skipped: the test that runs $${tool##*/}, as it is not installed (make tools)"; \
+	    echo "skipped: the test that runs $${tool##*/}, as it is not installed (make tools, make browser)"; \
 	done
 
 check: lint test ## lint and test: what a change must pass
@@ -50,6 +50,9 @@ lint: toolchain ## Formatting, lints, documentation, licences, shell scripts
 	else \
 	  echo "skipped: shellcheck, as it is not installed"; \
 	fi
+
+browser: ## Install Chromium and its driver, in which the console is tested
+	@script/browser
 
 tools: ## Install what some tests use of other languages (newman, schemathesis) into target/tools
 	@script/tools

@@ -1,6 +1,6 @@
 //! The console in a real Chromium, against the real API: the key, both branches, a transfer and its commit.
 //!
-//! Where chromium and chromedriver are not installed (`apt-get install chromium chromium-driver`) the test says so
+//! Where chromium and chromedriver are not installed (`make browser`) the test says so
 //! and counts as skipped.
 
 use crate::databases::{Databases, KEY};
