@@ -16,7 +16,7 @@ use tokio_postgres::{Client, NoTls};
 /// What `nostro migrate` takes.
 #[derive(Args, Debug)]
 pub(crate) struct MigrateArgs {
-    /// The configuration; each [[branch]] needs `admin`
+    /// The configuration; each branch in it needs `admin`
     #[arg(long, value_name = "FILE", default_value = "nostro.toml")]
     config: PathBuf,
 }

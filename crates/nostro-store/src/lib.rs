@@ -3,7 +3,7 @@
 //! - [`migrate`]: makes a database a branch, and brings it up to date
 //! - [`statements`]: the prepared statements of the engine's writers
 //! - [`lock`]: enters and leaves the gate, locks and reads what a batch touches
-//! - [`write`]: stores what the planner decided
+//! - [`mod@write`]: stores what the planner decided
 //! - [`nets`]: what a batch leaves between two branches, and its hash
 //! - [`register`]: customers and accounts; [`read`]: what the API shows; [`totals`]: one branch's part of the audit
 //! - [`rows`]: from columns to the types of the core
