@@ -4,7 +4,7 @@ use crate::proxy::Proxy;
 use nostro_local::TemporaryCluster;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio_postgres::{Client, NoTls};
@@ -175,9 +175,19 @@ impl Drop for Databases {
     }
 }
 
-/// Runs the binary to its end.
+/// Runs the binary to its end, which must come within a minute.
 pub fn run(arguments: &[&str]) -> std::process::Output {
-    Command::new(binary()).args(arguments).output().unwrap()
+    let child = Command::new(binary()).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = child.id().to_string();
+    let (ended, output) = std::sync::mpsc::channel();
+    std::thread::spawn(move || ended.send(child.wait_with_output()));
+    match output.recv_timeout(Duration::from_secs(60)) {
+        Ok(output) => output.unwrap(),
+        Err(_) => {
+            Command::new("kill").args(["-KILL", &pid]).status().unwrap();
+            panic!("nostro {arguments:?} did not end");
+        }
+    }
 }
 
 pub fn binary() -> &'static Path {
