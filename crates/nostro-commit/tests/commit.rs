@@ -282,6 +282,7 @@ async fn a_block_drawn_with_a_warning_is_not_used() {
     let link = world.connector.connect(home).await.unwrap();
     let warned = numbers.next(home, &link).await.unwrap_err();
     assert!(warned.to_string().contains("not used"), "{warned}");
+    let link = world.connector.connect(home).await.unwrap();
     let drawn = numbers.next(home, &link).await.unwrap();
     assert_eq!(drawn.number, 1_001, "the block that may be drawn again is skipped");
 }

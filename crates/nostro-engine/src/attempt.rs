@@ -15,7 +15,7 @@ use nostro_commit::{Batch, BatchId, Part, Participants};
 use nostro_core::plan::{self, Outcome, Plan, PlanInput};
 use nostro_core::transfer::Decision;
 use nostro_core::{AccountNumber, BranchCode, Timestamp, TransferId, TransferRecord};
-use nostro_store::lock::{self, Locked};
+use nostro_store::lock::{self, Locked, LockedRows};
 use nostro_store::nets::nets;
 use nostro_store::rows::{RowError, StoredTransfer};
 use nostro_store::write::Writes;
@@ -27,8 +27,8 @@ use tokio::time::timeout;
 /// A batch waits at most so long for a connection and its prepared slot.
 const LEASE_WAIT: Duration = Duration::from_secs(5);
 
-/// From home's gate to the last lock: two row lock waits of half a second. Home's other batches wait meanwhile.
-const INSIDE_WAIT: Duration = Duration::from_secs(1);
+/// From home's gate to the last lock, the other gate included. Home's other batches wait meanwhile.
+const INSIDE_WAIT: Duration = Duration::from_secs(2);
 
 /// What an attempt came to before its commit.
 pub(crate) enum Outset {
@@ -119,7 +119,7 @@ async fn lock_phase(
 ) -> Result<Vec<Locked>, Trouble> {
     let mut sites = branches.iter().zip(leases);
     let Some((home, lease)) = sites.next() else { return Err(Trouble::Lost) };
-    let _gate = timeout(GATE_WAIT, enter(home, lease)).await.map_err(|_| Trouble::Locked)??;
+    let gate = timeout(GATE_WAIT, enter(home, lease)).await.map_err(|_| Trouble::Locked)??;
     // From here on home's other batches wait, whatever the other branch does.
     let inside = async {
         let mut gates = Vec::new();
@@ -130,15 +130,17 @@ async fn lock_phase(
             branches.iter().map(|branch| wanted(branch.config.branch.code, items)).collect();
         let locking = branches.iter().zip(leases).zip(&wanted).map(|((branch, lease), (accounts, ids))| {
             let session = &lease.session;
-            let (id, directory) = (branch.config.branch, &bank.directory);
-            lock::lock(session.link.client(), &session.statements, id, directory, accounts, ids)
+            lock::lock(session.link.client(), &session.statements, branch.config.branch, accounts, ids)
         });
-        let locked = try_join_all(locking).await.map_err(trouble)?;
+        let locked = try_join_all(locking).await.map_err(|error| trouble(error.into()))?;
         let leaving = leases.iter().map(|lease| lock::leave_gate(lease.session.link.client()));
         try_join_all(leaving).await.map_err(|error| trouble(error.into()))?;
         Ok(locked)
     };
-    timeout(INSIDE_WAIT, inside).await.map_err(|_| Trouble::Locked)?
+    let locked = timeout(INSIDE_WAIT, inside).await.map_err(|_| Trouble::Locked)??;
+    drop(gate);
+    let read = |(rows, branch): (&LockedRows, &&Branch)| rows.read(branch.config.branch, &bank.directory);
+    locked.iter().zip(branches).map(read).collect::<Result<_, _>>().map_err(trouble)
 }
 
 /// This server's own gate first, so that its batches do not crowd the one in the database.

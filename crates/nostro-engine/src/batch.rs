@@ -116,13 +116,13 @@ async fn commit(bank: &Arc<Bank>, ready: Ready, place: &mut Option<OwnedSemaphor
             }
             () = wait, if answers.is_some() => {
                 let known = *seen.borrow();
-                answers = tell_early(known, answers);
-                if answers.is_none() {
+                if known != Progress::Voting {
                     // The lane goes on; this batch goes on beside it, and is from now on in doubt like any other:
                     // what it holds is not waited for, and recovery may settle it first.
                     place.take();
                     coordinating.take();
                 }
+                answers = tell_early(known, answers);
             }
         }
     };

@@ -69,7 +69,7 @@ impl Default for Limits {
             answer_wait: Duration::from_secs(2),
             attempts_max: 3,
             recovery_age: Duration::from_secs(3),
-            watch_pause: Duration::from_millis(500),
+            watch_pause: Duration::from_millis(250),
             resolve_patience: Duration::from_secs(30),
         }
     }

@@ -55,7 +55,8 @@ impl OsUser {
     /// A command that runs as this user, in a directory that it can enter, with nothing to read and messages in English.
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        command.current_dir("/").stdin(Stdio::null()).env("LC_ALL", "C");
+        // A group of its own: Ctrl-C in a terminal is for us, and must not end initdb or pg_ctl half-way.
+        command.current_dir("/").stdin(Stdio::null()).env("LC_ALL", "C").process_group(0);
         if let OsUser::Other { uid, gid, .. } = self {
             command.gid(*gid).uid(*uid);
         }

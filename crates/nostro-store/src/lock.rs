@@ -12,7 +12,7 @@ use nostro_core::{AccountKey, AccountNumber, Timestamp, TransferId};
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, Error, Row};
 use uuid::Uuid;
 
 /// "Lock phase of this branch", of the bytes of the name.
@@ -27,6 +27,14 @@ pub struct Locked {
     pub known: Vec<StoredTransfer>,
     /// The branch's clock, read after the locks.
     pub clock: Timestamp,
+}
+
+/// The rows of [`Locked`] as they came, to be read once the gates are left.
+#[derive(Debug)]
+pub struct LockedRows {
+    accounts: Vec<Row>,
+    known: Vec<Row>,
+    clock: Row,
 }
 
 /// An account that a prepared transaction of another batch holds.
@@ -45,9 +53,9 @@ pub async fn enter_gate(client: &Client) -> Result<(), Error> {
     client.batch_execute(&format!("select pg_advisory_lock({GATE})")).await
 }
 
-/// Lets the next batch into its lock phase.
+/// Lets the next batch into its lock phase; from here on only the commit protocol's own waits bound a statement.
 pub async fn leave_gate(client: &Client) -> Result<(), Error> {
-    client.batch_execute(&format!("select pg_advisory_unlock({GATE})")).await
+    client.batch_execute(&format!("select pg_advisory_unlock({GATE}); set local statement_timeout = 0")).await
 }
 
 /// Begins the branch's transaction, locks the accounts and reads what the planner needs, in one round trip. The
@@ -56,26 +64,32 @@ pub async fn lock(
     client: &Client,
     statements: &Statements,
     branch: BranchId,
-    directory: &Directory,
     accounts: &[AccountNumber],
     ids: &[TransferId],
-) -> Result<Locked, RowError> {
+) -> Result<LockedRows, Error> {
     let keys: Vec<i64> = accounts.iter().map(|number| number.key(branch.number).as_i64()).collect();
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    // Others wait at the gate meanwhile, so a row that is not given soon is not waited for.
+    // Others wait at the gate meanwhile, so a row that is not given soon is not waited for, nor many of them in a row.
     let (begun, accounts, known, clock) = join4(
-        client.batch_execute("begin isolation level read committed; set local lock_timeout = '500ms'"),
+        client.batch_execute("begin isolation level read committed; set local lock_timeout = '500ms'; set local statement_timeout = '1500ms'"),
         client.query(&statements.lock_accounts, &[&keys]),
         client.query(&statements.find_transfers, &[&ids]),
         client.query_one(&statements.clock, &[]),
     )
     .await;
     begun?;
-    Ok(Locked {
-        accounts: accounts?.iter().map(|row| locked_account(row, branch)).collect::<Result<_, _>>()?,
-        known: known?.iter().map(|row| stored_transfer(row, directory)).collect::<Result<_, _>>()?,
-        clock: clock?.try_get::<_, SystemTime>(0)?.into(),
-    })
+    Ok(LockedRows { accounts: accounts?, known: known?, clock: clock? })
+}
+
+impl LockedRows {
+    /// From columns to the types of the core.
+    pub fn read(&self, branch: BranchId, directory: &Directory) -> Result<Locked, RowError> {
+        Ok(Locked {
+            accounts: self.accounts.iter().map(|row| locked_account(row, branch)).collect::<Result<_, _>>()?,
+            known: self.known.iter().map(|row| stored_transfer(row, directory)).collect::<Result<_, _>>()?,
+            clock: self.clock.try_get::<_, SystemTime>(0)?.into(),
+        })
+    }
 }
 
 /// Ends a transaction that wrote nothing.
@@ -83,9 +97,10 @@ pub async fn roll_back(client: &Client) -> Result<(), Error> {
     client.batch_execute("rollback").await
 }
 
-/// Whether the failure is a row lock that was not given in time.
+/// Whether the failure is a lock that was not given in time, or too many of them one after the other.
 pub fn is_lock_timeout(error: &RowError) -> bool {
-    matches!(error, RowError::Database(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
+    let RowError::Database(error) = error else { return false };
+    matches!(error.code(), Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE || *code == SqlState::QUERY_CANCELED)
 }
 
 /// Which of the accounts are held by prepared transactions, asked without waiting. A prepared transaction that

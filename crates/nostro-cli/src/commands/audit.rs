@@ -24,10 +24,11 @@ pub(crate) struct AuditArgs {
 
 /// Runs the command.
 pub(crate) async fn run(args: AuditArgs) -> anyhow::Result<ExitCode> {
-    let report = match args.connection.client()?.audit().await {
+    let asked = async { anyhow::Ok(args.connection.client()?.audit().await?) };
+    let report = match asked.await {
         Ok(report) => report,
         Err(error) => {
-            eprintln!("nostro: the audit could not be made: {:#}", anyhow::Error::from(error));
+            eprintln!("nostro: the audit could not be made: {error:#}");
             return Ok(ExitCode::from(EXIT_NOT_ASKED));
         }
     };

@@ -40,7 +40,12 @@ async fn two_hundred_clients_and_a_hundred_audits() {
         tokio::spawn(async move {
             // The clients go on until there are enough, so every one of them looks at moving books.
             let (mut right, mut naive_wrong) = (0, 0);
+            let begin = Instant::now();
             while right < AUDITS_MIN || naive_wrong == 0 {
+                assert!(
+                    begin.elapsed() < Duration::from_secs(120),
+                    "{right} audits, naive sum wrong {naive_wrong} times"
+                );
                 let report = client.audit().await.unwrap();
                 assert!(report.balanced, "audit {right} is wrong: {report:?}");
                 right += 1;

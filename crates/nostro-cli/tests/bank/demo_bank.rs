@@ -7,9 +7,10 @@ use nostro_client::Client;
 use nostro_core::AccountNumber;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A directory that is wiped, with whatever still runs in it.
 struct Place(PathBuf);
@@ -243,7 +244,9 @@ async fn ctrl_c_finishes_what_is_in_flight() {
     let (client, sent) = (bank.client.clone(), request.clone());
     let asking = tokio::spawn(async move { told(&client.transfer(&sent).await) });
     let asleep = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
+    let begin = Instant::now();
     while admin.query_one(asleep, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(30), "Texas was never asked to prepare");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let pid = bank.child.id().to_string();
@@ -260,12 +263,16 @@ async fn ctrl_c_finishes_what_is_in_flight() {
 #[tokio::test]
 async fn ctrl_c_during_the_start_leaves_no_cluster() {
     let place = Place::new("early");
-    let mut child = command(&place).spawn().unwrap();
+    // As in a terminal: the signal goes to the whole group.
+    let mut child = command(&place).process_group(0).spawn().unwrap();
     // The first cluster's directory is there, its server is not yet up.
+    let begin = Instant::now();
     while !place.0.join("az").exists() {
+        assert!(begin.elapsed() < Duration::from_secs(30), "nothing was started");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let group = format!("-{}", child.id());
+    assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert_eq!((place.postmaster("az"), place.postmaster("tx")), (None, None));
 }

@@ -86,7 +86,7 @@ async fn kill_minus_nine_at_each_step() {
             // Recovery must have settled what it could see; now the message of the dead arrives.
             tokio::time::sleep(Duration::from_millis(200)).await;
             held.release();
-            databases.nothing_prepared_within(Duration::from_secs(5)).await;
+            databases.nothing_prepared_within(Duration::from_secs(10)).await;
         }
         println!("{name}: nothing in doubt after {} ms", begin.elapsed().as_millis());
         assert_eq!(until_final(&server.client, &request).await, step.then, "{name}");

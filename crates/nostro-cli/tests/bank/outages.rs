@@ -90,7 +90,7 @@ async fn arizona_stops_between_prepare_and_decision() {
     assert_eq!(told(&client.transfer(&blocked).await), "unavailable account_in_doubt");
     let begin = Instant::now();
     assert_eq!(told(&client.transfer(&pay(other, tx, 11)).await), "unavailable account_in_doubt");
-    assert!(begin.elapsed() < Duration::from_millis(250), "the second one does not wait: {:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_millis(450), "the second one does not wait: {:?}", begin.elapsed());
     databases.cluster_mut("AZ").start().unwrap();
     health_is(&server, "AZ", "reachable").await;
     nothing_in_doubt_within(&server, Duration::from_secs(10)).await;
@@ -158,7 +158,7 @@ async fn a_hung_branch_does_not_stall_the_others() {
     held.reached().await;
     let begin = Instant::now();
     assert_posted(client.transfer(&pay(az, neighbour, 1)).await);
-    assert!(begin.elapsed() < Duration::from_secs(2), "a payment inside Arizona took {:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(4), "a payment inside Arizona took {:?}", begin.elapsed());
     held.cut();
     let told = asking.await.unwrap();
     assert!(["posted", "unavailable busy"].contains(&told.as_str()), "{told}");

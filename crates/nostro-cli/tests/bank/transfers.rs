@@ -69,7 +69,9 @@ async fn no_decision_before_the_vote_and_no_finish_before_the_decision() {
     let asking = tokio::spawn(async move { told(&client.transfer(&sent).await) });
     vote.reached().await;
     // The vote is cast and not heard: home must not have been told to decide.
+    let begin = std::time::Instant::now();
     while databases.value("TX", "select count(*) from pg_prepared_xacts").await != "1" {
+        assert!(begin.elapsed() < Duration::from_secs(20), "Texas never voted");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     tokio::time::sleep(Duration::from_millis(200)).await;

@@ -91,6 +91,29 @@ async fn a_live_batch_aborted_by_another_servers_recovery_is_planned_again() {
     databases.finish().await;
 }
 
+#[tokio::test]
+async fn a_batch_that_recovery_took_for_abandoned_is_posted_by_its_next_plan() {
+    let databases = Databases::start().await;
+    let slow = Server::start(&databases).await;
+    let _other = Server::start(&databases).await;
+    let (az, tx) = (open(&slow.client, "AZ", 1_000).await, open(&slow.client, "TX", 0).await);
+    // Arizona is slow to write, once, while Texas is prepared; the other server aborts the batch meanwhile.
+    databases
+        .sql(
+            "AZ",
+            "create sequence slowly; grant usage on sequence slowly to nostro_commit;
+             create function sleeps_once() returns trigger language plpgsql as
+               $$ begin if nextval('slowly') = 1 then perform pg_sleep(5); end if; return null; end $$;
+             create trigger sleeps_once after insert on transfer for each statement execute function sleeps_once()",
+        )
+        .await;
+    let request = pay(az, tx, 100);
+    assert_eq!(crate::money::told(&slow.client.transfer(&request).await), "posted");
+    assert_eq!(databases.value("AZ", "select count(*) from batch where outcome = 'aborted'").await, "1");
+    assert_eq!(crate::money::balance(&slow.client, tx).await, 100);
+    databases.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_id_sent_to_two_servers_at_once_moves_the_money_once() {
     let databases = Databases::start().await;

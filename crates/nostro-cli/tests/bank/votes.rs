@@ -27,7 +27,7 @@ async fn check(no_at: &str, table: &str, errcode: &str, expected: &str) {
     let request = pay(az, tx, 100);
     assert_eq!(told(&client.transfer(&request).await), expected);
     assert_eq!((balance(client, az).await, balance(client, tx).await), (1_000, 1_000));
-    databases.nothing_prepared_within(std::time::Duration::from_secs(5)).await;
+    databases.nothing_prepared_within(std::time::Duration::from_secs(10)).await;
     for code in ["AZ", "TX"] {
         let rows = format!("select count(*) from transfer where id = '{}'", request.id);
         assert_eq!(databases.value(code, &rows).await, "0");
