@@ -34,7 +34,7 @@ const ARIZONA: [DemoCustomer; 6] = [
 const TEXAS: [DemoCustomer; 6] = [
     customer("Mary Jackson", 725_000, None),
     customer("Dorothy Vaughan", 1_500_010, Some(300_000)),
-    customer("Claude Shannon", 540_000, None),
+    customer("Richard Hamming", 540_000, None),
     customer("Jim Gray", 2_718_281, None),
     customer("Frances Allen", 43_210, None),
     customer("John Backus", 1_000_000, None),

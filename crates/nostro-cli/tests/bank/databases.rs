@@ -37,7 +37,8 @@ impl Databases {
             clusters.insert(code, cluster);
         }
         let counter = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let directory = std::env::temp_dir().join(format!("nostro-bank-{}-{counter}", std::process::id()));
+        // Of the form that the next run sweeps, should this one be killed.
+        let directory = std::env::temp_dir().join(format!("nostro-test-{}-1{counter}-bank", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let databases = Self { clusters, directory };
         databases.write("operator.key", KEY);

@@ -17,7 +17,8 @@ struct Place(PathBuf);
 
 impl Place {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("nostro-up-{}-{name}", std::process::id()));
+        // Of the form that the next run sweeps, should this one be killed.
+        let path = std::env::temp_dir().join(format!("nostro-test-{}-9-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         Self(path)
     }
