@@ -310,3 +310,35 @@ async fn a_stopped_server_finishes_what_is_in_flight() {
     assert_eq!(stopping.await.unwrap(), Some(0));
     databases.finish().await;
 }
+
+#[tokio::test]
+async fn a_stopped_server_finishes_also_what_nobody_waits_for() {
+    let databases = Databases::start().await;
+    let proxy = Proxy::to(databases.cluster("TX").port()).await;
+    let mut server = Server::start_through(&databases, &[("TX", &proxy)]).await;
+    let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
+    let request = pay(az, tx, 10);
+    let mut held = proxy.hold("prepare transaction", Hold::Answer);
+    let (client, sent) = (server.client.clone(), request.clone());
+    let asking = tokio::spawn(async move { client.transfer(&sent).await });
+    held.reached().await;
+    asking.abort();
+    assert!(asking.await.unwrap_err().is_cancelled());
+    let url = server.url.clone();
+    let stopping = tokio::task::spawn_blocking(move || server.stop());
+    // The server has heard the signal when it listens no more.
+    let begin = std::time::Instant::now();
+    while reqwest::get(format!("{url}/healthz")).await.is_ok() {
+        assert!(begin.elapsed() < Duration::from_secs(10), "it still listens");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!stopping.is_finished(), "it left a batch in flight behind");
+    held.release();
+    assert_eq!(stopping.await.unwrap(), Some(0));
+    // No server is left that could recover it: it was finished, or it is still prepared.
+    assert_eq!(databases.value("TX", "select count(*) from pg_prepared_xacts").await, "0");
+    let credited = format!("select count(*) from transfer where id = '{}' and credit_seq is not null", request.id);
+    assert_eq!(databases.value("TX", &credited).await, "1");
+    databases.finish().await;
+}
