@@ -1,8 +1,9 @@
 //! The audit sees a cent that was changed by SQL, and the tables refuse what the core would never do.
 
-use crate::databases::{AUDITOR_KEY, Databases, KEY, run};
-use crate::money::{assert_posted, open, pay};
-use crate::server::Server;
+use nostro_torture::databases::{AUDITOR_KEY, Databases, KEY};
+use nostro_torture::money::{assert_posted, open, pay};
+use nostro_torture::program::run;
+use nostro_torture::server::Server;
 
 #[tokio::test]
 async fn one_cent_changed_by_sql_turns_the_audit_red() {
@@ -101,9 +102,9 @@ async fn an_auditor_reads_and_does_not_write() {
     let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
     let auditor = nostro_client::Client::new(&server.url, AUDITOR_KEY);
     assert!(auditor.audit().await.unwrap().balanced);
-    assert_eq!(crate::money::told(&auditor.transfer(&pay(az, tx, 1)).await), "rejected forbidden");
+    assert_eq!(nostro_torture::money::told(&auditor.transfer(&pay(az, tx, 1)).await), "rejected forbidden");
     let nobody = nostro_client::Client::new(&server.url, &format!("{KEY}x"));
-    assert_eq!(crate::money::told(&nobody.transfer(&pay(az, tx, 1)).await), "rejected unauthorized");
-    assert_eq!(crate::money::balance(&server.client, az).await, 1_000);
+    assert_eq!(nostro_torture::money::told(&nobody.transfer(&pay(az, tx, 1)).await), "rejected unauthorized");
+    assert_eq!(nostro_torture::money::balance(&server.client, az).await, 1_000);
     databases.finish().await;
 }

@@ -1,8 +1,8 @@
 //! Two hundred clients at once: nothing lost, nothing doubled, batches form, and audits are right meanwhile.
 
-use crate::databases::Databases;
-use crate::money::{open, pay, told};
-use crate::server::Server;
+use nostro_torture::databases::Databases;
+use nostro_torture::money::{open, pay, told};
+use nostro_torture::server::Server;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,7 +97,7 @@ async fn two_hundred_clients_and_a_hundred_audits() {
     assert!(posted + refused >= CLIENTS * TRANSFERS_EACH_MIN);
     assert!(refused > 0, "nobody was ever short of money");
     for (account, expected) in &balances {
-        assert_eq!(crate::money::balance(&client, *account).await, i128::from(*expected), "{account}");
+        assert_eq!(nostro_torture::money::balance(&client, *account).await, i128::from(*expected), "{account}");
     }
     let after: u64 = databases.value("AZ", batches).await.parse().unwrap();
     let mean = f64::from(u32::try_from(posted + refused).unwrap()) / (after - before) as f64;

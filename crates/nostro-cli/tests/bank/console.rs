@@ -3,12 +3,12 @@
 //! Where chromium and chromedriver are not installed (`make browser`) the test says so
 //! and counts as skipped.
 
-use crate::databases::{Databases, KEY};
-use crate::money::{balance, open};
-use crate::server::Server;
 use crate::tools::tool;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
+use nostro_torture::databases::{Databases, KEY};
+use nostro_torture::money::{balance, open};
+use nostro_torture::server::Server;
 use serde_json::json;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;

@@ -1,10 +1,10 @@
 //! `nostro up`: from nothing, again on the same data, after kill -9 of itself and of everything.
 
-use crate::databases::binary;
-use crate::money::{nothing_in_doubt_within, pay, told};
-use crate::server::Server;
 use nostro_client::Client;
 use nostro_core::AccountNumber;
+use nostro_torture::money::{nothing_in_doubt_within, pay, told};
+use nostro_torture::program::binary;
+use nostro_torture::server::Server;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -102,7 +102,8 @@ async fn a_bank_starts_from_nothing_and_loses_nothing() {
     let mut bank = up(&place).await;
     let (az, tx) = (number("AZ93000000001042"), number("TX25000000001042"));
     let richer = async |client: &Client, branch: &str| {
-        let accounts = client.accounts(crate::money::code(branch), &nostro_client::Page::default()).await.unwrap().data;
+        let accounts =
+            client.accounts(nostro_torture::money::code(branch), &nostro_client::Page::default()).await.unwrap().data;
         assert!(accounts.iter().filter(|account| account.customer.is_some()).count() >= 6);
         accounts.iter().filter(|account| account.customer.is_some() && account.posted >= 500_000).count()
     };
@@ -185,14 +186,16 @@ async fn what_is_wrong_at_the_start_is_said_with_what_to_do() {
 
 #[tokio::test]
 async fn the_command_line_moves_money_and_tells_the_outcome() {
-    let databases = crate::databases::Databases::start().await;
+    let databases = nostro_torture::databases::Databases::start().await;
     let server = Server::start(&databases).await;
-    let (az, tx) =
-        (crate::money::open(&server.client, "AZ", 200_000).await, crate::money::open(&server.client, "TX", 0).await);
+    let (az, tx) = (
+        nostro_torture::money::open(&server.client, "AZ", 200_000).await,
+        nostro_torture::money::open(&server.client, "TX", 0).await,
+    );
     let key = databases.directory.join("operator.key");
     let nostro = |arguments: &[&str]| {
         let connection = ["--api", &server.url, "--key-file", key.to_str().unwrap()];
-        let output = crate::databases::run(&[arguments, &connection].concat());
+        let output = nostro_torture::program::run(&[arguments, &connection].concat());
         let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         (output.status.code().unwrap(), text)
     };

@@ -1,8 +1,8 @@
 //! HTTP: every status of the API's table is reachable, and bad input names the field and the rule.
 
-use crate::databases::{AUDITOR_KEY, Databases, KEY};
-use crate::money::{cash, open, pay, told};
-use crate::server::Server;
+use nostro_torture::databases::{AUDITOR_KEY, Databases, KEY};
+use nostro_torture::money::{cash, open, pay, told};
+use nostro_torture::server::Server;
 use serde_json::{Value, json};
 use std::time::Duration;
 use uuid::Uuid;
@@ -83,7 +83,7 @@ async fn bad_input_names_the_field_and_the_rule_and_moves_nothing() {
         let (status, _, problem) = send(&server, "GET", path, None).await;
         assert_eq!(status, 400, "{path}: {problem}");
     }
-    assert_eq!(crate::money::balance(&server.client, az).await, 1_000);
+    assert_eq!(nostro_torture::money::balance(&server.client, az).await, 1_000);
     databases.finish().await;
 }
 
@@ -109,7 +109,7 @@ async fn every_status_of_the_table_is_reachable() {
     assert!(problem["detail"].as_str().unwrap().contains("1000.00 USD"), "{problem}");
     assert_eq!(send(&server, "GET", &format!("/v1/transfers/{}", Uuid::now_v7()), None).await.0, 404);
     assert_eq!(send(&server, "GET", "/v1/accounts/AZ02000000077777", None).await.0, 400, "check digits");
-    let missing = nostro_core::AccountNumber::new(crate::money::code("AZ"), 77_777).unwrap();
+    let missing = nostro_core::AccountNumber::new(nostro_torture::money::code("AZ"), 77_777).unwrap();
     assert_eq!(send(&server, "GET", &format!("/v1/accounts/{missing}"), None).await.0, 404);
     assert_eq!(send(&server, "GET", "/v1/nothing", None).await.0, 404);
     assert_eq!(send(&server, "DELETE", "/v1/accounts", None).await.0, 405);
@@ -143,14 +143,14 @@ async fn every_status_of_the_table_is_reachable() {
     );
     assert!(headers.contains_key("retry-after"));
     databases.cluster_mut("AZ").stop(nostro_local::Stop::Fast).unwrap();
-    crate::money::health_is(&server, "AZ", "unreachable").await;
-    crate::money::health_is(&server, "TX", "unreachable").await;
+    nostro_torture::money::health_is(&server, "AZ", "unreachable").await;
+    nostro_torture::money::health_is(&server, "TX", "unreachable").await;
     assert_eq!(reqwest::get(url("/readyz")).await.unwrap().status().as_u16(), 503);
     assert_eq!(reqwest::get(url("/healthz")).await.unwrap().status().as_u16(), 200);
     for code in ["AZ", "TX"] {
         databases.cluster_mut(code).start().unwrap();
     }
-    crate::money::health_is(&server, "AZ", "reachable").await;
+    nostro_torture::money::health_is(&server, "AZ", "reachable").await;
     databases.finish().await;
 }
 
@@ -196,8 +196,9 @@ async fn customers_and_accounts_are_made_once_and_listed_newest_first() {
     assert_eq!((status, &again["number"]), (200, &opened["number"]));
     let mut nobody = account.clone();
     nobody["id"] = json!(Uuid::now_v7());
-    nobody["customer"] =
-        json!(nostro_core::CustomerNumber::new(crate::money::code("AZ"), 999_999_999_999).unwrap().to_string());
+    nobody["customer"] = json!(
+        nostro_core::CustomerNumber::new(nostro_torture::money::code("AZ"), 999_999_999_999).unwrap().to_string()
+    );
     let (status, _, problem) = send(&server, "POST", "/v1/accounts", Some(&nobody.to_string())).await;
     assert_eq!((status, problem["code"].as_str()), (422, Some("customer_not_found")));
 
@@ -207,7 +208,7 @@ async fn customers_and_accounts_are_made_once_and_listed_newest_first() {
     let mut seen = Vec::new();
     let mut page = nostro_client::Page { limit: Some(2), cursor: None };
     loop {
-        let listing = client.accounts(crate::money::code("AZ"), &page).await.unwrap();
+        let listing = client.accounts(nostro_torture::money::code("AZ"), &page).await.unwrap();
         assert!(listing.data.len() <= 2);
         seen.extend(listing.data.iter().map(|account| account.number));
         match listing.next_cursor {

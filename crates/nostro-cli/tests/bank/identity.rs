@@ -1,6 +1,7 @@
 //! A database that is not the one that the configuration means is refused, with what was expected and found.
 
-use crate::databases::{Databases, run};
+use nostro_torture::databases::Databases;
+use nostro_torture::program::run;
 use std::collections::BTreeMap;
 
 /// Starts `nostro serve` with a changed configuration; what it says when it does not start.

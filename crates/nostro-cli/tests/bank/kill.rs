@@ -4,10 +4,10 @@
 //! attempt came to. Where a message was on its way when the server died, it may arrive after recovery has
 //! settled the batch, and must then change nothing.
 
-use crate::databases::Databases;
-use crate::money::{balance, nothing_in_doubt_within, open, pay, told, until_final};
-use crate::proxy::{Hold, Proxy};
-use crate::server::Server;
+use nostro_torture::databases::Databases;
+use nostro_torture::money::{balance, nothing_in_doubt_within, open, pay, told, until_final};
+use nostro_torture::server::Server;
+use nostro_torture::wire::{Hold, Wire};
 use std::time::{Duration, Instant};
 
 /// What becomes of the held message after the server's death.
@@ -56,7 +56,7 @@ async fn kill_minus_nine_at_each_step() {
     for (at, step) in STEPS.iter().enumerate() {
         let name = format!("step {at}: {:?} of {:?} at {}, {:?}", step.hold, step.message, step.branch, step.late);
         let (to_az, to_tx) =
-            (Proxy::to(databases.cluster("AZ").port()).await, Proxy::to(databases.cluster("TX").port()).await);
+            (Wire::to(databases.cluster("AZ").port()).await, Wire::to(databases.cluster("TX").port()).await);
         let mut server = Server::start_through(&databases, &[("AZ", &to_az), ("TX", &to_tx)]).await;
         let (az, tx) = match accounts {
             Some(accounts) => accounts,

@@ -1,16 +1,9 @@
 //! The real binary on real PostgreSQL servers: every way to move money and every way to fail.
 //!
-//! - [`databases`]: two clusters of a test's own; [`server`]: the binary `nostro serve` on them
-//! - [`proxy`]: a wire between the two that can hold a message of the commit protocol
-//! - [`money`]: accounts and transfers by HTTP
+//! The clusters, the servers and the wires between them are nostro-torture's.
 //!
-//! A test fails if it leaves a prepared transaction behind ([`databases::Databases::finish`]).
+//! A test fails if it leaves a prepared transaction behind ([`nostro_torture::databases::Databases::finish`]).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
-
-mod databases;
-mod money;
-mod proxy;
-mod server;
 
 mod audit;
 mod concurrency;

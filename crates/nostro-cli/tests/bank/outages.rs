@@ -1,10 +1,10 @@
 //! A branch whose PostgreSQL server is stopped before, during and after a transfer.
 
-use crate::databases::Databases;
-use crate::money::{assert_posted, balance, health_is, nothing_in_doubt_within, open, pay, told, until_final};
-use crate::proxy::{Hold, Proxy};
-use crate::server::Server;
 use nostro_local::Stop;
+use nostro_torture::databases::Databases;
+use nostro_torture::money::{assert_posted, balance, health_is, nothing_in_doubt_within, open, pay, told, until_final};
+use nostro_torture::server::Server;
+use nostro_torture::wire::{Hold, Wire};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn texas_is_down_before_the_request() {
 #[tokio::test]
 async fn texas_stops_between_prepare_and_commit_prepared() {
     let mut databases = Databases::start().await;
-    let proxy = Proxy::to(databases.cluster("TX").port()).await;
+    let proxy = Wire::to(databases.cluster("TX").port()).await;
     let server = Server::start_through(&databases, &[("TX", &proxy)]).await;
     let client = &server.client;
     let (az, tx) = (open(client, "AZ", 1_000).await, open(client, "TX", 0).await);
@@ -51,7 +51,7 @@ async fn texas_stops_between_prepare_and_commit_prepared() {
     proxy.cut_all();
     assert_eq!(asking.await.unwrap(), "settling", "it is decided, and that is said");
     assert_eq!(balance(client, az).await, 900);
-    let found = client.transfer_by_id(request.id, Some(crate::money::code("AZ"))).await.unwrap();
+    let found = client.transfer_by_id(request.id, Some(nostro_torture::money::code("AZ"))).await.unwrap();
     assert_eq!(found.state, "settling");
     databases.cluster_mut("TX").start().unwrap();
     let begin = Instant::now();
@@ -69,7 +69,7 @@ async fn texas_stops_between_prepare_and_commit_prepared() {
 #[tokio::test]
 async fn arizona_stops_between_prepare_and_decision() {
     let mut databases = Databases::start().await;
-    let proxy = Proxy::to(databases.cluster("AZ").port()).await;
+    let proxy = Wire::to(databases.cluster("AZ").port()).await;
     let server = Server::start_through(&databases, &[("AZ", &proxy)]).await;
     let client = &server.client;
     let (az, tx) = (open(client, "AZ", 1_000).await, open(client, "TX", 0).await);
@@ -105,7 +105,7 @@ async fn arizona_stops_between_prepare_and_decision() {
 #[tokio::test]
 async fn the_answer_to_a_decision_is_lost() {
     let databases = Databases::start().await;
-    let proxy = Proxy::to(databases.cluster("AZ").port()).await;
+    let proxy = Wire::to(databases.cluster("AZ").port()).await;
     let server = Server::start_through(&databases, &[("AZ", &proxy)]).await;
     let client = &server.client;
     let (az, tx) = (open(client, "AZ", 1_000).await, open(client, "TX", 0).await);
@@ -123,7 +123,7 @@ async fn the_answer_to_a_decision_is_lost() {
 #[tokio::test]
 async fn the_answer_to_a_prepare_is_lost() {
     let databases = Databases::start().await;
-    let proxy = Proxy::to(databases.cluster("TX").port()).await;
+    let proxy = Wire::to(databases.cluster("TX").port()).await;
     let server = Server::start_through(&databases, &[("TX", &proxy)]).await;
     let client = &server.client;
     let (az, tx) = (open(client, "AZ", 1_000).await, open(client, "TX", 0).await);
@@ -146,7 +146,7 @@ async fn the_answer_to_a_prepare_is_lost() {
 #[tokio::test]
 async fn a_hung_branch_does_not_stall_the_others() {
     let databases = Databases::start().await;
-    let proxy = Proxy::to(databases.cluster("TX").port()).await;
+    let proxy = Wire::to(databases.cluster("TX").port()).await;
     let server = Server::start_through(&databases, &[("TX", &proxy)]).await;
     let client = &server.client;
     let (az, tx) = (open(client, "AZ", 1_000).await, open(client, "TX", 0).await);
@@ -171,14 +171,14 @@ async fn a_hung_branch_does_not_stall_the_others() {
 #[tokio::test]
 async fn settling_and_unknown_are_202_with_the_place_to_look() {
     let mut databases = Databases::start().await;
-    let proxy = Proxy::to(databases.cluster("AZ").port()).await;
+    let proxy = Wire::to(databases.cluster("AZ").port()).await;
     let server = Server::start_through(&databases, &[("AZ", &proxy)]).await;
     let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
     let request = pay(az, tx, 100);
     let mut held = proxy.hold("insert into batch (id", Hold::Message);
     let sending = reqwest::Client::new()
         .post(format!("{}/v1/transfers", server.url))
-        .bearer_auth(crate::databases::KEY)
+        .bearer_auth(nostro_torture::databases::KEY)
         .json(&request)
         .send();
     let sending = tokio::spawn(sending);

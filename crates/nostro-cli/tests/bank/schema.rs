@@ -1,6 +1,6 @@
 //! The tables against their rules, read from `pg_catalog`.
 
-use crate::databases::Databases;
+use nostro_torture::databases::Databases;
 
 /// The rows of a query, joined.
 async fn found(databases: &Databases, query: &str) -> Vec<String> {
@@ -63,9 +63,9 @@ async fn the_tables_keep_their_rules() {
 #[tokio::test]
 async fn the_database_itself_refuses_what_the_core_would_never_do() {
     let databases = Databases::start().await;
-    let server = crate::server::Server::start(&databases).await;
-    let rich = crate::money::open(&server.client, "AZ", 1_000).await;
-    let empty = crate::money::open(&server.client, "AZ", 0).await;
+    let server = nostro_torture::server::Server::start(&databases).await;
+    let rich = nostro_torture::money::open(&server.client, "AZ", 1_000).await;
+    let empty = nostro_torture::money::open(&server.client, "AZ", 0).await;
     let admin = databases.admin("AZ").await;
     let number = nostro_core::BranchNumber::new(1).unwrap();
     let [key, empty] = [rich, empty].map(|account| account.key(number).as_i64());

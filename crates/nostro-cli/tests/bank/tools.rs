@@ -1,9 +1,9 @@
 //! The documented tools on a real server: the Postman collection by newman, the API by schemathesis. Where a tool
 //! is not installed (`make tools` does it) the test says so and counts as skipped.
 
-use crate::databases::{Databases, KEY};
-use crate::money::open;
-use crate::server::Server;
+use nostro_torture::databases::{Databases, KEY};
+use nostro_torture::money::open;
+use nostro_torture::server::Server;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

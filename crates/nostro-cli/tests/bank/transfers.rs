@@ -1,10 +1,10 @@
 //! Transfers that go well, and business refusals.
 
-use crate::databases::Databases;
-use crate::money::{assert_posted, balance, cash, open, pay, told, until_final};
-use crate::proxy::{Hold, Proxy};
-use crate::server::Server;
 use nostro_client::{NewAccount, Outcome, Page};
+use nostro_torture::databases::Databases;
+use nostro_torture::money::{assert_posted, balance, cash, open, pay, told, until_final};
+use nostro_torture::server::Server;
+use nostro_torture::wire::{Hold, Wire};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -59,7 +59,7 @@ async fn a_transfer_is_prepared_at_texas_decided_at_arizona_and_finished_at_texa
 async fn no_decision_before_the_vote_and_no_finish_before_the_decision() {
     let databases = Databases::start().await;
     let (to_az, to_tx) =
-        (Proxy::to(databases.cluster("AZ").port()).await, Proxy::to(databases.cluster("TX").port()).await);
+        (Wire::to(databases.cluster("AZ").port()).await, Wire::to(databases.cluster("TX").port()).await);
     let server = Server::start_through(&databases, &[("AZ", &to_az), ("TX", &to_tx)]).await;
     let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
     let request = pay(az, tx, 100);
@@ -104,7 +104,7 @@ async fn the_same_id_is_the_same_transfer() {
     assert_posted(client.deposit(&cash(az, 5_000)).await);
     assert_eq!(told(&client.transfer(&poor).await), "refused again insufficient_funds", "a refusal is final");
     let mut changed = first.clone();
-    changed.amount = crate::money::amount(601);
+    changed.amount = nostro_torture::money::amount(601);
     assert_eq!(told(&client.transfer(&changed).await), "conflict /amount");
     let mut changed = first.clone();
     changed.credit_account = other;
@@ -188,7 +188,7 @@ async fn deposits_and_withdrawals_go_against_the_branchs_cash() {
     assert_eq!(told(&client.withdraw(&cash(account, 3_501)).await), "refused insufficient_funds");
     assert_eq!(balance(client, account).await, 3_500);
     let vault = client
-        .account(nostro_core::AccountNumber::cash(crate::money::code("TX"), crate::money::dollars()))
+        .account(nostro_core::AccountNumber::cash(nostro_torture::money::code("TX"), nostro_torture::money::dollars()))
         .await
         .unwrap();
     assert_eq!((vault.posted, vault.normal_side.as_str(), vault.available), (3_500, "debit", None));
@@ -208,7 +208,7 @@ async fn a_bulk_request_answers_each_item_for_itself() {
     let (az, tx) = (open(client, "AZ", 1_000).await, open(client, "TX", 1_000).await);
     let again = pay(az, tx, 100);
     let mut other = again.clone();
-    other.amount = crate::money::amount(101);
+    other.amount = nostro_torture::money::amount(101);
     let items = [
         again.clone(),
         pay(az, tx, 5_000),
@@ -252,7 +252,7 @@ async fn an_overdraft_limit_is_there_to_be_used_and_no_further() {
     let customer = client
         .create_customer(&nostro_client::NewCustomer {
             id: Uuid::now_v7(),
-            branch: crate::money::code("AZ"),
+            branch: nostro_torture::money::code("AZ"),
             name: "Ada".into(),
         })
         .await
@@ -261,7 +261,7 @@ async fn an_overdraft_limit_is_there_to_be_used_and_no_further() {
         id: Uuid::now_v7(),
         customer: customer.number,
         kind: "checking".into(),
-        currency: crate::money::dollars(),
+        currency: nostro_torture::money::dollars(),
         overdraft_limit: 500,
     };
     let az = client.open_account(&new).await.unwrap().number;
@@ -275,7 +275,7 @@ async fn an_overdraft_limit_is_there_to_be_used_and_no_further() {
 #[tokio::test]
 async fn a_dropped_request_does_not_drop_its_commit() {
     let databases = Databases::start().await;
-    let proxy = Proxy::to(databases.cluster("TX").port()).await;
+    let proxy = Wire::to(databases.cluster("TX").port()).await;
     let server = Server::start_through(&databases, &[("TX", &proxy)]).await;
     let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
     let request = pay(az, tx, 10);
@@ -295,7 +295,7 @@ async fn a_dropped_request_does_not_drop_its_commit() {
 #[tokio::test]
 async fn a_stopped_server_finishes_what_is_in_flight() {
     let databases = Databases::start().await;
-    let proxy = Proxy::to(databases.cluster("TX").port()).await;
+    let proxy = Wire::to(databases.cluster("TX").port()).await;
     let mut server = Server::start_through(&databases, &[("TX", &proxy)]).await;
     let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
     let request = pay(az, tx, 10);
@@ -314,7 +314,7 @@ async fn a_stopped_server_finishes_what_is_in_flight() {
 #[tokio::test]
 async fn a_stopped_server_finishes_also_what_nobody_waits_for() {
     let databases = Databases::start().await;
-    let proxy = Proxy::to(databases.cluster("TX").port()).await;
+    let proxy = Wire::to(databases.cluster("TX").port()).await;
     let mut server = Server::start_through(&databases, &[("TX", &proxy)]).await;
     let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
     let request = pay(az, tx, 10);

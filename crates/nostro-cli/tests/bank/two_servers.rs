@@ -1,11 +1,11 @@
 //! Two servers on the same branches, in both directions at once.
 
-use crate::databases::Databases;
-use crate::money::{open, pay};
-use crate::proxy::{Hold, Proxy};
-use crate::server::Server;
 use nostro_client::Client;
 use nostro_core::AccountNumber;
+use nostro_torture::databases::Databases;
+use nostro_torture::money::{open, pay};
+use nostro_torture::server::Server;
+use nostro_torture::wire::{Hold, Wire};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ async fn load(client: Client, from: Arc<Vec<AccountNumber>>, to: Arc<Vec<Account
     let (mut posted, mut odd) = (0, Vec::new());
     while begin.elapsed() < Duration::from_secs(SECONDS) {
         let request = pay(from[fastrand::usize(..from.len())], to[fastrand::usize(..to.len())], fastrand::i64(1..100));
-        match crate::money::until_final(&client, &request).await.as_str() {
+        match nostro_torture::money::until_final(&client, &request).await.as_str() {
             "posted" | "replayed" => posted += 1,
             "refused insufficient_funds" => {}
             other => odd.push(other.to_owned()),
@@ -69,7 +69,7 @@ async fn transfer_in_both_directions_for_twenty_seconds() {
 #[tokio::test]
 async fn a_live_batch_aborted_by_another_servers_recovery_is_planned_again() {
     let databases = Databases::start().await;
-    let proxy = Proxy::to(databases.cluster("AZ").port()).await;
+    let proxy = Wire::to(databases.cluster("AZ").port()).await;
     let slow = Server::start_through(&databases, &[("AZ", &proxy)]).await;
     let _other = Server::start(&databases).await;
     let (az, tx) = (open(&slow.client, "AZ", 1_000).await, open(&slow.client, "TX", 0).await);
@@ -77,16 +77,16 @@ async fn a_live_batch_aborted_by_another_servers_recovery_is_planned_again() {
     // Arizona's decision is on its way for so long that the other server takes the batch for abandoned.
     let mut held = proxy.hold("insert into batch (id", Hold::Message);
     let (client, sent) = (slow.client.clone(), request.clone());
-    let asking = tokio::spawn(async move { crate::money::told(&client.transfer(&sent).await) });
+    let asking = tokio::spawn(async move { nostro_torture::money::told(&client.transfer(&sent).await) });
     held.reached().await;
     databases.nothing_prepared_within(Duration::from_secs(10)).await;
     held.release();
     // Past the wait for an answer it is unknown; it is never a failure, and never a bug of ours.
     let told = asking.await.unwrap();
     assert!(["posted", "unknown", "unavailable busy"].contains(&told.as_str()), "{told}");
-    let last = crate::money::until_final(&slow.client, &request).await;
+    let last = nostro_torture::money::until_final(&slow.client, &request).await;
     assert!(["posted", "replayed"].contains(&last.as_str()), "{last}");
-    assert_eq!(crate::money::balance(&slow.client, tx).await, 100);
+    assert_eq!(nostro_torture::money::balance(&slow.client, tx).await, 100);
     assert_eq!(databases.value("AZ", "select count(*) from batch where outcome = 'aborted'").await, "1");
     databases.finish().await;
 }
@@ -108,9 +108,9 @@ async fn a_batch_that_recovery_took_for_abandoned_is_posted_by_its_next_plan() {
         )
         .await;
     let request = pay(az, tx, 100);
-    assert_eq!(crate::money::told(&slow.client.transfer(&request).await), "posted");
+    assert_eq!(nostro_torture::money::told(&slow.client.transfer(&request).await), "posted");
     assert_eq!(databases.value("AZ", "select count(*) from batch where outcome = 'aborted'").await, "1");
-    assert_eq!(crate::money::balance(&slow.client, tx).await, 100);
+    assert_eq!(nostro_torture::money::balance(&slow.client, tx).await, 100);
     databases.finish().await;
 }
 
@@ -129,10 +129,9 @@ async fn one_id_sent_to_two_servers_at_once_moves_the_money_once() {
         twin.id = first.id;
         let clients = [servers[0].client.clone(), servers[1].client.clone()];
         let requests = [first.clone(), twin];
-        let sending = clients
-            .into_iter()
-            .zip(requests)
-            .map(|(client, request)| tokio::spawn(async move { crate::money::until_final(&client, &request).await }));
+        let sending = clients.into_iter().zip(requests).map(|(client, request)| {
+            tokio::spawn(async move { nostro_torture::money::until_final(&client, &request).await })
+        });
         let mut told = Vec::new();
         for sent in sending.collect::<Vec<_>>() {
             told.push(sent.await.unwrap());

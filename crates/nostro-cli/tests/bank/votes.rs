@@ -1,8 +1,8 @@
 //! A branch that votes against a batch: both sides stay unchanged, nothing stays prepared, the id is not used up.
 
-use crate::databases::Databases;
-use crate::money::{assert_posted, balance, open, pay, told};
-use crate::server::Server;
+use nostro_torture::databases::Databases;
+use nostro_torture::money::{assert_posted, balance, open, pay, told};
+use nostro_torture::server::Server;
 
 /// A deferred constraint trigger that raises when the transaction ends: at PREPARE or at COMMIT.
 fn deferred(table: &str, errcode: &str) -> String {

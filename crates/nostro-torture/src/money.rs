@@ -6,14 +6,17 @@ use nostro_core::{AccountNumber, Amount, BranchCode, Currency};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
+/// USD.
 pub fn dollars() -> Currency {
     "USD".parse().unwrap()
 }
 
+/// So many cents.
 pub fn amount(cents: i64) -> Amount {
     Amount::new(cents).unwrap()
 }
 
+/// The code of a branch.
 pub fn code(branch: &str) -> BranchCode {
     branch.parse().unwrap()
 }
@@ -38,6 +41,7 @@ pub async fn open(client: &Client, branch: &str, cents: i64) -> AccountNumber {
     account
 }
 
+/// Cash over the counter of the account's branch.
 pub fn cash(account: AccountNumber, cents: i64) -> CashRequest {
     CashRequest {
         id: Uuid::now_v7(),
@@ -49,6 +53,7 @@ pub fn cash(account: AccountNumber, cents: i64) -> CashRequest {
     }
 }
 
+/// A transfer with an id of its own.
 pub fn pay(from: AccountNumber, to: AccountNumber, cents: i64) -> TransferRequest {
     TransferRequest {
         id: Uuid::now_v7(),
@@ -61,6 +66,7 @@ pub fn pay(from: AccountNumber, to: AccountNumber, cents: i64) -> TransferReques
     }
 }
 
+/// What is posted, in cents.
 pub async fn balance(client: &Client, account: AccountNumber) -> i128 {
     client.account(account).await.unwrap().posted
 }
@@ -84,6 +90,7 @@ pub fn told(outcome: &Result<Outcome, ClientError>) -> String {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "called on the answer itself")]
+/// Posted, by this request and not an earlier one.
 pub fn assert_posted(outcome: Result<Outcome, ClientError>) {
     assert_eq!(told(&outcome), "posted", "{outcome:?}");
 }

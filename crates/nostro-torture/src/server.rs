@@ -1,7 +1,8 @@
 //! The binary `nostro serve`, started and ended by a test.
 
-use crate::databases::{Databases, KEY, binary};
-use crate::proxy::Proxy;
+use crate::databases::{Databases, KEY};
+use crate::program::binary;
+use crate::wire::Wire;
 use nostro_client::Client;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -11,21 +12,24 @@ use std::process::{Child, Command, Stdio};
 /// A running server; killed when it is dropped.
 pub struct Server {
     child: Child,
+    /// Where the API is.
     pub url: String,
     /// Where the console is, if the configuration has one.
     pub console: Option<String>,
+    /// With the operator's key.
     pub client: Client,
 }
 
 impl Server {
+    /// Starts and waits until the API listens.
     pub async fn start(databases: &Databases) -> Self {
         Self::start_through(databases, &[]).await
     }
 
-    /// Reaches the branches that have a proxy through it.
-    pub async fn start_through(databases: &Databases, proxies: &[(&'static str, &Proxy)]) -> Self {
-        let proxies: BTreeMap<&'static str, &Proxy> = proxies.iter().copied().collect();
-        Self::start_on(&databases.config(&proxies)).await
+    /// Reaches the branches that have a wire through it.
+    pub async fn start_through(databases: &Databases, wires: &[(&'static str, &Wire)]) -> Self {
+        let wires: BTreeMap<&'static str, &Wire> = wires.iter().copied().collect();
+        Self::start_on(&databases.config(&wires)).await
     }
 
     /// With a line more at the head of the configuration.

@@ -1,15 +1,17 @@
 //! Two clusters of a test's own, migrated by `nostro migrate`.
 
-use crate::proxy::Proxy;
+use crate::program::run;
+use crate::wire::Wire;
 use nostro_local::TemporaryCluster;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio_postgres::{Client, NoTls};
 
+/// The operator's key.
 pub const KEY: &str = "an-operator-key-for-tests-only";
+/// The key that only reads.
 pub const AUDITOR_KEY: &str = "an-auditor-key-for-tests-only";
 const PASSWORD: &str = "a-password-for-tests-only";
 const DEPLOYMENT: &str = "test";
@@ -17,7 +19,9 @@ static COUNTER: AtomicU32 = AtomicU32::new(0);
 
 /// A branch's cluster, by its code.
 pub struct Databases {
+    /// By branch.
     pub clusters: BTreeMap<&'static str, TemporaryCluster>,
+    /// Holds configurations, keys and the servers' logs.
     pub directory: PathBuf,
 }
 
@@ -53,6 +57,7 @@ impl Databases {
         databases
     }
 
+    /// Both clusters with no further settings.
     pub async fn start() -> Self {
         Self::start_with(&[]).await
     }
@@ -61,14 +66,14 @@ impl Databases {
         std::fs::write(self.directory.join(name), text).unwrap();
     }
 
-    /// Writes a configuration; branches that have a proxy are reached through it.
-    pub fn config(&self, proxies: &BTreeMap<&'static str, &Proxy>) -> PathBuf {
+    /// Writes a configuration; branches that have a wire are reached through it.
+    pub fn config(&self, wires: &BTreeMap<&'static str, &Wire>) -> PathBuf {
         let mut text = format!(
             "deployment = \"{DEPLOYMENT}\"\napi = \"127.0.0.1:0\"\noperator_key_file = \"operator.key\"\n\
              auditor_key_file = \"auditor.key\"\norigins = [\"http://allowed.example\"]\n"
         );
         for (at, (code, cluster)) in self.clusters.iter().enumerate() {
-            let port = proxies.get(code).map_or(cluster.port(), |proxy| proxy.port());
+            let port = wires.get(code).map_or(cluster.port(), |wire| wire.port());
             let admin = cluster.port();
             let (number, zone) = if *code == "AZ" { (1, "America/Phoenix") } else { (2, "America/Chicago") };
             assert_eq!(number, at + 1);
@@ -83,10 +88,12 @@ impl Databases {
         self.directory.join(name)
     }
 
+    /// Of a branch.
     pub fn cluster(&self, code: &str) -> &TemporaryCluster {
         &self.clusters[code]
     }
 
+    /// Of a branch, to stop and start it.
     pub fn cluster_mut(&mut self, code: &str) -> &mut TemporaryCluster {
         self.clusters.get_mut(code).unwrap()
     }
@@ -110,6 +117,7 @@ impl Databases {
         client
     }
 
+    /// Runs statements as the superuser.
     pub async fn sql(&self, code: &str, statement: &str) {
         self.admin(code).await.batch_execute(statement).await.unwrap();
     }
@@ -120,6 +128,7 @@ impl Databases {
         row.get::<_, Option<String>>(0).unwrap_or_else(|| "null".into())
     }
 
+    /// What PostgreSQL logged.
     pub fn log(&self, code: &str) -> String {
         std::fs::read_to_string(self.cluster(code).log_path()).unwrap()
     }
@@ -174,23 +183,4 @@ impl Drop for Databases {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.directory);
     }
-}
-
-/// Runs the binary to its end, which must come within a minute.
-pub fn run(arguments: &[&str]) -> std::process::Output {
-    let child = Command::new(binary()).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let pid = child.id().to_string();
-    let (ended, output) = std::sync::mpsc::channel();
-    std::thread::spawn(move || ended.send(child.wait_with_output()));
-    match output.recv_timeout(Duration::from_secs(60)) {
-        Ok(output) => output.unwrap(),
-        Err(_) => {
-            Command::new("kill").args(["-KILL", &pid]).status().unwrap();
-            panic!("nostro {arguments:?} did not end");
-        }
-    }
-}
-
-pub fn binary() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_nostro"))
 }
