@@ -6,6 +6,7 @@
 
 use crate::id::{Deployment, Part};
 use crate::link::Link;
+use crate::message::Message;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Mutex;
@@ -173,20 +174,23 @@ impl Connector {
 /// Takes the role, sets the session, asks who it is: one message and one query, sent together.
 async fn introduce(link: &Link, part: Part) -> Result<Row, ConnectError> {
     let unreachable = |error| ConnectError::Unreachable(part, error);
-    let session = link.client().batch_execute(
-        "set role nostro_commit;
+    let session = format!(
+        "{} set role nostro_commit;
          set default_transaction_isolation = 'read committed';
          set synchronous_commit = on;
          set idle_in_transaction_session_timeout = '15s'",
+        Message::OpenSession
     );
-    let question = link.client().query_one(
-        "select n.deployment, n.part, n.part_number, n.incarnation,
+    let session = link.client().batch_execute(&session);
+    let question = format!(
+        "{} select n.deployment, n.part, n.part_number, n.incarnation,
                 n.system_identifier = c.system_identifier as original,
                 current_setting('max_prepared_transactions')::integer as slots,
                 current_setting('server_version_num')::integer as version
          from batch_number n, pg_control_system() c",
-        &[],
+        Message::OpenSession
     );
+    let question = link.client().query_one(&question, &[]);
     let (session, row) = futures_util::future::join(session, question).await;
     match (session, row) {
         (Ok(()), Ok(row)) => Ok(row),

@@ -9,6 +9,7 @@ use crate::connector::Connector;
 use crate::coordinator::{Action, Coordinator, Event, Verdict, Vote};
 use crate::id::{Batch, Part};
 use crate::link::Link;
+use crate::message::Message;
 use crate::resolver::{Alarm, Command, Reply, Resolver, Step};
 use crate::statement;
 use crate::token::CommitToken;
@@ -187,7 +188,9 @@ async fn decide(batch: &Batch, links: &mut BTreeMap<Part, Link>, refused: &mut V
 
 async fn roll_back(part: Part, links: &mut BTreeMap<Part, Link>) {
     let Some(link) = links.remove(&part) else { return };
-    if let Ok(Ok(())) = timeout(Duration::from_millis(FINISH_MS_MAX), link.client().batch_execute("rollback")).await {
+    if let Ok(Ok(())) =
+        timeout(Duration::from_millis(FINISH_MS_MAX), link.client().batch_execute(&statement::roll_back())).await
+    {
         links.insert(part, link);
     }
 }
@@ -302,10 +305,10 @@ async fn send(connector: &Connector, batch: &Batch, command: Command, part: Part
     let home = batch.id.home.to_string();
     let parts: Vec<String> = batch.parts().iter().map(ToString::to_string).collect();
     let answer = async {
-        client.batch_execute("set lock_timeout = '2s'").await?;
+        client.batch_execute(&format!("{} set lock_timeout = '2s'", Message::OpenSession)).await?;
         Ok(match command {
             Command::Settle => {
-                let row = client.query_one(statement::SETTLE, &[&id, &home, &parts]).await?;
+                let row = client.query_one(&statement::settle(), &[&id, &home, &parts]).await?;
                 let parts: Option<Vec<String>> = row.get("parts");
                 let parts = parts.unwrap_or_default().iter().filter_map(|part| part.parse().ok()).collect();
                 Reply::Settled { outcome: verdict(row.get("outcome")), parts }
@@ -319,11 +322,11 @@ async fn send(connector: &Connector, batch: &Batch, command: Command, part: Part
                 Reply::Finished(part)
             }
             Command::Tombstone(part) => {
-                let row = client.query_one(statement::TOMBSTONE, &[&id, &home, &parts]).await?;
+                let row = client.query_one(&statement::tombstone(), &[&id, &home, &parts]).await?;
                 Reply::Marker(part, Some(verdict(row.get("outcome"))))
             }
             Command::ReadMarker(part) => {
-                let row = client.query_opt(statement::READ_MARKER, &[&id]).await?;
+                let row = client.query_opt(&statement::read_marker(), &[&id]).await?;
                 Reply::Marker(part, row.map(|row| verdict(row.get("outcome"))))
             }
         })

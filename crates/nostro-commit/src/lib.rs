@@ -8,6 +8,7 @@
 //! - [`id`]: deployment, part, batch, gid
 //! - [`coordinator`], [`resolver`]: what to send next, as state machines without IO
 //! - [`token`]: nobody sends COMMIT PREPARED without a decision
+//! - [`message`]: every message of the protocol, numbered
 //! - [`statement`]: the SQL of the protocol; [`classify`]: what an SQLSTATE means at each step
 //! - [`link`], [`connector`]: a connection that remembers warnings, and how one is made and identified
 //! - [`driver`]: runs the machines over connections; [`recovery`]: finds what a dead coordinator left
@@ -20,6 +21,7 @@ pub mod coordinator;
 pub mod driver;
 pub mod id;
 pub mod link;
+pub mod message;
 pub mod number;
 pub mod recovery;
 pub mod resolver;
@@ -31,3 +33,4 @@ pub use connector::{ConnectError, Connector, Identity};
 pub use coordinator::Verdict;
 pub use id::{Batch, BatchId, Deployment, Gid, IdError, Part, Participants};
 pub use link::Link;
+pub use message::Message;

@@ -7,6 +7,7 @@
 
 use crate::id::{BatchId, Part};
 use crate::link::Link;
+use crate::message::Message;
 use tokio::sync::Mutex;
 use tokio_postgres::Error;
 
@@ -62,7 +63,10 @@ async fn draw(link: &Link) -> Result<Block, DrawError> {
     // One statement in its own transaction; the session has synchronous_commit on.
     let row = link
         .client()
-        .query_one("update batch_number set next = next + $1 returning next, incarnation", &[&BLOCK])
+        .query_one(
+            &format!("{} update batch_number set next = next + $1 returning next, incarnation", Message::DrawNumbers),
+            &[&BLOCK],
+        )
         .await?;
     if link.warnings() != warnings {
         return Err(DrawError::NotDurable);

@@ -7,6 +7,7 @@
 use crate::rows::{BranchId, Directory, RowError, StoredTransfer, locked_account, stored_transfer};
 use crate::statements::Statements;
 use futures_util::future::join4;
+use nostro_commit::{Message, statement};
 use nostro_core::plan::LockedAccount;
 use nostro_core::{AccountKey, AccountNumber, Timestamp, TransferId};
 use std::collections::HashMap;
@@ -50,12 +51,13 @@ pub struct HeldAccount {
 
 /// Waits for the branch's gate. An error or a dropped connection leaves it open.
 pub async fn enter_gate(client: &Client) -> Result<(), Error> {
-    client.batch_execute(&format!("select pg_advisory_lock({GATE})")).await
+    client.batch_execute(&format!("{} select pg_advisory_lock({GATE})", Message::EnterGate)).await
 }
 
 /// Lets the next batch into its lock phase; from here on only the commit protocol's own waits bound a statement.
 pub async fn leave_gate(client: &Client) -> Result<(), Error> {
-    client.batch_execute(&format!("select pg_advisory_unlock({GATE}); set local statement_timeout = 0")).await
+    let leave = format!("{} select pg_advisory_unlock({GATE}); set local statement_timeout = 0", Message::LeaveGate);
+    client.batch_execute(&leave).await
 }
 
 /// Begins the branch's transaction, locks the accounts and reads what the planner needs, in one round trip. The
@@ -70,8 +72,12 @@ pub async fn lock(
     let keys: Vec<i64> = accounts.iter().map(|number| number.key(branch.number).as_i64()).collect();
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     // Others wait at the gate meanwhile, so a row that is not given soon is not waited for, nor many of them in a row.
+    let begin = format!(
+        "{} begin isolation level read committed; set local lock_timeout = '500ms'; set local statement_timeout = '1500ms'",
+        Message::Begin
+    );
     let (begun, accounts, known, clock) = join4(
-        client.batch_execute("begin isolation level read committed; set local lock_timeout = '500ms'; set local statement_timeout = '1500ms'"),
+        client.batch_execute(&begin),
         client.query(&statements.lock_accounts, &[&keys]),
         client.query(&statements.find_transfers, &[&ids]),
         client.query_one(&statements.clock, &[]),
@@ -94,7 +100,7 @@ impl LockedRows {
 
 /// Ends a transaction that wrote nothing.
 pub async fn roll_back(client: &Client) -> Result<(), Error> {
-    client.batch_execute("rollback").await
+    client.batch_execute(&statement::roll_back()).await
 }
 
 /// Whether the failure is a lock that was not given in time, or too many of them one after the other.
