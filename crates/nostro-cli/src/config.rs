@@ -11,6 +11,10 @@ use nostro_store::migrate::DirectoryRow;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Ten minutes: whoever waits longer for recovery has no recovery.
+const RECOVERY_AGE_MS_MAX: u64 = 600_000;
 
 /// `nostro.toml`.
 #[derive(Debug, Deserialize)]
@@ -37,6 +41,8 @@ pub(crate) struct Config {
     /// Connections, and so prepared transactions, of this server at each branch: 60 % of a branch's
     /// `max_prepared_transactions`, divided by the number of servers.
     pub(crate) writers_per_branch: Option<usize>,
+    /// From this age on a prepared transaction is taken for abandoned, in milliseconds.
+    pub(crate) recovery_age_ms: Option<u64>,
     /// The branches.
     pub(crate) branch: Vec<Branch>,
 }
@@ -91,6 +97,10 @@ impl Config {
         if let Some(writers) = self.writers_per_branch {
             ensure!((1..=1_000).contains(&writers), "writers_per_branch = {writers}: expected 1 to 1000");
             limits.writers_per_branch = writers;
+        }
+        if let Some(age) = self.recovery_age_ms {
+            ensure!(age <= RECOVERY_AGE_MS_MAX, "recovery_age_ms = {age}: expected 0 to {RECOVERY_AGE_MS_MAX}");
+            limits.recovery_age = Duration::from_millis(age);
         }
         let branches = self.branch.iter().map(Branch::engine).collect::<anyhow::Result<_>>()?;
         Ok(EngineConfig { deployment: self.deployment()?, branches, limits })
@@ -180,6 +190,15 @@ mod tests {
     }
 
     #[test]
+    fn the_age_from_which_recovery_begins_is_a_setting() {
+        let age = |line: &str| {
+            let config: Config = toml::from_str(&GOOD.replace("[[branch]]", &format!("{line}\n[[branch]]"))).unwrap();
+            config.engine().unwrap().limits.recovery_age.as_millis()
+        };
+        assert_eq!(["", "recovery_age_ms = 0", "recovery_age_ms = 600000"].map(age), [3_000, 0, 600_000]);
+    }
+
+    #[test]
     fn a_wrong_setting_is_named_with_its_rule() {
         assert_eq!(complaint(GOOD), "none");
         for (from, to, named) in [
@@ -190,6 +209,8 @@ mod tests {
             ("nostro@127", "nostro:secret@127", "password_file"),
             ("postgres://nostro@127.0.0.1:5433/nostro", "nonsense", "expected postgres://"),
             ("number = 1", "number = \"one\"", "invalid type: string"),
+            ("[[branch]]", "recovery_age_ms = 600001\n[[branch]]", "recovery_age_ms = 600001: expected 0 to 600000"),
+            ("[[branch]]", "recovery_age_ms = -1\n[[branch]]", "recovery_age_ms"),
         ] {
             let told = complaint(&GOOD.replace(from, to));
             assert!(told.contains(named), "{to}: {told}");
