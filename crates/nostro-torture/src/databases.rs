@@ -153,22 +153,31 @@ impl Databases {
     /// What must hold at the end of every test: nothing prepared, no deadlock, every decision with its markers.
     pub async fn finish(&self) {
         self.nothing_prepared_within(Duration::from_secs(10)).await;
-        let mut decided = BTreeMap::new();
         for code in self.clusters.keys() {
             assert!(!self.log(code).contains("deadlock detected"), "a deadlock at {code}");
-            for table in ["batch", "participation"] {
-                let id = if table == "batch" { "id" } else { "batch" };
-                let rows = self
-                    .admin(code)
-                    .await
-                    .query(&format!("select {id}, parts, outcome from {table} where outcome = 'committed'"), &[])
-                    .await
-                    .unwrap();
-                for row in rows {
-                    let parts: Vec<String> = row.get(1);
-                    let batch: &mut Vec<String> = decided.entry((row.get::<_, String>(0), parts)).or_default();
-                    batch.push((*code).to_owned());
-                }
+        }
+        self.every_batch_is_whole().await;
+    }
+
+    /// Each batch that is committed anywhere is committed at all of its parts.
+    pub async fn every_batch_is_whole(&self) {
+        let mut decided = BTreeMap::new();
+        for code in self.clusters.keys() {
+            let rows = self
+                .admin(code)
+                .await
+                .query(
+                    "select id, parts from batch where outcome = 'committed'
+                     union all
+                     select batch, parts from participation where outcome = 'committed'",
+                    &[],
+                )
+                .await
+                .unwrap();
+            for row in rows {
+                let batch: &mut Vec<String> =
+                    decided.entry((row.get::<_, String>(0), row.get::<_, Vec<String>>(1))).or_default();
+                batch.push((*code).to_owned());
             }
         }
         for ((batch, mut parts), mut seen) in decided {

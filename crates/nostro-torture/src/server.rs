@@ -34,9 +34,15 @@ impl Server {
 
     /// With a line more at the head of the configuration.
     pub async fn start_with_setting(databases: &Databases, setting: &str) -> Self {
-        let config = databases.config(&BTreeMap::new());
+        Self::start_set(databases, &[], setting).await
+    }
+
+    /// Both: wires, and a line more at the head of the configuration.
+    pub async fn start_set(databases: &Databases, wires: &[(&'static str, &Wire)], setting: &str) -> Self {
+        let wires: BTreeMap<&'static str, &Wire> = wires.iter().copied().collect();
+        let config = databases.config(&wires);
         let text = std::fs::read_to_string(&config).unwrap();
-        std::fs::write(&config, format!("{setting}{text}")).unwrap();
+        std::fs::write(&config, format!("{setting}\n{text}")).unwrap();
         Self::start_on(&config).await
     }
 

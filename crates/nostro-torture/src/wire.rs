@@ -175,7 +175,7 @@ impl Wire {
 
     /// The texts of the messages that went by since [`Self::record`], in their order.
     pub fn recorded(&self) -> Vec<String> {
-        self.shared.record.lock().unwrap().take().unwrap_or_default()
+        self.shared.record.lock().unwrap().clone().unwrap_or_default()
     }
 }
 

@@ -1,0 +1,90 @@
+//! Where a crash is placed.
+
+use nostro_commit::Message;
+use nostro_torture::wire::Hold;
+use std::fmt;
+
+/// What is going on when the message is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scene {
+    /// A transfer from Arizona to Texas by a server that has just started.
+    Live,
+    /// The same, and Texas votes against it.
+    VoteAgainst,
+    /// A server died with Texas prepared and no decision; another one resolves.
+    Undecided,
+    /// A server died after the decision, before COMMIT PREPARED; another one resolves.
+    Decided,
+    /// The answer to COMMIT PREPARED was lost; the coordinator itself resolves.
+    Finished,
+}
+
+/// A message at a branch, before it arrives there or before its answer arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    pub message: Message,
+    pub branch: &'static str,
+    pub hold: Hold,
+    pub scene: Scene,
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { message, branch, hold, scene } = self;
+        write!(f, "{message:?} {branch} {hold:?} {scene:?}")
+    }
+}
+
+/// The branches to which a message goes in a scene. Without an arm here a new message does not compile.
+fn branches(message: Message, scene: Scene) -> &'static [&'static str] {
+    match (scene, message) {
+        (
+            Scene::Live,
+            Message::OpenSession
+            | Message::EnterGate
+            | Message::Begin
+            | Message::LockRows
+            | Message::ReadKnown
+            | Message::ReadClock
+            | Message::LeaveGate
+            | Message::UpdateRows
+            | Message::InsertRows
+            | Message::InsertNets,
+        )
+        | (Scene::VoteAgainst, Message::RollBack) => &["AZ", "TX"],
+        (Scene::Live, Message::DrawNumbers | Message::Decide)
+        | (Scene::Undecided | Scene::Decided, Message::Settle) => &["AZ"],
+        (Scene::Live | Scene::Decided, Message::CommitPrepared)
+        | (Scene::Live, Message::Mark | Message::Prepare)
+        | (Scene::Undecided, Message::RollBackPrepared | Message::Tombstone)
+        | (Scene::Finished, Message::ReadMarker) => &["TX"],
+        (
+            Scene::Live,
+            Message::RollBack | Message::Settle | Message::RollBackPrepared | Message::Tombstone | Message::ReadMarker,
+        )
+        | (Scene::VoteAgainst | Scene::Undecided | Scene::Decided | Scene::Finished, _) => &[],
+    }
+}
+
+fn of(scene: Scene) -> Vec<Point> {
+    let mut points = Vec::new();
+    for message in Message::ALL {
+        for branch in branches(message, scene) {
+            points.extend([Hold::Message, Hold::Answer].map(|hold| Point { message, branch, hold, scene }));
+        }
+    }
+    points
+}
+
+/// The points of a transfer that nothing disturbs.
+pub fn live() -> Vec<Point> {
+    of(Scene::Live)
+}
+
+/// Every point.
+pub fn all() -> Vec<Point> {
+    [Scene::Live, Scene::VoteAgainst, Scene::Undecided, Scene::Decided, Scene::Finished]
+        .into_iter()
+        .flat_map(of)
+        .collect()
+}
