@@ -7,9 +7,11 @@ CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 UP     ?=
 TEST   ?= --workspace --no-fail-fast
+SEED   ?= 1
+SOAK_SECONDS ?= 1200
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check lint tools browser postgres toolchain
+.PHONY: help run build test check soak lint tools browser postgres toolchain
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +37,12 @@ test: postgres toolchain tools ## Run every test that this machine can run; the 
 	done
 
 check: lint test ## lint and test: what a change must pass
+
+soak: postgres toolchain ## What takes long: every crash point times every fault, the whole model, and SOAK_SECONDS of torture
+	NOSTRO_SOAK=1 $(CARGO) test --locked -p nostro-cli --test walk -- --nocapture
+	NOSTRO_SOAK=1 $(CARGO) test --locked -p nostro-commit --test model -- --nocapture --test-threads 2
+	$(CARGO) build --release --locked -p nostro-cli -p nostro-torture
+	$(TARGET)/release/nostro-torture --seed $(SEED) --seconds $(SOAK_SECONDS) --servers 2
 
 lint: toolchain ## Formatting, lints, documentation, licences, shell scripts
 	$(CARGO) fmt --all --check

@@ -50,6 +50,8 @@ pub enum Hold {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Held,
+    /// Still held, but the server is told that its connection is over.
+    HungUp,
     Passed,
     Lost,
     PassedAndCut,
@@ -104,6 +106,11 @@ impl Held {
     /// Passes on what is held.
     pub fn release(&self) {
         self.fate.send_replace(Fate::Passed);
+    }
+
+    /// The server reads that its connection is over, while what is held may still arrive at the database.
+    pub fn hang_up(&self) {
+        self.fate.send_replace(Fate::HungUp);
     }
 
     /// Loses what is held, and its connection.
@@ -193,6 +200,7 @@ struct Connection {
     asked: Mutex<VecDeque<Option<Trap>>>,
     backend: AtomicI32,
     cut: Notify,
+    hung_up: Notify,
 }
 
 impl Connection {
@@ -243,7 +251,7 @@ async fn forth(from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, con
         let mut fate = Fate::Passed;
         match sprung {
             Some(trap) if trap.hold == Hold::Message => {
-                fate = held(trap, connection.backend.load(Ordering::Relaxed)).await;
+                fate = held(trap, connection).await;
             }
             Some(trap) => answer_trap = Some(trap),
             None => {}
@@ -263,13 +271,18 @@ async fn forth(from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, con
 async fn back(from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, connection: &Connection) {
     let mut reader = Reader::new(from, frame::Side::Database);
     let mut condition = shared.condition.subscribe();
-    while let Some(frame) = reader.next().await {
+    loop {
+        let next = tokio::select! {
+            next = reader.next() => next,
+            () = connection.hung_up.notified() => None,
+        };
+        let Some(frame) = next else { break };
         if let Some(pid) = frame.backend() {
             connection.backend.store(pid, Ordering::Relaxed);
         }
         let trap = connection.asked.lock().unwrap().front_mut().and_then(Option::take);
         let fate = match trap {
-            Some(trap) => held(trap, connection.backend.load(Ordering::Relaxed)).await,
+            Some(trap) => held(trap, connection).await,
             None => Fate::Passed,
         };
         if frame.is_ready() {
@@ -286,9 +299,14 @@ async fn back(from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, conn
 }
 
 /// Tells that something is held, and waits for its fate.
-async fn held(mut trap: Trap, backend: i32) -> Fate {
-    let _ = trap.sprung.send(backend);
-    trap.fate.wait_for(|fate| *fate != Fate::Held).await.map_or(Fate::Lost, |fate| *fate)
+async fn held(mut trap: Trap, connection: &Connection) -> Fate {
+    let _ = trap.sprung.send(connection.backend.load(Ordering::Relaxed));
+    let told = trap.fate.wait_for(|fate| *fate != Fate::Held).await.map_or(Fate::Lost, |fate| *fate);
+    if told != Fate::HungUp {
+        return told;
+    }
+    connection.hung_up.notify_one();
+    trap.fate.wait_for(|fate| *fate != Fate::HungUp).await.map_or(Fate::Lost, |fate| *fate)
 }
 
 async fn deliver(
@@ -301,7 +319,7 @@ async fn deliver(
     match fate {
         Fate::Lost => return connection.end().await,
         Fate::HalfClosed => return Next::Close,
-        Fate::Held | Fate::Passed | Fate::PassedAndCut => {}
+        Fate::Held | Fate::HungUp | Fate::Passed | Fate::PassedAndCut => {}
     }
     let state = *condition.borrow_and_update();
     match state {

@@ -1,0 +1,199 @@
+//! Crashes under load: how soon nothing is in doubt any more, who is held meanwhile, and that audits stay right.
+
+use nostro_client::Client;
+use nostro_commit::Message;
+use nostro_core::AccountNumber;
+use nostro_local::Stop;
+use nostro_torture::databases::Databases;
+use nostro_torture::money::{assert_posted, code, dollars, health_is, open, pay, told, until_final};
+use nostro_torture::server::Server;
+use nostro_torture::wire::{Hold, Wire};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+
+/// Clients that pay back and forth in bulk until they are stopped or their server is gone.
+struct Load {
+    stop: Arc<AtomicBool>,
+    posted: Arc<AtomicUsize>,
+    clients: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    /// `clients` tasks, each with requests of `bulk` transfers between accounts of the two lists.
+    fn on(client: &Client, from: &[AccountNumber], to: &[AccountNumber], clients: usize, bulk: usize) -> Self {
+        let (stop, posted) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let task = |seed: usize| {
+            let (client, stop, posted) = (client.clone(), Arc::clone(&stop), Arc::clone(&posted));
+            let (from, to) = (from.to_vec(), to.to_vec());
+            tokio::spawn(async move {
+                let mut random = fastrand::Rng::with_seed(seed as u64);
+                while !stop.load(Ordering::Relaxed) {
+                    let one = |_| {
+                        let pair = (from[random.usize(..from.len())], to[random.usize(..to.len())]);
+                        let (debit, credit) = if random.bool() { pair } else { (pair.1, pair.0) };
+                        if debit == credit { pay(from[0], from[1], 1) } else { pay(debit, credit, 1) }
+                    };
+                    let items: Vec<_> = (0..bulk).map(one).collect();
+                    let Ok(results) = client.transfers_bulk(&items).await else { return };
+                    posted.fetch_add(results.iter().filter(|item| item.state == "posted").count(), Ordering::Relaxed);
+                }
+            })
+        };
+        Self { clients: (0..clients).map(task).collect(), stop, posted }
+    }
+
+    /// Posted in so much time.
+    async fn posted_in(&self, time: Duration) -> usize {
+        let before = self.posted.load(Ordering::Relaxed);
+        tokio::time::sleep(time).await;
+        self.posted.load(Ordering::Relaxed) - before
+    }
+
+    async fn end(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for client in self.clients {
+            client.await.unwrap();
+        }
+    }
+}
+
+async fn open_many(client: &Client, branch: &str, count: usize) -> Vec<AccountNumber> {
+    let mut accounts = Vec::new();
+    for _ in 0..count {
+        accounts.push(open(client, branch, 1_000_000).await);
+    }
+    accounts
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_seconds_after_kill_minus_nine_under_load_nothing_is_in_doubt() {
+    const ROUNDS: usize = 6;
+    let databases = Databases::start().await;
+    let mut server = Server::start(&databases).await;
+    let (az, tx) = (open_many(&server.client, "AZ", 20).await, open_many(&server.client, "TX", 20).await);
+    let looking = databases.admin("TX").await;
+    let looking = looking.prepare("select count(*) from pg_prepared_xacts").await.map(|look| (looking, look)).unwrap();
+    let prepared = async || looking.0.query_one(&looking.1, &[]).await.unwrap().get::<_, i64>(0);
+    let (mut longest, mut left, mut posted) = (Duration::ZERO, 0, 0);
+    for _ in 0..ROUNDS {
+        let load = Load::on(&server.client, &az, &tx, 32, 40);
+        posted += load.posted_in(Duration::from_millis(1_500)).await;
+        while prepared().await == 0 {}
+        server.kill();
+        left += prepared().await;
+        let restarted = Instant::now();
+        server = Server::start(&databases).await;
+        databases.nothing_prepared_within(Duration::from_secs(5).saturating_sub(restarted.elapsed())).await;
+        longest = longest.max(restarted.elapsed());
+        load.end().await;
+    }
+    println!(
+        "{ROUNDS} kills under load, {posted} posted: {left} batches were in doubt, \
+         none later than {} ms after the restart began",
+        longest.as_millis()
+    );
+    assert!(left > 0, "no kill met a batch between PREPARE and COMMIT PREPARED");
+    assert!(server.client.audit().await.unwrap().balanced);
+    databases.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_the_accounts_in_doubt_wait_for_a_home_that_is_down() {
+    let mut databases = Databases::start().await;
+    let to_az = Wire::to(databases.cluster("AZ").port()).await;
+    let server = Server::start_through(&databases, &[("AZ", &to_az)]).await;
+    let client = &server.client;
+    let az = open(client, "AZ", 1_000).await;
+    let others = open_many(client, "TX", 20).await;
+    let cash = AccountNumber::cash(code("TX"), dollars());
+    let load = Load::on(client, &others, &others, 8, 20);
+    load.posted_in(Duration::from_millis(500)).await;
+    let before = load.posted_in(Duration::from_secs(2)).await;
+    // The cash account of Texas is in a batch whose home goes down before its decision.
+    let request = pay(az, cash, 100);
+    let mut held = to_az.hold(Message::Decide.to_string(), Hold::Message);
+    let (asker, sent) = (client.clone(), request.clone());
+    let asking = tokio::spawn(async move { told(&asker.transfer(&sent).await) });
+    held.reached().await;
+    tokio::task::block_in_place(|| databases.cluster_mut("AZ").stop(Stop::Immediate)).unwrap();
+    held.cut();
+    to_az.cut_all();
+    assert_eq!(asking.await.unwrap(), "unknown");
+    // The first one meets the lock and waits for it; what it learns is known to all that follow.
+    assert_eq!(told(&client.transfer(&pay(others[0], cash, 1)).await), "unavailable account_in_doubt");
+    let during = load.posted_in(Duration::from_secs(2)).await;
+    let mut slowest = Duration::ZERO;
+    for _ in 0..20 {
+        let begin = Instant::now();
+        assert_eq!(told(&client.transfer(&pay(others[0], cash, 1)).await), "unavailable account_in_doubt");
+        slowest = slowest.max(begin.elapsed());
+    }
+    println!(
+        "Texas's other accounts: {before} posted in 2 s before, {during} with its cash account in doubt; \
+         the cash account's transfers were answered within {} ms",
+        slowest.as_millis()
+    );
+    assert!(during * 2 > before, "{during} in 2 s, {before} before");
+    assert!(slowest < Duration::from_millis(450), "not at once: {slowest:?}");
+    // In one request with others it is turned away alone.
+    let mixed = [pay(others[0], others[1], 1), pay(others[0], cash, 1), pay(others[2], others[3], 1)];
+    let states: Vec<String> = client.transfers_bulk(&mixed).await.unwrap().into_iter().map(|item| item.state).collect();
+    assert_eq!(states, ["posted", "unavailable", "posted"]);
+    load.end().await;
+    tokio::task::block_in_place(|| databases.cluster_mut("AZ").start()).unwrap();
+    health_is(&server, "AZ", "reachable").await;
+    databases.nothing_prepared_within(Duration::from_secs(10)).await;
+    assert_eq!(until_final(client, &mixed[1]).await, "posted");
+    assert_eq!(until_final(client, &request).await, "posted", "it had been aborted");
+    assert!(client.audit().await.unwrap().balanced);
+    databases.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_audits_are_right_under_kills_and_with_batches_in_doubt() {
+    const AUDITS: usize = 1_000;
+    let databases = Databases::start().await;
+    let auditor = Server::start(&databases).await;
+    let (az, tx) = (open_many(&auditor.client, "AZ", 20).await, open_many(&auditor.client, "TX", 20).await);
+    let done = Arc::new(AtomicBool::new(false));
+    let auditing = {
+        let (client, done) = (auditor.client.clone(), Arc::clone(&done));
+        tokio::spawn(async move {
+            let (mut wrong, mut naive_wrong, mut in_flight) = (Vec::new(), 0, 0);
+            for at in 0..AUDITS {
+                let report = client.audit().await.unwrap();
+                naive_wrong += usize::from(report.bank.iter().any(|line| line.naive_total != 0));
+                in_flight += usize::from(report.batches_in_flight > 0);
+                if !report.balanced || report.bank.iter().any(|line| line.total != 0) {
+                    wrong.push(format!("audit {at}: {report:?}"));
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+            (wrong, naive_wrong, in_flight)
+        })
+    };
+    let (mut kills, mut left) = (0, 0);
+    while !done.load(Ordering::Relaxed) {
+        let mut server = Server::start(&databases).await;
+        let load = Load::on(&server.client, &az, &tx, 8, 50);
+        load.posted_in(Duration::from_millis(700)).await;
+        server.kill();
+        kills += 1;
+        left += databases.value("TX", "select count(*) from pg_prepared_xacts").await.parse::<usize>().unwrap();
+        load.end().await;
+    }
+    let (wrong, naive_wrong, in_flight) = auditing.await.unwrap();
+    println!(
+        "{AUDITS} audits, {in_flight} with batches in flight, {} wrong; the naive sum was wrong {naive_wrong} times; \
+         {kills} kills left {left} batches in doubt",
+        wrong.len()
+    );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(naive_wrong > 0, "the naive sum is the positive control: it must be wrong");
+    assert!(kills > 1 && left > 0, "{kills} kills, {left} batches in doubt");
+    databases.finish().await;
+    let late = pay(az[0], tx[0], 1);
+    assert_posted(auditor.client.transfer(&late).await);
+}
