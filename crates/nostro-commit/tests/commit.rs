@@ -15,7 +15,8 @@ use tokio_postgres::{Client, NoTls};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 struct World {
-    cluster: TemporaryCluster,
+    /// One for all parts, or one for each.
+    clusters: Vec<TemporaryCluster>,
     connector: Connector,
     parts: Vec<Part>,
 }
@@ -35,17 +36,32 @@ async fn connect(cluster: &TemporaryCluster, database: &str) -> Client {
 impl World {
     /// Three databases in one cluster: gids are unique in it, and each database lists only its own.
     async fn new() -> Self {
-        let cluster = TemporaryCluster::start("parts", &[]).unwrap();
-        let admin = connect(&cluster, "postgres").await;
-        admin.batch_execute(schema::ROLES).await.unwrap();
-        admin.batch_execute("create role app login password 'secret' in role nostro_commit noinherit").await.unwrap();
+        Self::on(vec![TemporaryCluster::start("parts", &[]).unwrap()]).await
+    }
+
+    /// Each in a cluster of its own, where nothing but a commit writes the log.
+    async fn apart() -> Self {
+        let start = |name| TemporaryCluster::start(name, &[("wal_writer_delay", "10s")]).unwrap();
+        Self::on(["az", "nv", "tx"].map(start).into()).await
+    }
+
+    async fn on(clusters: Vec<TemporaryCluster>) -> Self {
         let deployment: nostro_commit::Deployment = "test".parse().unwrap();
         let mut connector = Connector::new(deployment);
         let parts: Vec<Part> = ["AZ", "NV", "TX"].map(part).to_vec();
-        for (number, code) in (1_u32..).zip(&parts) {
+        for cluster in &clusters {
+            let admin = connect(cluster, "postgres").await;
+            admin.batch_execute(schema::ROLES).await.unwrap();
+            admin
+                .batch_execute("create role app login password 'secret' in role nostro_commit noinherit")
+                .await
+                .unwrap();
+        }
+        for ((number, code), cluster) in (1_u32..).zip(&parts).zip(clusters.iter().cycle()) {
             let database = code.to_string().to_lowercase();
+            let admin = connect(cluster, "postgres").await;
             admin.batch_execute(&format!("create database {database} owner nostro_owner")).await.unwrap();
-            let there = connect(&cluster, &database).await;
+            let there = connect(cluster, &database).await;
             there.batch_execute("set role nostro_owner").await.unwrap();
             there.batch_execute(schema::TABLES).await.unwrap();
             there
@@ -58,11 +74,13 @@ impl World {
             config.host("127.0.0.1").port(cluster.port()).user("app").password("secret").dbname(&database);
             connector = connector.with_part(*code, number, config);
         }
-        Self { cluster, connector, parts }
+        Self { clusters, connector, parts }
     }
 
     async fn database(&self, part: Part) -> Client {
-        connect(&self.cluster, &part.to_string().to_lowercase()).await
+        let mut places = self.parts.iter().zip(self.clusters.iter().cycle());
+        let (_, cluster) = places.find(|(other, _)| **other == part).unwrap();
+        connect(cluster, &part.to_string().to_lowercase()).await
     }
 
     async fn batch(&self, number: u64, participants: &[&str]) -> Batch {
@@ -104,6 +122,16 @@ impl World {
             }
         }
         found
+    }
+
+    /// What a coordinator has done at a participant when its PREPARE was acknowledged.
+    async fn prepare(&self, batch: &Batch, at: Part) {
+        let link = self.connector.connect(at).await.unwrap();
+        let client = link.client();
+        client.batch_execute(&format!("begin; {}", WRITE.replace("$batch", &batch.id.to_string()))).await.unwrap();
+        client.batch_execute(&nostro_commit::statement::participate(batch)).await.unwrap();
+        let gid = batch.gid(self.connector.deployment(), at);
+        client.batch_execute(&nostro_commit::statement::prepare(&gid)).await.unwrap();
     }
 
     async fn prepared(&self) -> i64 {
@@ -177,13 +205,7 @@ async fn recovery_finishes_what_a_dead_coordinator_decided() {
     let world = World::new().await;
     let batch = world.batch(1, &["NV", "TX"]).await;
     for at in ["NV", "TX"] {
-        let link = world.connector.connect(part(at)).await.unwrap();
-        let client = link.client();
-        client.batch_execute("begin").await.unwrap();
-        client.batch_execute(&WRITE.replace("$batch", &batch.id.to_string())).await.unwrap();
-        client.batch_execute(&nostro_commit::statement::participate(&batch)).await.unwrap();
-        let gid = batch.gid(world.connector.deployment(), part(at));
-        client.batch_execute(&nostro_commit::statement::prepare(&gid)).await.unwrap();
+        world.prepare(&batch, part(at)).await;
     }
     let home = world.connector.connect(part("AZ")).await.unwrap();
     home.client().batch_execute(&format!("begin; {}", WRITE.replace("$batch", &batch.id.to_string()))).await.unwrap();
@@ -221,8 +243,8 @@ async fn batch_numbers_are_never_handed_out_twice_also_after_a_crash() {
             assert!(seen.insert(drawn.unwrap().number), "round {round}");
         }
         // The server dies right after a number was drawn.
-        world.cluster.kill().unwrap();
-        world.cluster.start().unwrap();
+        world.clusters[0].kill().unwrap();
+        world.clusters[0].start().unwrap();
     }
     assert_eq!(seen.len(), 6_000);
 }
@@ -285,4 +307,49 @@ async fn a_block_drawn_with_a_warning_is_not_used() {
     let link = world.connector.connect(home).await.unwrap();
     let drawn = numbers.next(home, &link).await.unwrap();
     assert_eq!(drawn.number, 1_001, "the block that may be drawn again is skipped");
+}
+
+/// Why the decision is never sent twice (mutant M8 of the model): on real PostgreSQL it commits alone.
+#[tokio::test]
+async fn a_decision_sent_again_on_a_new_connection_would_commit_alone() {
+    let world = World::new().await;
+    let batch = world.batch(1, &["TX"]).await;
+    world.prepare(&batch, part("TX")).await;
+    let home = world.connector.connect(part("AZ")).await.unwrap();
+    home.client().batch_execute(&format!("begin; {}", WRITE.replace("$batch", &batch.id.to_string()))).await.unwrap();
+    // The connection breaks with the decision on its way, and home's writes are gone with it.
+    drop(home);
+    let again = world.connector.connect(part("AZ")).await.unwrap();
+    again.client().batch_execute(&nostro_commit::statement::decide(&batch)).await.unwrap();
+    let resolution = resolve(&world.connector, &batch, PATIENCE, |_| {}).await;
+    assert_eq!(resolution.verdict, Some(Verdict::Committed));
+    assert_eq!(world.written(&batch).await, ["TX"], "one side only: this is what must not happen");
+}
+
+/// Why numbers come from a committed row (mutant M9 of the model): a crash makes a sequence hand one out twice.
+#[tokio::test]
+async fn a_number_from_a_sequence_would_be_handed_out_twice_and_never_be_settled() {
+    let mut world = World::apart().await;
+    let sequence = "create sequence numbers; grant usage on sequence numbers to nostro_commit";
+    world.database(part("AZ")).await.batch_execute(sequence).await.unwrap();
+    let home = world.connector.connect(part("AZ")).await.unwrap();
+    home.client().batch_execute("begin").await.unwrap();
+    let draw = "select nextval('numbers')";
+    let first: i64 = home.client().query_one(draw, &[]).await.unwrap().get(0);
+    let older = world.batch(first.try_into().unwrap(), &["TX"]).await;
+    world.prepare(&older, part("TX")).await;
+    world.clusters[0].kill().unwrap();
+    world.clusters[0].start().unwrap();
+    let home = world.connector.connect(part("AZ")).await.unwrap();
+    home.client().batch_execute("begin").await.unwrap();
+    let second: i64 = home.client().query_one(draw, &[]).await.unwrap().get(0);
+    assert_eq!(second, first, "the crash took the sequence back");
+    let newer = world.batch(second.try_into().unwrap(), &["NV"]).await;
+    world.prepare(&newer, part("NV")).await;
+    home.client().batch_execute(&nostro_commit::statement::decide(&newer)).await.unwrap();
+    // The resolver of the older batch finds the newer one's decision. Only the parts tell them apart.
+    let resolution = resolve(&world.connector, &older, PATIENCE, |_| {}).await;
+    assert!(!resolution.finished && resolution.alarms.len() == 1, "{resolution:?}");
+    let listed = Sweeper::new(part("TX")).list(&world.connector).await.unwrap();
+    assert_eq!(listed.len(), 1, "it stays in doubt for good: this is what must not happen");
 }

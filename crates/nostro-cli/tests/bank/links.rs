@@ -2,9 +2,12 @@
 
 use nostro_client::TransferRequest;
 use nostro_commit::Message;
+use nostro_core::AccountNumber;
 use nostro_local::Stop;
 use nostro_torture::databases::Databases;
-use nostro_torture::money::{assert_posted, balance, health_is, nothing_in_doubt_within, open, pay, told, until_final};
+use nostro_torture::money::{
+    assert_posted, balance, cash, code, dollars, health_is, nothing_in_doubt_within, open, pay, told, until_final,
+};
 use nostro_torture::server::Server;
 use nostro_torture::wire::{Condition, Hold, Wire};
 use std::time::{Duration, Instant};
@@ -107,8 +110,8 @@ async fn a_home_that_stops_right_after_a_number_was_drawn_never_hands_it_out_aga
     let to_az = Wire::to(databases.cluster("AZ").port()).await;
     let mut first = Server::start_through(&databases, &[("AZ", &to_az)]).await;
     let (az, tx) = (open(&first.client, "AZ", 0).await, open(&first.client, "TX", 1_000).await);
-    let cash = nostro_core::AccountNumber::cash(nostro_torture::money::code("AZ"), nostro_torture::money::dollars());
-    let request = pay(cash, tx, 100);
+    let till = AccountNumber::cash(code("AZ"), dollars());
+    let request = pay(till, tx, 100);
     let mut held = to_az.hold(Message::Decide.to_string(), Hold::Message);
     let asking = send(&first, &request);
     held.reached().await;
@@ -122,10 +125,8 @@ async fn a_home_that_stops_right_after_a_number_was_drawn_never_hands_it_out_aga
     // Recovery waits, so that the next number meets a batch that is still in doubt.
     let second = Server::start_with_setting(&databases, "recovery_age_ms = 600000\n").await;
     health_is(&second, "AZ", "reachable").await;
-    let other = open(&second.client, "AZ", 0).await;
-    nostro_torture::money::assert_posted(second.client.deposit(&nostro_torture::money::cash(az, 500)).await);
-    let paid = pay(az, other, 7);
-    assert_posted(second.client.transfer(&paid).await);
+    let paid = cash(az, 500);
+    assert_posted(second.client.deposit(&paid).await);
     let found = second.client.transfer_by_id(paid.id, None).await.unwrap().batch;
     let next: u64 = found.rsplit('-').next().unwrap().parse().unwrap();
     assert!(next > drawn, "{found} was decided while {gid} is in doubt");
