@@ -5,7 +5,7 @@
 use crate::fields::{Broken, Errors};
 use crate::json::JsonValue;
 use crate::problem::{Code, Problem};
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
@@ -16,6 +16,21 @@ use std::time::Duration;
 pub(crate) const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// A body that takes longer to arrive is refused: 4 MiB in this time is a slow telephone line.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// For a route whose path says everything: what a body says would be overlooked, so one is refused.
+pub(crate) struct NoBody;
+
+impl<S: Send + Sync> FromRequest<S> for NoBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if request.body().is_end_stream() {
+            Ok(Self)
+        } else {
+            Err(Problem::new(Code::InvalidRequest, "this route takes no body; its path says everything"))
+        }
+    }
+}
 
 /// The bytes of a body that says it is JSON.
 pub(crate) struct JsonBody(Bytes);

@@ -8,6 +8,7 @@ use crate::problem::{Code, Problem};
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use nostro_core::{AccountNumber, BranchCode, TransferId};
+use nostro_engine::BatchId;
 
 /// A page has at most this many rows: enough for a screen, little enough for one answer.
 pub(crate) const LIMIT_MAX: u16 = 200;
@@ -32,6 +33,11 @@ impl Segment {
     /// As an account number, of whichever branch.
     pub(crate) fn account_number(&self) -> Result<AccountNumber, Problem> {
         self.0.parse().map_err(|error| in_path("account number", error))
+    }
+
+    /// As the id of a batch, of whichever branch.
+    pub(crate) fn batch_id(&self) -> Result<BatchId, Problem> {
+        self.0.parse().map_err(|error| in_path("batch", error))
     }
 
     /// As the id of a transfer.

@@ -9,7 +9,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use nostro_core::{AccountNumber, BranchCode, Refusal};
-use nostro_engine::{ReadError, Unavailable};
+use nostro_engine::{BatchId, ReadError, Unavailable};
 use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -20,6 +20,8 @@ pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// While this server is not ready, look again after this: start and branch look-ups take about a second.
 const NOT_READY_RETRY_AFTER: Duration = Duration::from_secs(1);
+/// A live batch ends well within this, or is in doubt by then: its clients are answered two seconds after its decision.
+const BATCH_LIVE_RETRY_AFTER: Duration = Duration::from_secs(3);
 
 /// What went wrong, as a stable code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,7 @@ pub(crate) enum Code {
     NotFound,
     AccountNotFound,
     TransferNotFound,
+    BatchNotFound,
     MethodNotAllowed,
     IdConflict,
     PayloadTooLarge,
@@ -44,12 +47,13 @@ pub(crate) enum Code {
     RateLimited,
     InternalError,
     NotReady,
+    BatchLive,
     Unavailable(Unavailable),
 }
 
 impl Code {
     /// The codes without a value of their own; refusals and reasons of unavailability list themselves.
-    const PLAIN: [Self; 19] = [
+    const PLAIN: [Self; 21] = [
         Self::InvalidRequest,
         Self::UnknownBranch,
         Self::Unauthorized,
@@ -58,6 +62,7 @@ impl Code {
         Self::NotFound,
         Self::AccountNotFound,
         Self::TransferNotFound,
+        Self::BatchNotFound,
         Self::MethodNotAllowed,
         Self::IdConflict,
         Self::PayloadTooLarge,
@@ -69,6 +74,7 @@ impl Code {
         Self::RateLimited,
         Self::InternalError,
         Self::NotReady,
+        Self::BatchLive,
     ];
 
     /// The stable text of the code.
@@ -82,6 +88,7 @@ impl Code {
             Self::NotFound => "not_found",
             Self::AccountNotFound => "account_not_found",
             Self::TransferNotFound => "transfer_not_found",
+            Self::BatchNotFound => "batch_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::IdConflict => "id_conflict",
             Self::PayloadTooLarge => "payload_too_large",
@@ -94,6 +101,7 @@ impl Code {
             Self::RateLimited => "rate_limited",
             Self::InternalError => "internal_error",
             Self::NotReady => "not_ready",
+            Self::BatchLive => "batch_live",
             Self::Unavailable(reason) => reason.code(),
         }
     }
@@ -108,6 +116,7 @@ impl Code {
             Self::NotFound => "Not found",
             Self::AccountNotFound => "Account not found",
             Self::TransferNotFound => "Transfer not found",
+            Self::BatchNotFound => "Batch not found",
             Self::MethodNotAllowed => "Method not allowed",
             Self::IdConflict => "Id used with other content",
             Self::PayloadTooLarge => "Payload too large",
@@ -120,6 +129,7 @@ impl Code {
             Self::RateLimited => "Rate limited",
             Self::InternalError => "Internal error",
             Self::NotReady => "Not ready",
+            Self::BatchLive => "Batch live",
             Self::Unavailable(Unavailable::Branch(_)) => "Branch unavailable",
             Self::Unavailable(Unavailable::AccountInDoubt(_)) => "Account in doubt",
             Self::Unavailable(Unavailable::QueueFull) => "Queue full",
@@ -134,7 +144,9 @@ impl Code {
             Self::InvalidRequest | Self::UnknownBranch => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::OriginNotAllowed => StatusCode::FORBIDDEN,
-            Self::NotFound | Self::AccountNotFound | Self::TransferNotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::AccountNotFound | Self::TransferNotFound | Self::BatchNotFound => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::IdConflict => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -146,7 +158,7 @@ impl Code {
             | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::NotReady | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotReady | Self::BatchLive | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -220,6 +232,7 @@ impl Problem {
         let retry_after = match code {
             Code::Unavailable(reason) => Some(reason.retry_after()),
             Code::NotReady => Some(NOT_READY_RETRY_AFTER),
+            Code::BatchLive => Some(BATCH_LIVE_RETRY_AFTER),
             _ => None,
         };
         Self { code, detail: detail.into(), errors: Vec::new(), retry_after, replayed: false }
@@ -248,6 +261,17 @@ impl Problem {
     /// The URL names an account that does not exist.
     pub(crate) fn account_not_found(number: AccountNumber) -> Self {
         Self::new(Code::AccountNotFound, format!("no account has the number {number}"))
+    }
+
+    /// The URL names a batch of which no branch knows anything.
+    pub(crate) fn batch_not_found(batch: BatchId) -> Self {
+        Self::new(Code::BatchNotFound, format!("no branch knows of a batch {batch}"))
+    }
+
+    /// This server is committing the batch: it is left alone.
+    pub(crate) fn batch_live(batch: BatchId) -> Self {
+        let detail = format!("{batch} is not in doubt: this server is committing it right now, and nothing was done");
+        Self::new(Code::BatchLive, detail)
     }
 
     /// The request names a branch that does not exist.

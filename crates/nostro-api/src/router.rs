@@ -41,6 +41,7 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .routes(routes!(transfers::withdraw))
         .routes(routes!(bank::branches))
         .routes(routes!(bank::in_doubt))
+        .routes(routes!(bank::resolve))
         .routes(routes!(bank::audit))
 }
 

@@ -45,7 +45,7 @@ enum Command {
     Transfer(commands::transfer::TransferArgs),
     /// Check that the books of the bank balance
     Audit(commands::audit::AuditArgs),
-    /// List batches that are prepared and not finished
+    /// List batches that are prepared and not finished, or settle one
     InDoubt(commands::in_doubt::InDoubtArgs),
 }
 

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, read_secret};
 use crate::listen::{Wanted, listen};
-use crate::server::{Server, serve, stop_signal};
+use crate::server::{Server, metrics, serve, stop_signal};
 use anyhow::Context;
 use clap::Args;
 use nostro_api::{ApiKey, Role};
@@ -31,6 +31,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         Some(address) => Some(listen(Wanted::Named(address), "the console", "console =").await?),
         None => None,
     };
+    let metrics = metrics()?;
     let engine = Engine::start(config.engine()?).await.context("the bank does not start")?;
     for branch in engine.branches() {
         println!("Branch {} at {}: {}", branch.code, branch.address, branch.health.as_str());
@@ -41,6 +42,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     }
     let server = Server {
         engine,
+        metrics,
         keys,
         api,
         console,

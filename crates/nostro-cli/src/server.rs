@@ -1,7 +1,7 @@
 //! What `up` and `serve` serve: the API and, if wanted, the console, until they are told to stop.
 
 use anyhow::{Context, bail};
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use nostro_api::{ApiConfig, ApiKey};
 use nostro_console::Console;
 use nostro_engine::Engine;
@@ -18,6 +18,7 @@ const REQUESTS_PER_SECOND_MAX: u32 = 50_000;
 /// Sockets and keys of a server.
 pub(crate) struct Server {
     pub(crate) engine: Engine,
+    pub(crate) metrics: PrometheusHandle,
     pub(crate) keys: Vec<ApiKey>,
     pub(crate) api: TcpListener,
     pub(crate) console: Option<TcpListener>,
@@ -26,6 +27,11 @@ pub(crate) struct Server {
     /// Origins of pages that may call the API, besides the console's own.
     pub(crate) origins: Vec<String>,
     pub(crate) requests_per_second_max: Option<u32>,
+}
+
+/// Takes what is measured from now on: before the engine starts, which may recover batches at once.
+pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
+    PrometheusBuilder::new().install_recorder().context("cannot install the metrics")
 }
 
 /// Becomes true on Ctrl-C or SIGTERM. From this call on neither of them ends the process by itself.
@@ -53,8 +59,7 @@ pub(crate) async fn told(stop: &mut watch::Receiver<bool>) {
 
 /// Serves until `stop` is true, then answers what is under way and finishes what is in flight.
 pub(crate) async fn serve(server: Server, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
-    let Server { engine, keys, api, console, api_url, mut origins, requests_per_second_max } = server;
-    let metrics = PrometheusBuilder::new().install_recorder().context("cannot install the metrics")?;
+    let Server { engine, metrics, keys, api, console, api_url, mut origins, requests_per_second_max } = server;
     let api_url = api_url.unwrap_or(format!("http://{}", api.local_addr()?));
     if let Some(console) = &console {
         let address = console.local_addr()?;

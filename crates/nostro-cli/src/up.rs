@@ -7,9 +7,10 @@
 use crate::demo;
 use crate::listen::{Wanted, listen};
 use crate::migrate::{connect, make_branch};
-use crate::server::{Server, serve, stop_signal, told};
+use crate::server::{Server, metrics, serve, stop_signal, told};
 use anyhow::{Context, ensure};
 use clap::Args;
+use metrics_exporter_prometheus::PrometheusHandle;
 use nostro_api::{ApiKey, Role};
 use nostro_commit::Deployment;
 use nostro_core::{AccountNumber, BranchCode, BranchNumber};
@@ -68,6 +69,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
         );
     }
     let mut stop = stop_signal()?;
+    let measured = metrics()?;
     let binaries = Binaries::find(args.pg_bin.as_deref())?;
     println!("PostgreSQL {} in {}", binaries.major(), binaries.dir().display());
     let data = DataDir::open(&args.data, binaries)?;
@@ -88,7 +90,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
                 () = told(&mut stop) => Ok(None),
             };
             match ready {
-                Ok(Some((engine, key))) => serve(server(engine, &key, api, console), stop.clone()).await,
+                Ok(Some((engine, key))) => serve(server(engine, measured, &key, api, console), stop.clone()).await,
                 Ok(None) => Ok(()),
                 Err(error) => Err(error),
             }
@@ -144,9 +146,10 @@ async fn set_up(
     Ok((engine, key))
 }
 
-fn server(engine: Engine, key: &str, api: TcpListener, console: TcpListener) -> Server {
+fn server(engine: Engine, metrics: PrometheusHandle, key: &str, api: TcpListener, console: TcpListener) -> Server {
     Server {
         engine,
+        metrics,
         keys: vec![ApiKey::new(Role::Operator, key)],
         api,
         console: Some(console),

@@ -7,7 +7,8 @@
 use crate::outcome::{ClientError, Outcome, UnknownCause};
 use crate::request::{Bulk, CashRequest, Close, NewAccount, NewCustomer, TransferRequest};
 use crate::view::{
-    Account, AuditReport, Branch, BulkItem, BulkResults, Customer, Entry, InDoubtList, Listing, Problem, Transfer,
+    Account, AuditReport, Branch, BulkItem, BulkResults, Customer, Entry, InDoubtList, Listing, Problem, Resolved,
+    Transfer,
 };
 use nostro_core::{AccountNumber, BranchCode};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -143,6 +144,11 @@ impl Client {
     /// Prepared transactions that wait for their decision.
     pub async fn in_doubt(&self) -> Result<InDoubtList, ClientError> {
         self.get("/v1/in-doubt", &[]).await
+    }
+
+    /// Settles a batch in doubt, such as `AZ-1-4711`, as recovery does. It may be asked again at any time.
+    pub async fn resolve_in_doubt(&self, batch: &str) -> Result<Resolved, ClientError> {
+        content(&self.send(self.request(Method::POST, &format!("/v1/in-doubt/{batch}/resolve"))).await?)
     }
 
     /// Adds up all accounts of all branches.

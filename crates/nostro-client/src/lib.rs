@@ -23,5 +23,5 @@ pub use outcome::{ClientError, Outcome, UnknownCause};
 pub use request::{CashRequest, NewAccount, NewCustomer, TransferRequest};
 pub use view::{
     Account, AuditReport, BankAudit, Branch, BranchAudit, BulkItem, Commit, Customer, Entry, EntryAfter, FieldError,
-    InDoubt, InDoubtList, Listing, PositionAudit, Problem, Transfer,
+    InDoubt, InDoubtList, Listing, PositionAudit, Problem, Resolved, Transfer, Waiter,
 };

@@ -2,14 +2,20 @@
 //!
 //! Any number of servers may recover, at once; they all run the same `resolve`. The threshold, on the database's
 //! own clock, only decides when to try, never an outcome: a batch that is merely slow is at worst aborted.
+//!
+//! It also reads, without changing anything, what an operator wants to know of a batch in doubt: who waits for it,
+//! and what home has recorded.
 
 use crate::connector::{ConnectError, Connector};
+use crate::coordinator::Verdict;
 use crate::driver::{Resolution, resolve};
-use crate::id::{Batch, Deployment, Gid, Part};
+use crate::id::{Batch, BatchId, Deployment, Gid, Part, Participants};
 use crate::link::Link;
+use crate::statement;
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, Error, Row};
 
 /// One `resolve` of a recovery gives up after this; the next sweep tries again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,30 +39,135 @@ impl Prepared {
     }
 }
 
+/// Prepared transactions of everybody in one PostgreSQL server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slots {
+    /// Taken, by whichever program and database.
+    pub used: u32,
+    /// `max_prepared_transactions`.
+    pub max: u32,
+}
+
+/// What one look at a database finds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// The prepared transactions of ours, oldest first.
+    pub prepared: Vec<Prepared>,
+    /// Of the whole server.
+    pub slots: Slots,
+}
+
+/// A session that waits for a prepared transaction of ours, or behind a session that does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// What it waits for.
+    pub gid: Gid,
+    /// The session's process at the database.
+    pub pid: i32,
+    /// As the session calls itself.
+    pub application: String,
+    /// What it waits for in PostgreSQL's words: `transactionid`, `tuple`, `relation`, `advisory`, ...
+    pub lock: String,
+    /// The mode in which it wants the lock.
+    pub mode: String,
+    /// Since it began to wait, on the database's own clock.
+    pub waited: Duration,
+    /// Whether the prepared transaction itself is in its way, and not only a session that waits for it.
+    pub direct: bool,
+}
+
+/// What one database knows of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traces {
+    /// By the name of a prepared transaction that is here.
+    pub prepared: Option<Batch>,
+    /// By a decision or marker row.
+    pub recorded: Option<Batch>,
+}
+
+/// The beginning of every gid of a deployment.
+fn beginning(deployment: &Deployment) -> String {
+    format!("n1:{deployment}:")
+}
+
 /// The prepared transactions of a deployment in the database that `client` is connected to, oldest first.
 pub async fn list(client: &Client, deployment: &Deployment) -> Result<Vec<Prepared>, Error> {
-    let rows = client
-        .query(
-            "select gid, (extract(epoch from clock_timestamp() - prepared) * 1000)::bigint as age_ms
-             from pg_prepared_xacts
-             where database = current_database()
-               and starts_with(gid, $1)
-             order by prepared",
-            &[&format!("n1:{deployment}:")],
-        )
-        .await?;
-    let listed = rows.iter().filter_map(|row| {
-        let gid: &str = row.get("gid");
-        let age = Duration::from_millis(u64::try_from(row.get::<_, i64>("age_ms")).unwrap_or(0));
-        match gid.parse() {
-            Ok(gid) => Some(Prepared { gid, age }),
-            Err(error) => {
-                tracing::error!(gid, %error, "a prepared transaction has our prefix but not our form");
-                None
-            }
+    Ok(look(client, deployment).await?.prepared)
+}
+
+/// The same, with the slots of the whole server, in one round trip.
+pub async fn look(client: &Client, deployment: &Deployment) -> Result<Look, Error> {
+    let rows = client.query(statement::LOOK, &[&beginning(deployment)]).await?;
+    let figure = |row: &Row, name| u32::try_from(row.get::<_, i32>(name)).unwrap_or(0);
+    let mut look = Look::default();
+    for row in &rows {
+        look.slots = Slots { used: figure(row, "used"), max: figure(row, "slots") };
+        let Some(gid) = row.get::<_, Option<&str>>("gid") else { continue };
+        look.prepared.extend(ours(gid).map(|gid| Prepared { gid, age: milliseconds(row, "age_ms") }));
+    }
+    Ok(look)
+}
+
+fn ours(gid: &str) -> Option<Gid> {
+    match gid.parse() {
+        Ok(gid) => Some(gid),
+        Err(error) => {
+            tracing::error!(gid, %error, "a prepared transaction has our prefix but not our form");
+            None
         }
+    }
+}
+
+fn milliseconds(row: &Row, name: &str) -> Duration {
+    Duration::from_millis(u64::try_from(row.get::<_, i64>(name)).unwrap_or(0))
+}
+
+/// The sessions that wait for prepared transactions of a deployment in this database, those behind them included.
+pub async fn waiting(client: &Client, deployment: &Deployment) -> Result<Vec<Waiting>, Error> {
+    let rows = client.query(statement::WAITING, &[&beginning(deployment)]).await?;
+    let waiting = rows.iter().filter_map(|row| {
+        Some(Waiting {
+            gid: ours(row.get("gid"))?,
+            pid: row.get("pid"),
+            application: row.get("application"),
+            lock: row.get("locktype"),
+            mode: row.get("mode"),
+            waited: milliseconds(row, "waited_ms"),
+            direct: row.get("direct"),
+        })
     });
-    Ok(listed.collect())
+    Ok(waiting.collect())
+}
+
+/// The outcomes that this home has recorded, read without changing anything. For people: a batch without a row may
+/// still be decided, and a row that was only read may not be on a standby yet. Only [`resolve`] is an answer to act on.
+pub async fn decisions(client: &Client, batches: &[BatchId]) -> Result<BTreeMap<BatchId, Verdict>, Error> {
+    let ids: Vec<String> = batches.iter().map(ToString::to_string).collect();
+    let rows = client.query(statement::READ_DECISIONS, &[&ids]).await?;
+    let decided = rows.iter().filter_map(|row| {
+        let id = row.get::<_, &str>("id").parse().ok()?;
+        let committed = row.get::<_, &str>("outcome") == "committed";
+        Some((id, if committed { Verdict::Committed } else { Verdict::Aborted }))
+    });
+    Ok(decided.collect())
+}
+
+/// What this database knows of a batch: from it the batch's participants are learnt.
+pub async fn traces(client: &Client, deployment: &Deployment, id: BatchId) -> Result<Traces, Error> {
+    let BatchId { home, incarnation, number } = id;
+    let beginning = format!("{}{home}:{incarnation}:{number}:", beginning(deployment));
+    let mut traces = Traces::default();
+    for row in client.query(statement::TRACES, &[&id.to_string(), &beginning]).await? {
+        if let Some(gid) = row.get::<_, Option<&str>>("gid").and_then(ours) {
+            traces.prepared = Some(Batch { id, participants: gid.participants });
+        }
+        let parts: Vec<&str> = row.get::<_, Option<Vec<&str>>>("parts").unwrap_or_default();
+        let participants = parts.iter().filter_map(|part| part.parse().ok()).filter(|part| *part != home);
+        if let (false, Ok(participants)) = (parts.is_empty(), Participants::new(home, participants)) {
+            traces.recorded = Some(Batch { id, participants });
+        }
+    }
+    Ok(traces)
 }
 
 /// Looks at one part again and again over one connection, made anew when it breaks.
@@ -72,18 +183,18 @@ impl Sweeper {
         Self { part, link: None }
     }
 
-    /// The prepared transactions of ours at this part.
-    pub async fn list(&mut self, connector: &Connector) -> Result<Vec<Prepared>, ConnectError> {
+    /// The prepared transactions of ours at this part, and its slots.
+    pub async fn look(&mut self, connector: &Connector) -> Result<Look, ConnectError> {
         let link = match self.link.take().filter(|link| !link.is_closed()) {
             Some(link) => link,
             None => connector.connect(self.part).await?,
         };
-        let listed = timeout(LOOK_MAX, list(link.client(), connector.deployment()))
+        let found = timeout(LOOK_MAX, look(link.client(), connector.deployment()))
             .await
             .map_err(|_| ConnectError::TimedOut(self.part))?
             .map_err(|error| ConnectError::Unreachable(self.part, error))?;
         self.link = Some(link);
-        Ok(listed)
+        Ok(found)
     }
 
     /// The clock of the part, over the connection of the last look.
@@ -100,7 +211,7 @@ impl Sweeper {
 pub async fn recover(connector: &Connector, prepared: &Prepared) -> Resolution {
     let batch = prepared.batch();
     let age_ms = u64::try_from(prepared.age.as_millis()).unwrap_or(u64::MAX);
-    let resolution = resolve(connector, &batch, PATIENCE, |_| {}).await;
+    let resolution = settle(connector, &batch).await;
     match resolution.verdict {
         Some(verdict) => {
             tracing::info!(batch = %batch.id, ?verdict, finished = resolution.finished, age_ms, "recovered a batch in doubt");
@@ -108,4 +219,9 @@ pub async fn recover(connector: &Connector, prepared: &Prepared) -> Resolution {
         None => tracing::warn!(batch = %batch.id, age_ms, "home does not answer, the batch stays in doubt"),
     }
     resolution
+}
+
+/// Resolves one batch for as long as recovery does, whoever asks for it.
+pub async fn settle(connector: &Connector, batch: &Batch) -> Resolution {
+    resolve(connector, batch, PATIENCE, |_| {}).await
 }

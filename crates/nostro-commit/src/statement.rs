@@ -80,6 +80,70 @@ pub fn roll_back() -> String {
     format!("{} rollback", Message::RollBack)
 }
 
+/// One row at least: the prepared transactions of ours with their ages, oldest first, and beside each how many
+/// slots are used, by whoever in the cluster, and how many there are. `$1` the beginning of our gids.
+pub const LOOK: &str = "
+    select x.gid, x.age_ms, s.used, current_setting('max_prepared_transactions')::integer as slots
+    from (select count(*)::integer as used from pg_prepared_xacts) s
+    left join (
+      select gid, (extract(epoch from clock_timestamp() - prepared) * 1000)::bigint as age_ms
+      from pg_prepared_xacts
+      where database = current_database()
+        and starts_with(gid, $1)
+    ) x on true
+    order by x.age_ms desc";
+
+/// The sessions that wait for prepared transactions of ours, or behind one that does. A prepared transaction has
+/// no process, so `pg_blocking_pids` shows 0 for it; its locks are found by the one on its own transaction id,
+/// which it holds under the same virtual transaction. `$1` the beginning of our gids.
+pub const WAITING: &str = "
+    with recursive ours as (
+      select x.gid, own.virtualtransaction as holder
+      from pg_prepared_xacts x
+      join pg_locks own on own.locktype = 'transactionid' and own.transactionid = x.transaction and own.granted
+      where x.database = current_database()
+        and starts_with(x.gid, $1)
+    ), waiting as materialized (
+      select pid, locktype, mode, waitstart, database, relation, transactionid, pg_blocking_pids(pid) as blockers
+      from pg_locks
+      where not granted
+        and pid is not null
+    ), waiter as (
+      select o.gid, w.pid, true as direct
+      from ours o
+      join pg_locks held on held.virtualtransaction = o.holder and held.pid is null and held.granted
+        and held.locktype in ('transactionid', 'relation')
+      join waiting w on w.locktype = held.locktype
+        and (w.database, w.relation, w.transactionid) is not distinct from (held.database, held.relation, held.transactionid)
+        and 0 = any(w.blockers)
+      union
+      select before.gid, w.pid, false
+      from waiter before
+      join waiting w on before.pid = any(w.blockers)
+    )
+    select distinct on (r.gid, r.pid) r.gid, r.pid, r.direct, w.locktype, w.mode,
+           coalesce(a.application_name, '') as application,
+           coalesce((extract(epoch from clock_timestamp() - w.waitstart) * 1000)::bigint, 0) as waited_ms
+    from waiter r
+    join waiting w on w.pid = r.pid
+    left join pg_stat_activity a on a.pid = r.pid
+    order by r.gid, r.pid, r.direct desc";
+
+/// At home: the rows that are there, without inserting one: what is missing is not aborted by this. `$1` ids.
+pub const READ_DECISIONS: &str = "select id, outcome from batch where id = any($1)";
+
+/// What a database knows of a batch: the name of its prepared transaction, the parts of its rows. `$1` id, `$2`
+/// the beginning of the batch's gids.
+pub const TRACES: &str = "
+    select gid, null::text[] as parts
+    from pg_prepared_xacts
+    where database = current_database()
+      and starts_with(gid, $2)
+    union all
+    select null, parts from participation where batch = $1
+    union all
+    select null, parts from batch where id = $1 and parts is not null";
+
 fn array(batch: &Batch) -> String {
     let parts: Vec<String> = batch.parts().iter().map(ToString::to_string).collect();
     format!("{{{}}}", parts.join(","))

@@ -210,7 +210,7 @@ async fn recovery_finishes_what_a_dead_coordinator_decided() {
     let home = world.connector.connect(part("AZ")).await.unwrap();
     home.client().batch_execute(&format!("begin; {}", WRITE.replace("$batch", &batch.id.to_string()))).await.unwrap();
     home.client().batch_execute(&nostro_commit::statement::decide(&batch)).await.unwrap();
-    let found = Sweeper::new(part("NV")).list(&world.connector).await.unwrap();
+    let found = Sweeper::new(part("NV")).look(&world.connector).await.unwrap().prepared;
     assert_eq!(found.len(), 1, "each database lists its own");
     let resolution = recover(&world.connector, &found[0]).await;
     assert_eq!(resolution.verdict, Some(Verdict::Committed));

@@ -3,14 +3,14 @@
 use crate::answer::{Answer, Receipt, Unavailable};
 use crate::bank::Bank;
 use crate::config::EngineConfig;
-use crate::health::{BranchStatus, InDoubtList};
+use crate::health::{BranchStatus, InDoubtList, ResolveError, Resolved};
 use crate::in_flight::{Admission, InFlight};
 use crate::lane::Lanes;
 use crate::register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
 use crate::watch::{self, Recovering};
-use crate::{audit, reading, registry};
-use nostro_commit::ConnectError;
+use crate::{audit, in_doubt, reading, registry};
 use nostro_commit::recovery::Sweeper;
+use nostro_commit::{BatchId, ConnectError};
 use nostro_core::audit::AuditReport;
 use nostro_core::{Account, AccountNumber, BranchCode, BranchNumber, Customer, Entry, Transfer, TransferId};
 use std::sync::Arc;
@@ -201,7 +201,12 @@ impl Engine {
     /// The prepared transactions that no coordinator of this server is committing right now, and the branches that
     /// could not be asked.
     pub async fn in_doubt(&self) -> Result<InDoubtList, ReadError> {
-        reading::in_doubt(&self.shared.bank).await
+        in_doubt::list(&self.shared.bank).await
+    }
+
+    /// Resolves a batch in doubt as recovery would, now. Home's row decides; nobody can say which way.
+    pub async fn resolve(&self, batch: BatchId) -> Result<Resolved, ResolveError> {
+        in_doubt::resolve(&self.shared.bank, batch).await
     }
 
     /// Totals of the bank from which half a transfer is left out.

@@ -1,6 +1,7 @@
-//! How each branch is, as the last look found it.
+//! How each branch is, as the last look found it, and what is in doubt between them.
 
-use nostro_commit::{BatchId, Gid};
+use crate::register::ReadError;
+use nostro_commit::{BatchId, Gid, Part};
 use nostro_core::{AccountNumber, BranchCode, BranchNumber};
 use std::time::Duration;
 
@@ -66,6 +67,80 @@ pub struct InDoubt {
     pub age: Duration,
     /// The batch.
     pub batch: BatchId,
+    /// What its home has recorded.
+    pub verdict: HomeVerdict,
     /// Accounts that it holds, as far as a waiting transfer has met them.
     pub accounts: Vec<AccountNumber>,
+    /// Sessions at the branch that wait for it, or behind one that does.
+    pub waiting: Vec<Waiter>,
+}
+
+/// What the home of a batch says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HomeVerdict {
+    /// It is committed: every part will be.
+    Committed,
+    /// It is aborted: no part will be committed.
+    Aborted,
+    /// It has no row yet. Whoever resolves it aborts it, unless a coordinator that lives decides first.
+    Undecided,
+    /// Home cannot be asked: nobody knows, and nobody may guess.
+    HomeUnreachable,
+}
+
+impl HomeVerdict {
+    /// The word of the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Committed => "committed",
+            Self::Aborted => "aborted",
+            Self::Undecided => "undecided",
+            Self::HomeUnreachable => "home_unreachable",
+        }
+    }
+}
+
+/// A session of a branch's database that a batch in doubt keeps waiting.
+#[derive(Clone, Debug)]
+pub struct Waiter {
+    /// Its process there.
+    pub pid: i32,
+    /// As it calls itself.
+    pub application: String,
+    /// PostgreSQL's name of the kind of lock that it wants.
+    pub lock: String,
+    /// PostgreSQL's name of the mode in which it wants it.
+    pub mode: String,
+    /// Since it began to wait, on the branch's own clock.
+    pub waited: Duration,
+    /// Whether the prepared transaction is in its way, and not only a session that waits for it.
+    pub direct: bool,
+}
+
+/// What resolving a batch on demand came to.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The batch.
+    pub batch: BatchId,
+    /// Its parts, in branch order.
+    pub parts: Vec<Part>,
+    /// Committed, aborted or home unreachable; `None` if home's row contradicts the batch, which `alarms` tells.
+    pub verdict: Option<HomeVerdict>,
+    /// Whether every participant is known to be at the verdict.
+    pub finished: bool,
+    /// Participants that cannot be asked, or still have it prepared.
+    pub left: Vec<Part>,
+    /// What contradicts the protocol, in words: for a human.
+    pub alarms: Vec<String>,
+}
+
+/// Why nothing was done to resolve a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResolveError {
+    /// Every branch was asked, and none knows it.
+    NotFound,
+    /// This server is committing it right now.
+    Live,
+    /// None that answers knows it, and one did not answer; or a bug.
+    Read(ReadError),
 }

@@ -5,7 +5,8 @@
 //! - [`batch`]: one batch, from its locks to its answers; [`attempt`]: the phases before the commit
 //! - [`answer`]: the outcomes; [`in_flight`]: ids that this server is busy with
 //! - [`pool`]: connections of one branch, and its gate; [`bank`]: what all of these share
-//! - [`watch`]: health and recovery of each branch; [`doubt`]: accounts held by batches in doubt; [`clock`]: skew
+//! - [`watch`]: health and recovery of each branch; [`clock`]: skew
+//! - [`doubt`]: accounts held by batches in doubt; [`in_doubt`]: what an operator sees of them and resolves
 //! - [`registry`], [`register`]: customers and accounts; [`reading`]: look-ups; [`audit`]: the totals
 //!
 //! A commit never runs in a request's future: batches are tasks of the engine's own, so that a client that hangs
@@ -21,6 +22,7 @@ pub mod config;
 mod doubt;
 pub mod engine;
 pub mod health;
+mod in_doubt;
 mod in_flight;
 mod lane;
 mod pool;
@@ -33,6 +35,6 @@ mod watch;
 pub use answer::{Answer, CommitPath, Receipt, Unavailable};
 pub use config::{BranchConfig, EngineConfig, Limits};
 pub use engine::{Engine, Found, StartError};
-pub use health::{BranchStatus, Health, InDoubt, InDoubtList};
+pub use health::{BranchStatus, Health, HomeVerdict, InDoubt, InDoubtList, ResolveError, Resolved, Waiter};
 pub use nostro_commit::BatchId;
 pub use register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};

@@ -1,17 +1,15 @@
-//! Look-ups: accounts, customers, entries, transfers, what is in doubt.
+//! Look-ups: accounts, customers, entries, transfers.
 
 use crate::answer::Receipt;
 use crate::attempt::path;
 use crate::bank::{Bank, Branch};
 use crate::engine::Found;
-use crate::health::{InDoubt, InDoubtList};
 use crate::register::{Page, ReadError};
 use futures_util::future::join_all;
-use nostro_commit::recovery;
 use nostro_core::transfer::Decision;
 use nostro_core::{Account, AccountNumber, BranchCode, Customer, Entry, TransferId};
 use nostro_store::read::{self, PageQuery};
-use nostro_store::rows::{RowError, StoredTransfer};
+use nostro_store::rows::StoredTransfer;
 use std::sync::Arc;
 
 fn known(bank: &Bank, code: BranchCode) -> Result<&Branch, ReadError> {
@@ -107,34 +105,4 @@ pub(crate) async fn find_transfer(
         }
     }
     Ok(Some(Found { receipt, settled }))
-}
-
-/// The prepared transactions of ours at every branch.
-pub(crate) async fn in_doubt(bank: &Bank) -> Result<InDoubtList, ReadError> {
-    let accounts = bank.doubt.by_gid();
-    let listed = join_all(bank.branches.keys().map(|code| async move {
-        let lease = bank.reader(*code).await?;
-        let client = Arc::clone(lease.session.link.client());
-        let question = async { recovery::list(&client, bank.connector.deployment()).await.map_err(RowError::from) };
-        bank.ask(*code, lease, question).await
-    }))
-    .await;
-    let mut list = InDoubtList::default();
-    let mut prepared = Vec::new();
-    for (code, listed) in bank.branches.keys().zip(listed) {
-        match listed {
-            Ok(listed) => prepared.extend(listed),
-            Err(ReadError::Unavailable(_)) => list.unreachable.push(*code),
-            Err(error) => return Err(error),
-        }
-    }
-    for prepared in prepared {
-        // A batch that this server is committing right now is not in doubt.
-        if bank.is_live(prepared.gid.batch) {
-            continue;
-        }
-        let accounts = accounts.get(&prepared.gid).cloned().unwrap_or_default();
-        list.prepared.push(InDoubt { batch: prepared.gid.batch, gid: prepared.gid, age: prepared.age, accounts });
-    }
-    Ok(list)
 }

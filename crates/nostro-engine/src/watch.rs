@@ -2,9 +2,10 @@
 
 use crate::bank::{Bank, Branch, BranchState};
 use crate::health::Health;
+use crate::in_doubt;
 use nostro_commit::driver::chain;
-use nostro_commit::recovery::{Prepared, Sweeper, recover};
-use nostro_commit::{BatchId, ConnectError, Verdict};
+use nostro_commit::recovery::{Look, Prepared, Slots, Sweeper, recover};
+use nostro_commit::{BatchId, ConnectError};
 use nostro_core::{BranchCode, Timestamp};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +19,9 @@ pub(crate) type Recovering = Arc<Mutex<HashSet<BatchId>>>;
 pub(crate) async fn run(bank: Arc<Bank>, code: BranchCode, recovering: Recovering, mut stop: watch::Receiver<bool>) {
     let Some(branch) = bank.branch(code) else { return };
     let mut sweeper = Sweeper::new(branch.part);
+    // Shown from the start, so that the first one of either is an increase.
+    metrics::counter!("nostro_recoveries_unfinished_total").increment(0);
+    metrics::counter!("nostro_recovery_alarms_total").increment(0);
     loop {
         let pause = tokio::time::sleep(bank.limits.watch_pause);
         tokio::select! {
@@ -46,12 +50,7 @@ fn begin_recovery(bank: &Arc<Bank>, recovering: &Recovering, prepared: Prepared)
     let tasks = Arc::clone(&bank);
     tasks.tasks.spawn("recovery", async move {
         let resolution = recover(&bank.connector, &prepared).await;
-        let verdict = match resolution.verdict {
-            Some(Verdict::Committed) => "committed",
-            Some(Verdict::Aborted) => "aborted",
-            None => "unknown",
-        };
-        metrics::counter!("nostro_recoveries_total", "verdict" => verdict).increment(1);
+        in_doubt::count(&resolution);
         recovering.lock().unwrap_or_else(PoisonError::into_inner).remove(&batch);
     });
 }
@@ -60,18 +59,15 @@ fn begin_recovery(bank: &Arc<Bank>, recovering: &Recovering, prepared: Prepared)
 pub(crate) async fn look(bank: &Bank, branch: &Branch, sweeper: &mut Sweeper) -> Result<Vec<Prepared>, ConnectError> {
     let code = branch.config.branch.code;
     let looked = async {
-        let prepared = sweeper.list(&bank.connector).await?;
+        let look = sweeper.look(&bank.connector).await?;
         let clock = sweeper.clock().await?;
-        Ok((prepared, clock))
+        Ok((look, clock))
     };
     match looked.await {
-        Ok((prepared, clock)) => {
+        Ok((Look { prepared, slots }, clock)) => {
             let clock_ahead = Timestamp::from(clock).micros() - Timestamp::from(SystemTime::now()).micros();
             bank.doubt.settle(branch.part, &prepared.iter().map(|prepared| prepared.gid.clone()).collect());
-            let oldest = prepared.iter().map(|prepared| prepared.age.as_secs_f64()).fold(0.0, f64::max);
-            let count = u32::try_from(prepared.len()).unwrap_or(u32::MAX);
-            metrics::gauge!("nostro_prepared", "branch" => code.to_string()).set(f64::from(count));
-            metrics::gauge!("nostro_prepared_oldest_seconds", "branch" => code.to_string()).set(oldest);
+            show(code, &prepared, slots);
             bank.found(code, BranchState { health: Health::Reachable, in_doubt: prepared.len(), clock_ahead });
             Ok(prepared)
         }
@@ -85,6 +81,16 @@ pub(crate) async fn look(bank: &Bank, branch: &Branch, sweeper: &mut Sweeper) ->
             Err(error)
         }
     }
+}
+
+/// The gauges of a branch. They keep their last value while it cannot be reached.
+fn show(code: BranchCode, prepared: &[Prepared], slots: Slots) {
+    let oldest = prepared.iter().map(|prepared| prepared.age.as_secs_f64()).fold(0.0, f64::max);
+    let count = u32::try_from(prepared.len()).unwrap_or(u32::MAX);
+    metrics::gauge!("nostro_prepared", "branch" => code.to_string()).set(f64::from(count));
+    metrics::gauge!("nostro_prepared_oldest_seconds", "branch" => code.to_string()).set(oldest);
+    metrics::gauge!("nostro_prepared_slots_used", "branch" => code.to_string()).set(f64::from(slots.used));
+    metrics::gauge!("nostro_prepared_slots_max", "branch" => code.to_string()).set(f64::from(slots.max));
 }
 
 fn health_of(error: &ConnectError) -> Health {

@@ -1,8 +1,9 @@
 //! The bank as a whole: branches, batches in doubt, the audit.
 
 use nostro_core::audit::AuditReport;
-use nostro_engine::{BranchStatus, InDoubt, InDoubtList};
+use nostro_engine::{BranchStatus, HomeVerdict, InDoubt, InDoubtList, Resolved, Waiter};
 use serde::Serialize;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// A branch with its health.
@@ -80,8 +81,55 @@ pub(crate) struct InDoubtView {
     /// Since it was prepared, on the branch's own clock.
     #[schema(example = 350)]
     age_ms: u64,
+    /// What its home has recorded by now: `committed`, `aborted`, `undecided` (nothing: whoever resolves it aborts it,
+    /// unless its coordinator lives and decides first) or `home_unreachable` (home cannot be asked).
+    #[schema(example = "committed")]
+    verdict: &'static str,
     /// Accounts that it holds, as far as a waiting transfer has met them.
     accounts: Vec<String>,
+    /// Sessions of the branch's database that wait for it, and those behind them.
+    waiting: Vec<WaiterView>,
+}
+
+/// A session of a branch's database that a batch in doubt keeps waiting.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Waiter)]
+pub(crate) struct WaiterView {
+    /// Its process, as in `pg_stat_activity`.
+    #[schema(example = 4711)]
+    pid: i32,
+    /// As it calls itself; `nostro` is a Nostro server.
+    #[schema(example = "nostro")]
+    application: String,
+    /// Since it began to wait, on the branch's own clock.
+    #[schema(example = 120)]
+    waited_ms: u64,
+    /// The kind of lock, in the words of `pg_locks`: `transactionid` is a row that the batch changed or wrote, `tuple` a
+    /// place in the queue for one, `relation` a table.
+    #[schema(example = "transactionid")]
+    lock: String,
+    /// The mode, in the words of `pg_locks`.
+    #[schema(example = "ShareLock")]
+    mode: String,
+    /// Whether it waits for the batch itself; else it waits behind a session that does.
+    direct: bool,
+}
+
+impl From<&Waiter> for WaiterView {
+    fn from(waiter: &Waiter) -> Self {
+        Self {
+            pid: waiter.pid,
+            application: waiter.application.clone(),
+            waited_ms: milliseconds(waiter.waited),
+            lock: waiter.lock.clone(),
+            mode: waiter.mode.clone(),
+            direct: waiter.direct,
+        }
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl From<&InDoubt> for InDoubtView {
@@ -92,8 +140,47 @@ impl From<&InDoubt> for InDoubtView {
             batch: found.batch.to_string(),
             branch: found.gid.participant.to_string(),
             parts: home.chain(found.gid.participants.iter()).map(|part| part.to_string()).collect(),
-            age_ms: u64::try_from(found.age.as_millis()).unwrap_or(u64::MAX),
+            age_ms: milliseconds(found.age),
+            verdict: found.verdict.as_str(),
             accounts: found.accounts.iter().map(ToString::to_string).collect(),
+            waiting: found.waiting.iter().map(WaiterView::from).collect(),
+        }
+    }
+}
+
+/// What resolving a batch came to.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Resolved)]
+pub(crate) struct ResolvedView {
+    #[schema(example = "AZ-1-4711")]
+    batch: String,
+    /// All branches of the batch, home first.
+    #[schema(example = json!(["AZ", "TX"]))]
+    parts: Vec<String>,
+    /// `committed` or `aborted`: home's row, for ever. `home_unreachable`: home did not answer, so the batch is in doubt
+    /// as before. `contradicted`: home's row is of another batch, see `alarms`.
+    #[schema(example = "committed")]
+    verdict: &'static str,
+    /// Whether every branch is known to be at the verdict.
+    #[schema(example = true)]
+    finished: bool,
+    /// Branches that could not be asked or still have it prepared. Recovery finishes them when they are back.
+    #[schema(example = json!([]))]
+    left: Vec<String>,
+    /// What contradicts the protocol, in words: for a human, nothing repairs it.
+    #[schema(example = json!([]))]
+    alarms: Vec<String>,
+}
+
+impl From<&Resolved> for ResolvedView {
+    fn from(resolved: &Resolved) -> Self {
+        Self {
+            batch: resolved.batch.to_string(),
+            parts: resolved.parts.iter().map(ToString::to_string).collect(),
+            verdict: resolved.verdict.map_or("contradicted", HomeVerdict::as_str),
+            finished: resolved.finished,
+            left: resolved.left.iter().map(ToString::to_string).collect(),
+            alarms: resolved.alarms.clone(),
         }
     }
 }

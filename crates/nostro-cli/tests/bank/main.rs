@@ -11,6 +11,7 @@ mod console;
 mod demo_bank;
 mod http;
 mod identity;
+mod in_doubt;
 mod links;
 mod load;
 mod outages;
