@@ -8,7 +8,7 @@ use crate::in_flight::{Admission, InFlight};
 use crate::lane::Lanes;
 use crate::register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
 use crate::watch::{self, Recovering};
-use crate::{audit, in_doubt, reading, registry};
+use crate::{audit, in_doubt, positions, reading, registry};
 use nostro_commit::recovery::Sweeper;
 use nostro_commit::{BatchId, ConnectError};
 use nostro_core::audit::AuditReport;
@@ -92,6 +92,7 @@ impl Engine {
         for code in bank.branches.keys() {
             let watcher = watch::run(Arc::clone(&bank), *code, Arc::clone(&recovering), stop.subscribe());
             bank.tasks.spawn("watcher", watcher);
+            bank.tasks.spawn("roll-up", positions::run(Arc::clone(&bank), *code, stop.subscribe()));
         }
         let lanes = Lanes::new(Arc::clone(&bank));
         Ok(Self { shared: Arc::new(Shared { bank, lanes, in_flight: Arc::default(), stop }) })

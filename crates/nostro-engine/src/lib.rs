@@ -7,6 +7,7 @@
 //! - [`pool`]: connections of one branch, and its gate; [`bank`]: what all of these share
 //! - [`watch`]: health and recovery of each branch; [`clock`]: skew
 //! - [`doubt`]: accounts held by batches in doubt; [`in_doubt`]: what an operator sees of them and resolves
+//! - [`positions`]: rolls the nostro positions up, so that an audit is cheap
 //! - [`registry`], [`register`]: customers and accounts; [`reading`]: look-ups; [`audit`]: the totals
 //!
 //! A commit never runs in a request's future: batches are tasks of the engine's own, so that a client that hangs
@@ -26,6 +27,7 @@ mod in_doubt;
 mod in_flight;
 mod lane;
 mod pool;
+mod positions;
 mod reading;
 pub mod register;
 mod registry;

@@ -7,10 +7,17 @@
 use crate::rows::BranchId;
 use nostro_commit::{Deployment, schema};
 use sha2::{Digest, Sha256};
+use std::time::{Duration, Instant};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
 /// Behind this advisory lock one migrates at a time.
 const MIGRATION_LOCK: i64 = 0x6e6f_7374_726f_0001;
+
+/// A migration whose tables are busy for longer fails: then a batch is in doubt, or somebody's transaction is open.
+const LOCKS_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Between two tries; batches that waited for the last one go on meanwhile.
+const LOCKS_PAUSE: Duration = Duration::from_millis(300);
 
 struct Migration {
     number: i32,
@@ -18,9 +25,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { number: 1, name: "commit", sql: schema::TABLES },
     Migration { number: 2, name: "bank", sql: include_str!("migrations/0002_bank.sql") },
+    Migration { number: 3, name: "positions", sql: include_str!("migrations/0003_positions.sql") },
 ];
 
 /// A branch as it stands in the directory.
@@ -182,8 +190,31 @@ fn hash(migration: &Migration) -> Vec<u8> {
     Sha256::digest(migration.sql).to_vec()
 }
 
+/// Behind a lock request of DDL everybody queues, so it is short, and tried again while batches are in the way.
 async fn apply(client: &mut Client, migration: &Migration) -> Result<(), MigrateError> {
+    let until = Instant::now() + LOCKS_WAIT_MAX;
+    loop {
+        match apply_once(client, migration).await {
+            Err(error) if is_lock_timeout(&error) && Instant::now() < until => {
+                tracing::info!(
+                    number = migration.number,
+                    name = migration.name,
+                    "a table is busy, trying the migration again"
+                );
+                tokio::time::sleep(LOCKS_PAUSE).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+fn is_lock_timeout(error: &MigrateError) -> bool {
+    matches!(error, MigrateError::Refused(_, error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
+}
+
+async fn apply_once(client: &mut Client, migration: &Migration) -> Result<(), MigrateError> {
     let transaction = client.transaction().await.map_err(refused("a transaction"))?;
+    transaction.batch_execute("set local lock_timeout = '200ms'").await.map_err(refused("a transaction"))?;
     transaction.batch_execute(migration.sql).await.map_err(refused(migration.name))?;
     transaction
         .execute(

@@ -3,11 +3,25 @@
 //! In this order, each at every branch before the next: [`mark`], then the list of prepared transactions, then
 //! [`open`]. Batches that may be in flight are those listed and those whose row was written by a transaction at
 //! or after the mark; [`look_up`] says which of them this snapshot shows as committed.
+//!
+//! A position is its opening plus the nets since: `position_opening` holds the sum of `batch_net` over every
+//! transaction below `position_roll_up.up_to`, and the rest is found by the index on `batch_net.xid`. [`roll_up`]
+//! moves the border. Why the sum is the same as over all rows, in every snapshot:
+//!
+//! - The border is a `pg_snapshot_xmin`: every transaction below it had ended, prepared ones included, which
+//!   PostgreSQL counts as running. So no row below it can become visible later, and none was missed.
+//! - Opening and border are written in one transaction, so a snapshot shows both or neither, and each row that it
+//!   shows is on one side of the border: counted once.
+//!
+//! To subtract a batch from a position takes its own nets, which [`look_up`] reads by the batch's id. Rows of
+//! `batch_net` are never deleted, so they are there also when they are long in the opening: whether a candidate is
+//! below the border or not, it was counted once and is taken away once.
 
 use crate::rows::RowError;
 use nostro_commit::{BatchId, Part};
 use nostro_core::audit::{BranchTotals, Net};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use tokio_postgres::{Client, Row};
 
 /// The oldest transaction that was running at a branch.
@@ -51,13 +65,41 @@ pub async fn totals(client: &Client) -> Result<BranchTotals, RowError> {
         let currency = row.try_get::<_, &str>(0)?.parse().map_err(|_| malformed("account", "currency"))?;
         totals.balances.insert(currency, sum(&row, 1, "account")?);
     }
-    let positions = "select counterparty, currency, sum(amount)::text from batch_net group by counterparty, currency";
-    for row in client.query(positions, &[]).await? {
+    let up_to: String = client.query_one(ROLLED_UP_TO, &[]).await?.try_get(0)?;
+    for row in client.query(POSITIONS, &[&up_to]).await? {
         let branch = row.try_get::<_, &str>(0)?.parse().map_err(|_| malformed("batch_net", "counterparty"))?;
         let currency = row.try_get::<_, &str>(1)?.parse().map_err(|_| malformed("batch_net", "currency"))?;
         totals.positions.insert((branch, currency), sum(&row, 2, "batch_net")?);
     }
     Ok(totals)
+}
+
+/// How far the openings of this branch reach.
+pub const ROLLED_UP_TO: &str = "select up_to::text from position_roll_up";
+
+/// The nostro positions: openings plus what came since. `$1` is what [`ROLLED_UP_TO`] gave in the same snapshot; as
+/// a parameter, so that the planner sees how few rows are above it.
+pub const POSITIONS: &str = "
+    select counterparty, currency, sum(amount)::text
+    from (
+      select counterparty, currency, amount from position_opening
+      union all
+      select counterparty, currency, amount from batch_net where xid >= $1::text::xid8
+    ) position
+    group by counterparty, currency";
+
+/// Adds what can no longer change to the openings, unless somebody did so within `pause` or is at it; `true` if it
+/// was done. Harmless at any time: the positions are the same before and after.
+pub async fn roll_up(client: &Client, pause: Duration) -> Result<bool, RowError> {
+    let rows = client
+        .query(
+            "select roll_up_positions() is not null
+             from position_roll_up
+             where rolled_up_at < clock_timestamp() - $1::bigint * interval '1 millisecond'",
+            &[&i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)],
+        )
+        .await?;
+    Ok(rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
 }
 
 fn sum(row: &Row, at: usize, table: &'static str) -> Result<i128, RowError> {

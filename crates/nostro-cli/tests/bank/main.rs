@@ -15,6 +15,7 @@ mod in_doubt;
 mod links;
 mod load;
 mod outages;
+mod positions;
 mod schema;
 mod tools;
 mod transfers;
