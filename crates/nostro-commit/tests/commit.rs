@@ -350,6 +350,6 @@ async fn a_number_from_a_sequence_would_be_handed_out_twice_and_never_be_settled
     // The resolver of the older batch finds the newer one's decision. Only the parts tell them apart.
     let resolution = resolve(&world.connector, &older, PATIENCE, |_| {}).await;
     assert!(!resolution.finished && resolution.alarms.len() == 1, "{resolution:?}");
-    let listed = Sweeper::new(part("TX")).list(&world.connector).await.unwrap();
+    let listed = Sweeper::new(part("TX")).look(&world.connector).await.unwrap().prepared;
     assert_eq!(listed.len(), 1, "it stays in doubt for good: this is what must not happen");
 }

@@ -1,14 +1,14 @@
 //! What an operator sees of a batch in doubt and can do about it. A server dies with a message held on the wire;
 //! another one, whose own recovery is far away, is asked.
 
-use nostro_torture::databases::{AUDITOR_KEY, Databases, KEY};
-use nostro_torture::program::run;
-use nostro_torture::money::{balance, open, pay, told, until_final};
-use nostro_torture::wire::{Held, Hold, Wire};
-use nostro_torture::server::Server;
 use nostro_client::{InDoubt, TransferRequest};
 use nostro_core::{AccountNumber, BranchNumber};
 use nostro_local::Stop;
+use nostro_torture::databases::{AUDITOR_KEY, Databases, KEY};
+use nostro_torture::money::{balance, open, pay, told, until_final};
+use nostro_torture::program::run;
+use nostro_torture::server::Server;
+use nostro_torture::wire::{Held, Hold, Wire};
 use serde_json::Value;
 use std::process::Output;
 use std::time::{Duration, Instant};

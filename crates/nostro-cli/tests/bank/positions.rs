@@ -1,11 +1,12 @@
 //! Nostro positions as opening plus what came since: the same figure as the sum over everything, in every
 //! snapshot, whoever rolls up and whatever is in flight; and cheap to read.
 
-use crate::databases::{Databases, run};
-use crate::money::{open, pay, told};
-use crate::proxy::{Hold, Proxy};
-use crate::server::Server;
 use nostro_store::totals::{POSITIONS, ROLLED_UP_TO};
+use nostro_torture::databases::Databases;
+use nostro_torture::money::{open, pay, told};
+use nostro_torture::program::run;
+use nostro_torture::server::Server;
+use nostro_torture::wire::{Hold, Wire};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,7 +53,7 @@ async fn roll_up(client: &Client) -> Option<u64> {
 #[tokio::test]
 async fn a_batch_that_was_prepared_across_roll_ups_is_counted_when_it_commits() {
     let databases = Databases::start().await;
-    let proxy = Proxy::to(databases.cluster("TX").port()).await;
+    let proxy = Wire::to(databases.cluster("TX").port()).await;
     let mut dying = Server::start_through(&databases, &[("TX", &proxy)]).await;
     let (az, tx) = (open(&dying.client, "AZ", 1_000_000).await, open(&dying.client, "TX", 1_000_000).await);
     let (other_az, other_tx) = (open(&dying.client, "AZ", 1_000_000).await, open(&dying.client, "TX", 1_000_000).await);
@@ -68,8 +69,8 @@ async fn a_batch_that_was_prepared_across_roll_ups_is_counted_when_it_commits() 
     let server = Server::start_with_setting(&databases, PATIENT).await;
     let roller = server_role(&databases, "TX").await;
     for cents in [1, 20, 300] {
-        crate::money::assert_posted(server.client.transfer(&pay(other_az, other_tx, cents)).await);
-        crate::money::assert_posted(server.client.transfer(&pay(other_tx, other_az, 7)).await);
+        nostro_torture::money::assert_posted(server.client.transfer(&pay(other_az, other_tx, cents)).await);
+        nostro_torture::money::assert_posted(server.client.transfer(&pay(other_tx, other_az, 7)).await);
         assert!(roll_up(&roller).await.unwrap() <= prepared, "what is prepared can still come");
         exact(&roller).await;
         assert!(server.client.audit().await.unwrap().balanced);
@@ -119,7 +120,7 @@ async fn positions_are_exact_while_two_roll_up_and_many_pay() {
             let mut posted = 0;
             while !stop.load(Ordering::Relaxed) {
                 let request = if posted % 3 == at % 3 { pay(tx, az, 3) } else { pay(az, tx, 10) };
-                crate::money::until_final(&client, &request).await;
+                nostro_torture::money::until_final(&client, &request).await;
                 posted += 1;
             }
             posted
@@ -169,7 +170,7 @@ async fn whoever_comes_second_leaves_the_roll_up_to_the_first() {
         }
     }
     let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
-    crate::money::assert_posted(server.client.transfer(&pay(az, tx, 100)).await);
+    nostro_torture::money::assert_posted(server.client.transfer(&pay(az, tx, 100)).await);
     let (first, second) = (server_role(&databases, "AZ").await, server_role(&databases, "AZ").await);
     first.batch_execute("begin").await.unwrap();
     assert!(roll_up(&first).await.is_some());
@@ -196,7 +197,7 @@ async fn the_servers_role_cannot_write_positions_by_itself() {
     let databases = Databases::start().await;
     let server = Server::start(&databases).await;
     let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
-    crate::money::assert_posted(server.client.transfer(&pay(az, tx, 100)).await);
+    nostro_torture::money::assert_posted(server.client.transfer(&pay(az, tx, 100)).await);
     let net = "insert into batch_net (batch, counterparty, currency, amount, hash";
     for code in ["AZ", "TX"] {
         let client = server_role(&databases, code).await;
