@@ -1,0 +1,133 @@
+//! What must hold in every reachable state, and what must be possible.
+//!
+//! Liveness is checked as a property of states. stateright's `eventually` overlooks cycles, and resolvers that ask
+//! again are cycles. Instead, from every reachable state the *calm schedule* ([`Protocol::calm`]) is followed:
+//! moves of the model without a fault, the same one each time. If it comes to an end where nothing is prepared,
+//! then from every reachable state a run without faults leads there; in a finite graph that is to say that every
+//! run in which faults stop, and in which no move that is possible again and again is left out for ever, ends
+//! there. A trap, be it a dead end or a cycle, is a counterexample. What is known to end well is remembered, so
+//! each state costs about one step.
+
+use crate::scenario::{Protocol, Scenario};
+use crate::world::{ALARMS, Alarm, HOME, Row, SLOTS, Told, World};
+use nostro_commit::Verdict;
+use stateright::Property;
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+pub const HOME_FIRST: &str = "no participant is committed without home";
+pub const ALL_OR_NONE: &str = "home is committed only with every participant prepared or committed";
+pub const TOLD: &str = "what the client was told is so";
+pub const NO_ALARM: &str = "nothing contradicts the protocol";
+pub const ENDS_WELL: &str = "when faults stop, nothing stays prepared and every client has an answer";
+pub const FALSELY: &str = "nothing is called finished that is not";
+pub const COMMITS: &str = "sometimes a batch commits at all parts";
+pub const ABORTS: &str = "sometimes a batch aborts";
+pub const REPORTS_LOSS: &str = "sometimes a lost prepared transaction is reported";
+
+/// The properties of a scenario. Where the environment itself breaks a batch (a participant loses what it has
+/// prepared), all that is left is to tell it, and never to call it finished.
+pub fn of(scenario: &Scenario) -> Vec<Property<Protocol>> {
+    if scenario.loses_prepared {
+        return vec![
+            Property::always(HOME_FIRST, home_first),
+            Property::always(FALSELY, only_losses_are_alarms),
+            Property::always(ENDS_WELL, ends_well),
+            Property::sometimes(REPORTS_LOSS, |_, world: &World| world.alarms.has(Alarm::LostPrepared)),
+        ];
+    }
+    let mut properties = vec![
+        Property::always(HOME_FIRST, home_first),
+        Property::always(ALL_OR_NONE, all_or_none),
+        Property::always(TOLD, told),
+    ];
+    // A mutant must split a batch or lie to its client; that somebody notices is not enough.
+    if scenario.mutation.is_none() {
+        properties.extend([
+            Property::always(NO_ALARM, no_alarm),
+            Property::always(ENDS_WELL, ends_well),
+            Property::sometimes(COMMITS, commits),
+            Property::sometimes(ABORTS, aborts),
+        ]);
+    }
+    properties
+}
+
+fn home_first(protocol: &Protocol, world: &World) -> bool {
+    protocol.slots().all(|slot| {
+        let batch = &world.batches[slot];
+        batch.lost_by_restore || batch.applied[HOME] || !batch.applied.iter().any(|applied| *applied)
+    })
+}
+
+fn all_or_none(protocol: &Protocol, world: &World) -> bool {
+    protocol.slots().all(|slot| {
+        let batch = &world.batches[slot];
+        let key = world.key(slot);
+        let there = |place: usize| {
+            batch.applied[place] || world.held[place - 1][key].prepared.is_some_and(|of| usize::from(of) == slot)
+        };
+        batch.lost_by_restore || !batch.applied[HOME] || protocol.participants(slot).iter().all(|place| there(*place))
+    })
+}
+
+fn told(protocol: &Protocol, world: &World) -> bool {
+    protocol.slots().all(|slot| {
+        let batch = &world.batches[slot];
+        match batch.told {
+            _ if batch.lost_by_restore => true,
+            Told::Nothing | Told::Unknown => true,
+            Told::Outcome(Verdict::Committed) => batch.applied[HOME],
+            Told::Outcome(Verdict::Aborted) => !batch.applied.iter().any(|applied| *applied),
+        }
+    })
+}
+
+/// A restore from an older backup loses what was committed since, and that must be noticed.
+fn no_alarm(_: &Protocol, world: &World) -> bool {
+    !world.alarms.any() || world.batches.iter().any(|batch| batch.lost_by_restore)
+}
+
+fn commits(protocol: &Protocol, world: &World) -> bool {
+    let batch = &world.batches[0];
+    let everywhere = protocol.participants(0).iter().chain([&HOME]).all(|place| batch.applied[*place]);
+    everywhere && batch.told == Told::Outcome(Verdict::Committed)
+}
+
+fn aborts(_: &Protocol, world: &World) -> bool {
+    let aborted = |row: &Row| matches!(row, Row::Is { outcome: Verdict::Aborted, .. });
+    world.home.rows.iter().any(aborted) && world.batches[0].told == Told::Outcome(Verdict::Aborted)
+}
+
+fn ends_well(protocol: &Protocol, world: &World) -> bool {
+    let mut known = protocol.ends_well.lock().expect("no test panics while it holds this");
+    let mut way = HashSet::new();
+    let mut world = *world;
+    loop {
+        let mut hasher = DefaultHasher::new();
+        world.hash(&mut hasher);
+        let hash = hasher.finish();
+        if known.contains(&hash) {
+            break;
+        }
+        if !way.insert(hash) {
+            return false;
+        }
+        match protocol.calm(&world) {
+            Some(next) => world = protocol.after(&world, next),
+            None if is_over(&world) => break,
+            None => return false,
+        }
+    }
+    known.extend(way);
+    true
+}
+
+fn is_over(world: &World) -> bool {
+    let prepared = world.held.iter().flatten().any(|held| held.prepared.is_some());
+    !prepared && (0..SLOTS).all(|slot| !world.batches[slot].begun || world.batches[slot].told != Told::Nothing)
+}
+
+fn only_losses_are_alarms(_: &Protocol, world: &World) -> bool {
+    ALARMS.iter().all(|alarm| *alarm == Alarm::LostPrepared || !world.alarms.has(*alarm))
+}
