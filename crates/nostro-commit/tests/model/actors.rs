@@ -5,7 +5,7 @@
 //! hears each vote when it is given, the driver when all are; a machine that acts too early is caught by this.
 
 use crate::database::{Settled, Tombstone};
-use crate::scenario::{Mutation, Protocol, part, place};
+use crate::scenario::{Mutation, Protocol, Standby, part, place};
 use crate::world::{Alarm, CommandKind, Errand, HOME, Session, Stage, Told, World, late_bit};
 use nostro_commit::Verdict;
 use nostro_commit::coordinator::{Action, Event, Vote};
@@ -92,7 +92,7 @@ impl Protocol {
         self.abandon(world, slot, place);
         match awaited {
             Stage::Working | Stage::Marked => self.happened(world, slot, Event::Voted(part(place), Vote::Lost)),
-            Stage::Deciding | Stage::Inserted | Stage::OnStandby => self.doubt_decision(world, slot),
+            Stage::Deciding | Stage::Inserted | Stage::Waiting => self.doubt_decision(world, slot),
             Stage::Finishing => self.happened(world, slot, Event::FinishDoubtful(part(place))),
             Stage::Idle => unreachable!("nothing is awaited"),
         }
@@ -159,6 +159,11 @@ impl Protocol {
         let Some(kind) = errand.under_way[place] else { return };
         let slot = usize::from(errand.slot);
         let reply = self.execute(world, slot, kind, place);
+        // Settle is a write, so it is answered when the synchronous standby has it and all that was before it.
+        let barrier = self.scenario.standby == Standby::Synchronous && !self.mutated(Mutation::SettleIsNoBarrier);
+        if barrier && matches!(reply, Reply::Settled { .. }) {
+            world.replicate();
+        }
         let taken_for_success = self.mutated(Mutation::MissingIsFinished) && errand.verdict == Some(Verdict::Committed);
         let reply = match reply {
             Reply::Missing(part) if taken_for_success => Reply::Finished(part),
@@ -193,7 +198,7 @@ impl Protocol {
 
     fn settle(&self, world: &mut World, slot: usize) -> Reply {
         let before = world.home;
-        match world.settle(slot, &self.scenario) {
+        match world.settle(slot) {
             Settled::LockTimeout => Reply::AboutToPrepare(part(HOME)),
             Settled::Row { outcome, slot: of } => {
                 if self.mutated(Mutation::NoRowIsReadAsAbort) {
@@ -259,6 +264,9 @@ impl Protocol {
     /// Somebody calls a committed batch finished.
     fn check_finished(&self, world: &mut World, slot: usize) {
         let applied = world.batches[slot].applied;
+        if world.batches[slot].lost_by_restore {
+            return;
+        }
         if !applied[HOME] || self.participants(slot).iter().any(|place| !applied[*place]) {
             world.alarms.raise(Alarm::FalselyFinished);
         }

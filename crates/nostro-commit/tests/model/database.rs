@@ -6,7 +6,7 @@
 //! model has it, or waits and sees the row that won, which is the same as executing it after that COMMIT. A
 //! tombstone likewise meets the uncommitted marker of an open or prepared transaction.
 
-use crate::scenario::{Scenario, Standby};
+use crate::scenario::Scenario;
 use crate::world::{HOME, Row, Session, Stage, World};
 use nostro_commit::Verdict;
 
@@ -73,28 +73,21 @@ impl World {
     /// A decision row that is not committed yet.
     fn row_is_locked(&self, key: usize) -> bool {
         self.slots_of(key).any(|slot| {
-            matches!(self.batches[slot].sessions[HOME].server(), Some(Stage::Inserted | Stage::OnStandby))
+            matches!(self.batches[slot].sessions[HOME].server(), Some(Stage::Inserted | Stage::Waiting))
         })
     }
 
-    pub fn settle(&mut self, slot: usize, scenario: &Scenario) -> Settled {
+    pub fn settle(&mut self, slot: usize) -> Settled {
         let key = self.key(slot);
         if self.row_is_locked(key) {
             return Settled::LockTimeout;
         }
         if self.home.rows[key] == Row::None {
-            self.write_row(key, Row::Is { outcome: Verdict::Aborted, slot: slot as u8 }, scenario);
+            self.home.rows[key] = Row::Is { outcome: Verdict::Aborted, slot: slot as u8 };
         }
         match self.home.rows[key] {
             Row::Is { outcome, slot } => Settled::Row { outcome, slot: usize::from(slot) },
             Row::None => unreachable!("written just now"),
-        }
-    }
-
-    fn write_row(&mut self, key: usize, row: Row, scenario: &Scenario) {
-        self.home.rows[key] = row;
-        if scenario.standby == Standby::Synchronous && !self.home.replaced {
-            self.home.standby_rows[key] = row;
         }
     }
 
@@ -105,37 +98,55 @@ impl World {
         self.home.rows[key] == Row::None && !self.row_is_locked(key) && !older
     }
 
-    /// The standby has the decision, while its COMMIT still waits for that.
-    pub fn replicate_decision(&mut self, slot: usize) {
-        let key = self.key(slot);
-        self.home.standby_rows[key] = Row::Is { outcome: Verdict::Committed, slot: slot as u8 };
-        self.home.standby_applied[slot] = true;
-    }
-
-    /// The decision's COMMIT becomes visible.
-    pub fn commit_decision(&mut self, slot: usize, scenario: &Scenario) {
-        self.write_row(self.key(slot), Row::Is { outcome: Verdict::Committed, slot: slot as u8 }, scenario);
+    /// The decision's COMMIT becomes visible, and home's writes with it.
+    pub fn commit_decision(&mut self, slot: usize) {
+        self.commit_stray_decision(slot);
         self.batches[slot].applied[HOME] = true;
     }
 
     /// A decision outside of its transaction commits its row without home's writes.
-    pub fn commit_stray_decision(&mut self, slot: usize, scenario: &Scenario) {
-        self.write_row(self.key(slot), Row::Is { outcome: Verdict::Committed, slot: slot as u8 }, scenario);
+    pub fn commit_stray_decision(&mut self, slot: usize) {
+        let key = self.key(slot);
+        self.home.rows[key] = Row::Is { outcome: Verdict::Committed, slot: slot as u8 };
+    }
+
+    /// The standby has everything that is committed at home, visible or not.
+    pub fn replicate(&mut self) {
+        if self.home.replaced {
+            return;
+        }
+        self.home.standby_rows = self.home.rows;
+        self.home.standby_applied = self.batches.map(|batch| batch.applied[HOME]);
+        for slot in 0..self.batches.len() {
+            if self.batches[slot].sessions[HOME].server() == Some(Stage::Waiting) {
+                self.home.standby_rows[self.key(slot)] = Row::Is { outcome: Verdict::Committed, slot: slot as u8 };
+                self.home.standby_applied[slot] = true;
+            }
+        }
+    }
+
+    /// The server's end of a connection stops, and its open transaction is rolled back. What only waited for the
+    /// standby is committed all the same, and becomes visible whether the standby has it or not.
+    pub fn break_session(&mut self, slot: usize, place: usize) {
+        if self.batches[slot].sessions[place].server() == Some(Stage::Waiting) {
+            self.commit_decision(slot);
+        }
+        self.batches[slot].sessions[place] = self.batches[slot].sessions[place].broken();
     }
 
     /// A database stops at once and starts again: connections and open transactions are lost, rows and prepared
     /// transactions are kept.
     pub fn crash(&mut self, place: usize) {
-        for batch in &mut self.batches {
-            batch.sessions[place] = batch.sessions[place].broken();
+        for slot in 0..self.batches.len() {
+            self.break_session(slot, place);
         }
     }
 
     /// The standby with its copy takes home's place.
     pub fn fail_over(&mut self) {
-        self.crash(HOME);
         self.home.rows = self.home.standby_rows;
         for (slot, batch) in self.batches.iter_mut().enumerate() {
+            batch.sessions[HOME] = batch.sessions[HOME].broken();
             batch.applied[HOME] = self.home.standby_applied[slot];
         }
         self.home.standby_rows = Default::default();

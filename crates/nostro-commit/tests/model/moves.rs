@@ -41,7 +41,7 @@ pub enum Move {
     StrayDecision(usize),
     /// M1, M2.
     DeleteRow(usize),
-    /// An asynchronous standby catches up.
+    /// The standby receives what is committed.
     Replicate,
     /// The standby takes home's place.
     FailOver,
@@ -152,7 +152,7 @@ impl Protocol {
         }
         if self.scenario.standby != Standby::None && !home.replaced {
             moves.push(Move::FailOver);
-            moves.extend((self.scenario.standby == Standby::Asynchronous).then_some(Move::Replicate));
+            moves.push(Move::Replicate);
         }
         if self.scenario.restore && !home.replaced {
             moves.push(Move::Restore);
@@ -207,7 +207,7 @@ impl Protocol {
             }
             Move::GiveUp(slot, place) => self.give_up(world, slot, place),
             Move::Break(slot, place) => {
-                world.batches[slot].sessions[place] = world.batches[slot].sessions[place].broken();
+                world.break_session(slot, place);
             }
             Move::KillCoordinator(slot) => self.kill_coordinator(world, slot),
             Move::Start(slot) => {
@@ -228,10 +228,7 @@ impl Protocol {
             }
             Move::StrayDecision(slot) => self.execute_stray_decision(world, slot),
             Move::DeleteRow(key) => world.home.rows[key] = Row::None,
-            Move::Replicate => {
-                world.home.standby_rows = world.home.rows;
-                world.home.standby_applied = world.batches.map(|batch| batch.applied[HOME]);
-            }
+            Move::Replicate => world.replicate(),
             Move::FailOver => world.fail_over(),
             Move::Restore => world.restore(),
             Move::LosePrepared(place, key) => world.held[place - 1][key].prepared = None,
@@ -270,12 +267,14 @@ impl Protocol {
                 return if heard { self.doubt_decision(world, slot) };
             }
             Stage::Inserted if self.scenario.standby == Standby::Synchronous && !world.home.replaced => {
-                world.replicate_decision(slot);
-                return advance(world, Stage::OnStandby);
+                return advance(world, Stage::Waiting);
             }
-            Stage::Inserted | Stage::OnStandby => {
+            Stage::Inserted | Stage::Waiting => {
+                if stage == Stage::Waiting {
+                    world.replicate();
+                }
                 world.batches[slot].sessions[place] = Session::Closed;
-                world.commit_decision(slot, &self.scenario);
+                world.commit_decision(slot);
                 Event::DecisionAcknowledged
             }
             Stage::Finishing => {
@@ -294,7 +293,7 @@ impl Protocol {
         world.batches[slot].stray_decision = false;
         let admitted = world.decision_is_admitted(slot, &self.scenario);
         if admitted {
-            world.commit_stray_decision(slot, &self.scenario);
+            world.commit_stray_decision(slot);
         }
         // At a restored home nobody waits on that connection.
         if self.mutated(Mutation::DecisionIsSentAgain) {

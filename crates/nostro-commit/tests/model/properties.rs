@@ -15,42 +15,54 @@ use stateright::Property;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-pub const HOME_FIRST: &str = "no participant is committed without home";
-pub const ALL_OR_NONE: &str = "home is committed only with every participant prepared or committed";
-pub const TOLD: &str = "what the client was told is so";
-pub const NO_ALARM: &str = "nothing contradicts the protocol";
-pub const ENDS_WELL: &str = "when faults stop, nothing stays prepared and every client has an answer";
-pub const FALSELY: &str = "nothing is called finished that is not";
-pub const COMMITS: &str = "sometimes a batch commits at all parts";
-pub const ABORTS: &str = "sometimes a batch aborts";
-pub const REPORTS_LOSS: &str = "sometimes a lost prepared transaction is reported";
+const HOME_FIRST: &str = "no participant is committed without home";
+const ALL_OR_NONE: &str = "home is committed only with every participant prepared or committed";
+const TOLD: &str = "what the client was told is so";
+const NO_ALARM: &str = "nothing contradicts the protocol";
+const ENDS_WELL: &str = "when faults stop, nothing stays prepared and every client has an answer";
+const FALSELY: &str = "nothing is called finished that is not";
+pub const ALL: &str = "no batch is split, no client lied to, nothing falsely finished";
+const COMMITS: &str = "sometimes a batch commits at all parts";
+const ABORTS: &str = "sometimes a batch aborts";
+const REPORTS_LOSS: &str = "sometimes a lost prepared transaction is reported";
 
-/// The properties of a scenario. Where the environment itself breaks a batch (a participant loses what it has
-/// prepared), all that is left is to tell it, and never to call it finished.
+/// The properties of a scenario of the unmutated protocol. Where the environment itself breaks a batch (a
+/// participant loses what it has prepared), all that is left is to tell it, and never to call it finished.
 pub fn of(scenario: &Scenario) -> Vec<Property<Protocol>> {
+    if scenario.is_mutant() {
+        // One property only: the search ends when every property is decided. A mutant must split a batch, lie to
+        // its client or call finished what is not; that somebody raises an alarm is not enough.
+        return vec![Property::always(ALL, |protocol, world| violated(protocol, world).is_none())];
+    }
     if scenario.loses_prepared {
         return vec![
             Property::always(HOME_FIRST, home_first),
-            Property::always(FALSELY, only_losses_are_alarms),
+            Property::always(FALSELY, finished_is_finished),
+            Property::always(NO_ALARM, only_losses_are_alarms),
             Property::always(ENDS_WELL, ends_well),
             Property::sometimes(REPORTS_LOSS, |_, world: &World| world.alarms.has(Alarm::LostPrepared)),
         ];
     }
-    let mut properties = vec![
+    vec![
         Property::always(HOME_FIRST, home_first),
         Property::always(ALL_OR_NONE, all_or_none),
         Property::always(TOLD, told),
-    ];
-    // A mutant must split a batch or lie to its client; that somebody notices is not enough.
-    if scenario.mutation.is_none() {
-        properties.extend([
-            Property::always(NO_ALARM, no_alarm),
-            Property::always(ENDS_WELL, ends_well),
-            Property::sometimes(COMMITS, commits),
-            Property::sometimes(ABORTS, aborts),
-        ]);
+        Property::always(FALSELY, finished_is_finished),
+        Property::always(NO_ALARM, no_alarm),
+        Property::always(ENDS_WELL, ends_well),
+        Property::sometimes(COMMITS, commits),
+        Property::sometimes(ABORTS, aborts),
+    ]
+}
+
+/// What a mutant has violated, if anything.
+pub fn violated(protocol: &Protocol, world: &World) -> Option<&'static str> {
+    if protocol.scenario.loses_prepared {
+        return (!finished_is_finished(protocol, world)).then_some(FALSELY);
     }
-    properties
+    let checks: [(_, fn(&Protocol, &World) -> bool); 3] =
+        [(HOME_FIRST, home_first), (ALL_OR_NONE, all_or_none), (TOLD, told)];
+    checks.into_iter().find(|(_, holds)| !holds(protocol, world)).map(|(name, _)| name)
 }
 
 fn home_first(protocol: &Protocol, world: &World) -> bool {
@@ -81,6 +93,10 @@ fn told(protocol: &Protocol, world: &World) -> bool {
             Told::Outcome(Verdict::Aborted) => !batch.applied.iter().any(|applied| *applied),
         }
     })
+}
+
+fn finished_is_finished(_: &Protocol, world: &World) -> bool {
+    !world.alarms.has(Alarm::FalselyFinished)
 }
 
 /// A restore from an older backup loses what was committed since, and that must be noticed.

@@ -29,7 +29,9 @@ pub enum Mutation {
     NoRowIsReadAsAbort,
     /// M4
     DoubtIsRolledBack,
-    /// M5
+    /// M6 once more: Settle answers without waiting for the synchronous standby.
+    SettleIsNoBarrier,
+    /// M5; M6 is [`Standby::Asynchronous`]
     ReadyBeforePrepared,
     /// M7
     MissingIsFinished,
@@ -58,9 +60,18 @@ pub struct Scenario {
     pub mutation: Option<Mutation>,
 }
 
+impl Scenario {
+    /// Whether it departs from the protocol.
+    pub fn is_mutant(&self) -> bool {
+        self.mutation.is_some() || self.standby == Standby::Asynchronous
+    }
+}
+
 /// A scenario with the machines of its batches.
 pub struct Protocol {
     pub scenario: Scenario,
+    /// If given, the only property that is searched for: the search then ends at its first violation.
+    only: Option<&'static str>,
     /// By slot, then by key.
     machines: Vec<Vec<Machines>>,
     /// Hashes of states from which the calm schedule is known to end well.
@@ -78,7 +89,7 @@ pub fn place(part: Part) -> usize {
 }
 
 impl Protocol {
-    pub fn of(scenario: Scenario) -> Self {
+    pub fn of(scenario: Scenario, only: Option<&'static str>) -> Self {
         let home = part(0);
         let participants = |slot: usize| {
             let places = scenario.batches.get(slot).copied().unwrap_or_default();
@@ -94,7 +105,7 @@ impl Protocol {
         let machines =
             (0..SLOTS).map(|slot| (0..SLOTS as u32).map(|key| Machines::of(batch(slot, key), &rows)).collect());
         let machines = machines.collect();
-        Self { scenario, machines, ends_well: Mutex::default() }
+        Self { scenario, only, machines, ends_well: Mutex::default() }
     }
 
     pub fn machines(&self, world: &World, slot: usize) -> &Machines {
@@ -133,6 +144,8 @@ impl Model for Protocol {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        properties::of(&self.scenario)
+        let mut properties = properties::of(&self.scenario);
+        properties.retain(|property| self.only.is_none_or(|only| only == property.name));
+        properties
     }
 }

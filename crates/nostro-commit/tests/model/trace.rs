@@ -54,7 +54,7 @@ impl Protocol {
                 let slot = usize::from(errand.slot);
                 let kind = errand.under_way[place].expect("a command is under way");
                 let effect = self.effect(before, slot, kind, place, after);
-                format!("{effect} (for {}){}", self.whose(before, who), said(before, after, slot))
+                format!("{effect} (asked by {}){}", self.whose(before, who), said(before, after, slot))
             }
             Move::Silence(who, place) => format!("{} hears nothing from {}", self.whose(before, who), part(place)),
             Move::Stop(who) => format!("{} stops", self.whose(before, who)),
@@ -88,8 +88,9 @@ impl Protocol {
             Some(Stage::Marked) => format!("{at} executes PREPARE of {id}"),
             Some(Stage::Deciding) if closed => format!("{at} refuses the decision of {id}"),
             Some(Stage::Deciding) => format!("{at} inserts the decision row of {id}, not yet committed"),
-            Some(Stage::Inserted) if !closed => format!("{at}'s standby receives the decision of {id}"),
-            Some(Stage::Inserted | Stage::OnStandby) => format!("{at} commits {id}, with its decision row"),
+            Some(Stage::Inserted) if !closed => format!("{at} commits {id} and waits for its standby"),
+            Some(Stage::Waiting) => format!("{at}'s standby has {id}, which becomes visible"),
+            Some(Stage::Inserted) => format!("{at} commits {id}, with its decision row"),
             Some(Stage::Finishing) => format!("{at} executes COMMIT PREPARED of {id}"),
             Some(Stage::Idle) | None => String::new(),
         };
@@ -122,7 +123,7 @@ impl Protocol {
 
     fn whose(&self, world: &World, who: Who) -> String {
         match who {
-            Who::Own(slot) => format!("the coordinator of {}, resolving,", self.id(world, slot)),
+            Who::Own(slot) => format!("the resolving coordinator of {}", self.id(world, slot)),
             Who::Recovery(_) => "recovery".into(),
         }
     }

@@ -86,8 +86,8 @@ pub enum Stage {
     Deciding,
     /// At home: the decision row is inserted, its COMMIT is not yet executed.
     Inserted,
-    /// At home: on the synchronous standby, not yet visible nor acknowledged.
-    OnStandby,
+    /// At home: committed, and waiting for the synchronous standby; neither visible nor acknowledged.
+    Waiting,
     /// At a participant: COMMIT PREPARED is under way.
     Finishing,
 }
@@ -263,7 +263,7 @@ impl Stage {
     fn as_awaited(self) -> Self {
         match self {
             Self::Marked => Self::Working,
-            Self::Inserted | Self::OnStandby => Self::Deciding,
+            Self::Inserted | Self::Waiting => Self::Deciding,
             Self::Working | Self::Idle | Self::Deciding | Self::Finishing => self,
         }
     }
