@@ -72,9 +72,8 @@ impl World {
 
     /// A decision row that is not committed yet.
     fn row_is_locked(&self, key: usize) -> bool {
-        self.slots_of(key).any(|slot| {
-            matches!(self.batches[slot].sessions[HOME].server(), Some(Stage::Inserted | Stage::Waiting))
-        })
+        self.slots_of(key)
+            .any(|slot| matches!(self.batches[slot].sessions[HOME].server(), Some(Stage::Inserted | Stage::Waiting)))
     }
 
     pub fn settle(&mut self, slot: usize) -> Settled {

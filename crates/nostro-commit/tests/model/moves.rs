@@ -264,7 +264,9 @@ impl Protocol {
             }
             Stage::Deciding => {
                 world.batches[slot].sessions[place] = Session::Closed;
-                return if heard { self.doubt_decision(world, slot) };
+                return if heard {
+                    self.doubt_decision(world, slot)
+                };
             }
             Stage::Inserted if self.scenario.standby == Standby::Synchronous && !world.home.replaced => {
                 return advance(world, Stage::Waiting);

@@ -6,7 +6,7 @@ use crate::properties;
 use crate::world::{BatchState, PLACES, SLOTS, World};
 use nostro_commit::{Batch, BatchId, Part, Participants};
 use stateright::{Model, Property};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
 
 /// Home's standby.
@@ -100,7 +100,7 @@ impl Protocol {
             let (incarnation, number) = if scenario.restore { (1 + key, 7) } else { (1, 7 + u64::from(key)) };
             Batch { id: BatchId { home, incarnation, number }, participants: participants(slot) }
         };
-        let rows: HashSet<Vec<Part>> = (0..SLOTS).map(|slot| batch(slot, 0).parts()).collect();
+        let rows: BTreeSet<Vec<Part>> = (0..SLOTS).map(|slot| batch(slot, 0).parts()).collect();
         let rows: Vec<_> = rows.into_iter().collect();
         let machines =
             (0..SLOTS).map(|slot| (0..SLOTS as u32).map(|key| Machines::of(batch(slot, key), &rows)).collect());

@@ -57,7 +57,7 @@ fn two_participants_and_two_recoveries() {
 /// They share home and a participant. What a crash of either does to both is only here.
 #[test]
 fn two_batches() {
-    let faults: u8 = std::env::var("F").unwrap().parse().unwrap();
+    let faults = if soak() { 4 } else { 2 };
     let scenario = Scenario { batches: &[&[1], &[1]], recoveries: 1, faults: Some(faults), ..Scenario::default() };
     holds("two batches", scenario);
 }
@@ -83,7 +83,7 @@ fn a_participant_loses_what_it_has_prepared() {
 /// The second batch begins under the new incarnation, and numbers begin again.
 #[test]
 fn incarnations() {
-    let faults: u8 = std::env::var("F").unwrap().parse().unwrap();
+    let faults = if soak() { 3 } else { 1 };
     let scenario =
         Scenario { batches: &[&[1], &[1]], recoveries: 1, faults: Some(faults), restore: true, ..Scenario::default() };
     holds("incarnations", scenario);
