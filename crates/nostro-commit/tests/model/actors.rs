@@ -6,7 +6,7 @@
 
 use crate::database::{Settled, Tombstone};
 use crate::scenario::{Mutation, Protocol, Standby, part, place};
-use crate::world::{Alarm, CommandKind, Errand, HOME, Session, Stage, Told, World, late_bit};
+use crate::world::{Alarm, CommandKind, Errand, HOME, Held, Session, Stage, Told, World, late_bit};
 use nostro_commit::Verdict;
 use nostro_commit::coordinator::{Action, Event, Vote};
 use nostro_commit::resolver::{self, Command, Reply, Step};
@@ -53,8 +53,10 @@ impl Protocol {
                 Action::Decided(verdict) => tell(world, slot, verdict),
                 Action::Contradicted(_) => world.alarms.raise(Alarm::Contradicted),
                 Action::Done => {
-                    if matches!(event, Event::Finished(_)) {
-                        self.check_finished(world, slot);
+                    // What the resolver has finished, it has said itself.
+                    let committed = world.batches[slot].told == Told::Outcome(Verdict::Committed);
+                    if committed && !matches!(event, Event::Resolved(_)) {
+                        self.check_finished(world, slot, Verdict::Committed);
                     }
                     if world.batches[slot].sessions[HOME] == Session::Open(Stage::Idle) {
                         world.alarms.raise(Alarm::GivenBackOpen);
@@ -236,8 +238,8 @@ impl Protocol {
                 }),
                 Step::Done { complete } => {
                     done = true;
-                    if *complete && errand.verdict == Some(Verdict::Committed) {
-                        self.check_finished(world, slot);
+                    if let Some(verdict) = errand.verdict.filter(|_| *complete) {
+                        self.check_finished(world, slot, verdict);
                     }
                 }
             }
@@ -261,13 +263,15 @@ impl Protocol {
         }
     }
 
-    /// Somebody calls a committed batch finished.
-    fn check_finished(&self, world: &mut World, slot: usize) {
-        let applied = world.batches[slot].applied;
-        if world.batches[slot].lost_by_restore {
-            return;
-        }
-        if !applied[HOME] || self.participants(slot).iter().any(|place| !applied[*place]) {
+    /// Somebody calls a batch finished at every part: then it is written at all, or has its tombstone at all.
+    fn check_finished(&self, world: &mut World, slot: usize, verdict: Verdict) {
+        let batch = &world.batches[slot];
+        let key = world.key(slot);
+        let finished = |place: usize| match verdict {
+            Verdict::Committed => batch.applied[HOME] && batch.applied[place],
+            Verdict::Aborted => world.held[place - 1][key] == Held { prepared: None, marker: Some(verdict) },
+        };
+        if !batch.lost_by_restore && !self.participants(slot).iter().all(|place| finished(*place)) {
             world.alarms.raise(Alarm::FalselyFinished);
         }
     }

@@ -6,7 +6,7 @@
 //! model has it, or waits and sees the row that won, which is the same as executing it after that COMMIT. A
 //! tombstone likewise meets the uncommitted marker of an open or prepared transaction.
 
-use crate::scenario::Scenario;
+use crate::scenario::{Mutation, Scenario};
 use crate::world::{HOME, Row, Session, Stage, World};
 use nostro_commit::Verdict;
 
@@ -93,7 +93,8 @@ impl World {
     /// Whether the decision's insert succeeds: else 23505, or the trigger's 55000 for an older incarnation.
     pub fn decision_is_admitted(&self, slot: usize, scenario: &Scenario) -> bool {
         let key = self.key(slot);
-        let older = scenario.restore && self.home.replaced && slot == 0;
+        let kept = scenario.mutation == Some(Mutation::IncarnationIsKept);
+        let older = scenario.restore && self.home.replaced && slot == 0 && !kept;
         self.home.rows[key] == Row::None && !self.row_is_locked(key) && !older
     }
 

@@ -230,7 +230,12 @@ impl Protocol {
             Move::DeleteRow(key) => world.home.rows[key] = Row::None,
             Move::Replicate => world.replicate(),
             Move::FailOver => world.fail_over(),
-            Move::Restore => world.restore(),
+            Move::Restore => {
+                world.restore();
+                if self.mutated(Mutation::IncarnationIsKept) {
+                    world.home.next = 0;
+                }
+            }
             Move::LosePrepared(place, key) => world.held[place - 1][key].prepared = None,
         }
         world.recoveries.sort_unstable_by_key(|errand| {

@@ -27,7 +27,10 @@ fn mutant(mutation: Mutation) -> Scenario {
 
 #[test]
 fn m1_abort_rows_are_deleted() {
-    check(mutant(Mutation::AbortRowsAreDeleted), SPLIT, &expect![[r#"
+    check(
+        mutant(Mutation::AbortRowsAreDeleted),
+        SPLIT,
+        &expect![[r#"
         1. a coordinator begins AZ-1-7 and sends its writes to [AZ, TX]
         2. AZ executes the writes of AZ-1-7
         3. TX executes the writes and the marker of AZ-1-7
@@ -39,12 +42,16 @@ fn m1_abort_rows_are_deleted() {
         9. AZ inserts the decision row of AZ-1-7, not yet committed (late; its client is gone)
         10. AZ commits AZ-1-7, with its decision row (late; its client is gone)
         => AZ-1-7: AZ written (row: committed), TX not written; the client was told aborted
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn m2_commit_rows_are_deleted() {
-    check(mutant(Mutation::CommitRowsAreDeleted), SPLIT, &expect![[r#"
+    check(
+        mutant(Mutation::CommitRowsAreDeleted),
+        SPLIT,
+        &expect![[r#"
         1. a coordinator begins AZ-1-7 and sends its writes to [AZ, TX]
         2. AZ executes the writes of AZ-1-7
         3. TX executes the writes and the marker of AZ-1-7
@@ -56,12 +63,16 @@ fn m2_commit_rows_are_deleted() {
         9. AZ settles AZ-1-7: inserts the aborted row (asked by the resolving coordinator of AZ-1-7)
         10. TX executes ROLLBACK PREPARED of AZ-1-7 (asked by the resolving coordinator of AZ-1-7)
         => AZ-1-7: AZ written (row: aborted), TX not written; the client was told committed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn m3_no_row_is_read_as_abort() {
-    check(mutant(Mutation::NoRowIsReadAsAbort), SPLIT, &expect![[r#"
+    check(
+        mutant(Mutation::NoRowIsReadAsAbort),
+        SPLIT,
+        &expect![[r#"
         1. a coordinator begins AZ-1-7 and sends its writes to [AZ, TX]
         2. AZ executes the writes of AZ-1-7
         3. TX executes the writes and the marker of AZ-1-7
@@ -72,12 +83,16 @@ fn m3_no_row_is_read_as_abort() {
         8. AZ commits AZ-1-7, with its decision row (late; its client is gone)
         9. TX executes ROLLBACK PREPARED of AZ-1-7 (asked by the resolving coordinator of AZ-1-7)
         => AZ-1-7: AZ written (row: committed), TX not written; the client was told aborted
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn m4_a_doubtful_decision_is_rolled_back() {
-    check(mutant(Mutation::DoubtIsRolledBack), SPLIT, &expect![[r#"
+    check(
+        mutant(Mutation::DoubtIsRolledBack),
+        SPLIT,
+        &expect![[r#"
         1. a coordinator begins AZ-1-7 and sends its writes to [AZ, TX]
         2. AZ executes the writes of AZ-1-7
         3. TX executes the writes and the marker of AZ-1-7
@@ -87,25 +102,33 @@ fn m4_a_doubtful_decision_is_rolled_back() {
         7. AZ commits AZ-1-7, with its decision row (late; its client is gone)
         8. TX executes ROLLBACK PREPARED of AZ-1-7 (late)
         => AZ-1-7: AZ written (row: committed), TX not written; the client was told aborted
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn m5_the_decision_is_sent_before_every_prepare_is_acknowledged() {
-    check(mutant(Mutation::ReadyBeforePrepared), SPLIT, &expect![[r#"
+    check(
+        mutant(Mutation::ReadyBeforePrepared),
+        SPLIT,
+        &expect![[r#"
         1. a coordinator begins AZ-1-7 and sends its writes to [AZ, TX]
         2. AZ executes the writes of AZ-1-7
         3. AZ inserts the decision row of AZ-1-7, not yet committed
         4. AZ commits AZ-1-7, with its decision row; the client was told committed
         => AZ-1-7: AZ written (row: committed), TX not written; the client was told committed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn m6_home_fails_over_to_an_asynchronous_standby() {
     let standby = Standby::Asynchronous;
     let scenario = Scenario { batches: &[&[1]], recoveries: 2, operator: true, standby, ..Scenario::default() };
-    check(scenario, SPLIT, &expect![[r#"
+    check(
+        scenario,
+        SPLIT,
+        &expect![[r#"
         1. a coordinator begins AZ-1-7 and sends its writes to [AZ, TX]
         2. AZ executes the writes of AZ-1-7
         3. TX executes the writes and the marker of AZ-1-7
@@ -115,33 +138,41 @@ fn m6_home_fails_over_to_an_asynchronous_standby() {
         7. TX executes COMMIT PREPARED of AZ-1-7
         8. AZ fails over to its standby
         => AZ-1-7: AZ not written (row: no row), TX written; the client was told committed
-    "#]]);
+    "#]],
+    );
 }
 
 /// Why Settle is a write: what is visible at home need not be on its synchronous standby.
 #[test]
 fn m6_settle_does_not_wait_for_the_synchronous_standby() {
     let scenario = Scenario { standby: Standby::Synchronous, ..mutant(Mutation::SettleIsNoBarrier) };
-    check(scenario, SPLIT, &expect![[r#"
-        1. a coordinator begins AZ-1-7 and sends its writes to [AZ, TX]
-        2. AZ executes the writes of AZ-1-7
-        3. TX executes the writes and the marker of AZ-1-7
-        4. TX executes PREPARE of AZ-1-7
-        5. AZ inserts the decision row of AZ-1-7, not yet committed
-        6. AZ commits AZ-1-7 and waits for its standby
-        7. AZ loses its connection for AZ-1-7, and what is open on it
-        8. the coordinator of AZ-1-7 notices that its connection is gone at AZ
-        9. AZ settles AZ-1-7: its row says committed (asked by the resolving coordinator of AZ-1-7); the client was told committed
-        10. TX executes COMMIT PREPARED of AZ-1-7 (asked by the resolving coordinator of AZ-1-7)
-        11. AZ fails over to its standby
-        => AZ-1-7: AZ not written (row: no row), TX written; the client was told committed
-    "#]]);
+    check(
+        scenario,
+        SPLIT,
+        &expect![[r#"
+            1. a coordinator begins AZ-1-7 and sends its writes to [AZ, TX]
+            2. AZ executes the writes of AZ-1-7
+            3. TX executes the writes and the marker of AZ-1-7
+            4. TX executes PREPARE of AZ-1-7
+            5. AZ inserts the decision row of AZ-1-7, not yet committed
+            6. AZ commits AZ-1-7 and waits for its standby
+            7. AZ loses its connection for AZ-1-7, which becomes visible
+            8. the coordinator of AZ-1-7 notices that its connection is gone at AZ
+            9. AZ settles AZ-1-7: its row says committed (asked by the resolving coordinator of AZ-1-7); the client was told committed
+            10. TX executes COMMIT PREPARED of AZ-1-7 (asked by the resolving coordinator of AZ-1-7)
+            11. AZ fails over to its standby
+            => AZ-1-7: AZ not written (row: no row), TX written; the client was told committed
+        "#]],
+    );
 }
 
 #[test]
 fn m7_a_missing_prepared_transaction_is_taken_for_success() {
     let scenario = Scenario { loses_prepared: true, ..mutant(Mutation::MissingIsFinished) };
-    check(scenario, FALSELY, &expect![[r#"
+    check(
+        scenario,
+        FALSELY,
+        &expect![[r#"
         1. a coordinator begins AZ-1-7 and sends its writes to [AZ, TX]
         2. AZ executes the writes of AZ-1-7
         3. TX executes the writes and the marker of AZ-1-7
@@ -153,12 +184,16 @@ fn m7_a_missing_prepared_transaction_is_taken_for_success() {
         9. TX loses its prepared transaction
         10. TX executes COMMIT PREPARED of AZ-1-7: there is none (asked by the resolving coordinator of AZ-1-7)
         => AZ-1-7: AZ written (row: committed), TX not written; the client was told committed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn m8_the_decision_is_sent_again() {
-    check(mutant(Mutation::DecisionIsSentAgain), SPLIT, &expect![[r#"
+    check(
+        mutant(Mutation::DecisionIsSentAgain),
+        SPLIT,
+        &expect![[r#"
         1. a coordinator begins AZ-1-7 and sends its writes to [AZ, TX]
         2. AZ executes the writes of AZ-1-7
         3. TX executes the writes and the marker of AZ-1-7
@@ -167,12 +202,16 @@ fn m8_the_decision_is_sent_again() {
         6. a decision of AZ-1-7 outside of its transaction commits its row, alone; the client was told committed
         7. TX executes COMMIT PREPARED of AZ-1-7
         => AZ-1-7: AZ not written (row: committed), TX written; the client was told committed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn m9_a_number_is_handed_out_twice() {
-    check(Scenario { batches: &[&[], &[]], ..mutant(Mutation::NumbersFromSequence) }, TOLD, &expect![[r#"
+    check(
+        Scenario { batches: &[&[], &[]], ..mutant(Mutation::NumbersFromSequence) },
+        TOLD,
+        &expect![[r#"
         1. a coordinator begins AZ-1-7 and sends its writes to [AZ]
         2. AZ executes the writes of AZ-1-7
         3. the coordinator of AZ-1-7 hears nothing at AZ
@@ -184,28 +223,64 @@ fn m9_a_number_is_handed_out_twice() {
         9. AZ settles AZ-1-7: its row says committed (asked by the resolving coordinator of AZ-1-7); the client was told committed
         => AZ-1-7: AZ not written (row: committed); the client was told committed
         => AZ-1-7: AZ written (row: committed); the client was told committed
-    "#]]);
+    "#]],
+    );
 }
 
 /// Over one participant the markers of the two exclude each other, so neither is split; but whoever resolves the
 /// older one finds the newer decision, and calls finished what was written nowhere.
 #[test]
 fn m9_a_number_is_handed_out_twice_over_one_participant() {
-    let scenario =
-        Scenario { batches: &[&[1], &[1]], recoveries: 1, faults: Some(2), ..mutant(Mutation::NumbersFromSequence) };
-    check(scenario, FALSELY, &expect![[r#"
+    let (batches, mutation): (&[&[usize]], _) = (&[&[1], &[1]], Some(Mutation::NumbersFromSequence));
+    let scenario = Scenario { batches, recoveries: 1, faults: Some(2), mutation, ..Scenario::default() };
+    check(
+        scenario,
+        FALSELY,
+        &expect![[r#"
+            1. a coordinator begins AZ-1-7 and sends its writes to [AZ, TX]
+            2. AZ executes the writes of AZ-1-7
+            3. the coordinator of AZ-1-7 hears nothing at TX; the client was told aborted
+            4. AZ crashes and starts again
+            5. a coordinator begins AZ-1-7 and sends its writes to [AZ, TX]
+            6. AZ executes the writes of AZ-1-7
+            7. TX executes the writes and the marker of AZ-1-7
+            8. TX executes PREPARE of AZ-1-7
+            9. AZ inserts the decision row of AZ-1-7, not yet committed
+            10. AZ commits AZ-1-7, with its decision row; the client was told committed
+            11. AZ settles AZ-1-7: its row says committed (asked by the resolving coordinator of AZ-1-7)
+            12. TX executes COMMIT PREPARED of AZ-1-7 (asked by the resolving coordinator of AZ-1-7)
+            => AZ-1-7: AZ not written (row: committed), TX not written; the client was told aborted
+            => AZ-1-7: AZ written (row: committed), TX written; the client was told committed
+        "#]],
+    );
+}
+
+/// Home is restored from a backup and hands its numbers out again, and a decision from before is not refused.
+#[test]
+fn a_restored_home_keeps_its_incarnation() {
+    let batches: &[&[usize]] = &[&[1], &[1]];
+    let scenario = Scenario {
+        batches,
+        recoveries: 1,
+        faults: Some(1),
+        restore: true,
+        operator: false,
+        ..mutant(Mutation::IncarnationIsKept)
+    };
+    check(
+        scenario,
+        SPLIT,
+        &expect![[r#"
         1. a coordinator begins AZ-1-7 and sends its writes to [AZ, TX]
-        2. recovery begins to resolve AZ-1-7
-        3. AZ crashes and starts again
-        4. a coordinator begins AZ-1-7 and sends its writes to [AZ, TX]
-        5. AZ executes the writes of AZ-1-7
-        6. TX executes the writes and the marker of AZ-1-7
-        7. TX executes PREPARE of AZ-1-7
-        8. AZ inserts the decision row of AZ-1-7, not yet committed
-        9. AZ commits AZ-1-7, with its decision row; the client was told committed
-        10. AZ settles AZ-1-7: its row says committed (asked by recovery)
-        11. TX executes COMMIT PREPARED of AZ-1-7 (asked by recovery)
-        => AZ-1-7: AZ not written (row: committed), TX not written; the client waits
-        => AZ-1-7: AZ written (row: committed), TX written; the client was told committed
-    "#]]);
+        2. AZ executes the writes of AZ-1-7
+        3. TX executes the writes and the marker of AZ-1-7
+        4. TX executes PREPARE of AZ-1-7
+        5. the coordinator of AZ-1-7 hears nothing at AZ
+        6. AZ is restored from an older backup
+        7. a decision of AZ-1-7 outside of its transaction commits its row, alone
+        8. AZ settles AZ-1-7: its row says committed (asked by the resolving coordinator of AZ-1-7); the client was told committed
+        9. TX executes COMMIT PREPARED of AZ-1-7 (asked by the resolving coordinator of AZ-1-7)
+        => AZ-1-7: AZ not written (row: committed), TX written; the client was told committed
+    "#]],
+    );
 }

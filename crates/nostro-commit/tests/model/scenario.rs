@@ -39,6 +39,8 @@ pub enum Mutation {
     DecisionIsSentAgain,
     /// M9
     NumbersFromSequence,
+    /// A restored home keeps its incarnation, and with it hands out its numbers again.
+    IncarnationIsKept,
 }
 
 /// What may happen.

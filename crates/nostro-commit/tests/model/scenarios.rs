@@ -54,11 +54,16 @@ fn two_participants_and_two_recoveries() {
     holds("two participants, two recoveries", scenario);
 }
 
+#[test]
+fn two_local_batches() {
+    holds("two local batches", Scenario { batches: &[&[], &[]], recoveries: 2, operator: true, ..Scenario::default() });
+}
+
 /// They share home and a participant. What a crash of either does to both is only here.
 #[test]
 fn two_batches() {
-    let faults = if soak() { 4 } else { 2 };
-    let scenario = Scenario { batches: &[&[1], &[1]], recoveries: 1, faults: Some(faults), ..Scenario::default() };
+    let faults = Some(if soak() { 3 } else { 2 });
+    let scenario = Scenario { batches: &[&[1], &[1]], recoveries: 1, operator: soak(), faults, ..Scenario::default() };
     holds("two batches", scenario);
 }
 

@@ -45,7 +45,9 @@ impl Protocol {
                 format!("the coordinator of {id} {why} at {}{}", part(place), said(before, after, slot))
             }
             Move::Break(slot, place) => {
-                format!("{} loses its connection for {}, and what is open on it", part(place), self.id(before, slot))
+                let waited = before.batches[slot].sessions[place].server() == Some(Stage::Waiting);
+                let open = if waited { ", which becomes visible" } else { ", and what is open on it" };
+                format!("{} loses its connection for {}{open}", part(place), self.id(before, slot))
             }
             Move::KillCoordinator(slot) => format!("the coordinator of {} is killed", self.id(before, slot)),
             Move::Start(slot) => format!("recovery begins to resolve {}", self.id(before, slot)),
@@ -72,7 +74,7 @@ impl Protocol {
             }
             Move::Replicate => "AZ's standby catches up".into(),
             Move::FailOver => "AZ fails over to its standby".into(),
-            Move::Restore => "AZ is restored from an older backup, incarnation 2".into(),
+            Move::Restore => "AZ is restored from an older backup".into(),
             Move::LosePrepared(place, _) => format!("{} loses its prepared transaction", part(place)),
         }
     }

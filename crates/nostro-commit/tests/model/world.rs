@@ -154,7 +154,7 @@ pub enum Alarm {
     LostPrepared,
     CommittedAgainstVerdict,
     Contradicted,
-    /// The coordinator or a resolver called a committed batch finished while a part was not.
+    /// The coordinator or a resolver called a batch finished while a part was not.
     FalselyFinished,
     /// A connection with an open transaction was given back to its pool.
     GivenBackOpen,
