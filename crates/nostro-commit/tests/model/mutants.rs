@@ -255,6 +255,19 @@ fn m9_a_number_is_handed_out_twice_over_one_participant() {
     );
 }
 
+/// Over other parts, the resolver of the older one sees that the row is not of its batch, and leaves it to people.
+#[test]
+fn m9_a_number_is_handed_out_twice_over_other_parts_and_nothing_is_split() {
+    let (batches, mutation): (&[&[usize]], _) = (&[&[1], &[]], Some(Mutation::NumbersFromSequence));
+    let scenario = Scenario { batches, recoveries: 1, faults: Some(3), mutation, ..Scenario::default() };
+    for property in [SPLIT, TOLD, FALSELY] {
+        let checker = Protocol::of(scenario.clone(), Some(property)).checker().threads(1).spawn_bfs().join();
+        println!("M9 over other parts, {property}: {} states", checker.unique_state_count());
+        let trace = checker.discovery(property).map(|path| checker.model().told_as_text(path));
+        assert_eq!(trace, None, "{property}");
+    }
+}
+
 /// Home is restored from a backup and hands its numbers out again, and a decision from before is not refused.
 #[test]
 fn a_restored_home_keeps_its_incarnation() {
