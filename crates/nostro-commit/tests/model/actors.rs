@@ -47,7 +47,7 @@ impl Protocol {
         for action in actions {
             match *action {
                 Action::Decide => self.decide(world, slot),
-                Action::RollBack(part) => world.batches[slot].sessions[place(part)] = Session::Closed,
+                Action::RollBack(part) => roll_back(world, slot, place(part)),
                 Action::Resolve => self.resolve(world, slot, Who::Own(slot)),
                 Action::CommitPrepared(part, _) => self.finish(world, slot, place(part)),
                 Action::Decided(verdict) => tell(world, slot, verdict),
@@ -289,6 +289,15 @@ fn put(world: &mut World, who: Who, errand: Option<Errand>) {
     match who {
         Who::Own(slot) => world.batches[slot].own = errand,
         Who::Recovery(at) => world.recoveries[at] = errand,
+    }
+}
+
+/// An open transaction without a message under way: rolling it back and closing its connection are the same. A
+/// connection that was given up is not touched any more.
+fn roll_back(world: &mut World, slot: usize, place: usize) {
+    let session = &mut world.batches[slot].sessions[place];
+    if !matches!(session, Session::Late(_)) {
+        *session = Session::Closed;
     }
 }
 
