@@ -134,7 +134,7 @@ async fn a_committed_batch_is_shown_with_who_waits_and_is_resolved_to_committed(
         }
     }
     let mut waiting = left.listed().await.waiting;
-    waiting.sort_by(|one, other| other.waited_ms.cmp(&one.waited_ms));
+    waiting.sort_by_key(|waiter| std::cmp::Reverse(waiter.waited_ms));
     let shown: Vec<(&str, &str, bool)> =
         waiting.iter().map(|waiter| (waiter.application.as_str(), waiter.lock.as_str(), waiter.direct)).collect();
     assert_eq!(shown, [("first", "transactionid", true), ("second", "tuple", false), ("ddl", "relation", true)]);

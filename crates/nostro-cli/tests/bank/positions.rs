@@ -21,7 +21,7 @@ const PATIENT: &str = "recovery_age_ms = 600000\n";
 /// What the server's role may do.
 async fn server_role(databases: &Databases, code: &str) -> Client {
     let client = databases.login(code).await;
-    client.batch_execute("set role nostro_commit").await.unwrap();
+    client.batch_execute("set role nostro_commit; set statement_timeout = '10s'").await.unwrap();
     client
 }
 
