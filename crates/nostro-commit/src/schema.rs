@@ -23,6 +23,9 @@ $roles$";
 /// Creates the tables, to be run by `nostro_owner`.
 pub const TABLES: &str = include_str!("schema.sql");
 
+/// Run after [`TABLES`]: what a restored home may not say, and what the application may not write.
+pub const RESTORED: &str = include_str!("schema_restored.sql");
+
 /// Writes the identity of a database, once: `$1` deployment, `$2` part, `$3` number of the part.
 pub const STAMP: &str = "
 insert into batch_number (deployment, part, part_number, system_identifier)

@@ -64,6 +64,7 @@ impl World {
             let there = connect(cluster, &database).await;
             there.batch_execute("set role nostro_owner").await.unwrap();
             there.batch_execute(schema::TABLES).await.unwrap();
+            there.batch_execute(schema::RESTORED).await.unwrap();
             there
                 .batch_execute("create table written (batch text); grant select, insert on written to nostro_commit")
                 .await
@@ -217,6 +218,30 @@ async fn recovery_finishes_what_a_dead_coordinator_decided() {
     assert!(resolution.finished);
     assert_eq!(world.written(&batch).await, ["AZ", "NV", "TX"], "the gid names every participant");
     assert_eq!(world.prepared().await, 0);
+}
+
+#[tokio::test]
+async fn a_restored_home_without_the_row_is_not_taken_for_an_abort() {
+    let world = World::new().await;
+    let (decided, lost) = (world.batch(1, &["TX"]).await, world.batch(2, &["TX"]).await);
+    world.prepare(&decided, part("TX")).await;
+    world.prepare(&lost, part("TX")).await;
+    let home = world.database(part("AZ")).await;
+    home.batch_execute(&format!("begin; {}", WRITE.replace("$batch", &decided.id.to_string()))).await.unwrap();
+    home.batch_execute(&nostro_commit::statement::decide(&decided)).await.unwrap();
+    // The backup was taken before the other decision, if there was one.
+    home.batch_execute("update batch_number set incarnation = 2").await.unwrap();
+    let resolution = resolve(&world.connector, &lost, Duration::from_millis(500), |_| {}).await;
+    assert_eq!((resolution.verdict, resolution.finished), (None, false), "nobody knows, and nobody guesses");
+    let resolution = resolve(&world.connector, &decided, PATIENCE, |_| {}).await;
+    assert_eq!(
+        (resolution.verdict, resolution.finished),
+        (Some(Verdict::Committed), true),
+        "a row that is there counts"
+    );
+    let left = Sweeper::new(part("TX")).look(&world.connector).await.unwrap().prepared;
+    assert_eq!(left.iter().map(|prepared| prepared.gid.batch).collect::<Vec<_>>(), [lost.id], "it stays prepared");
+    assert_eq!(world.written(&decided).await, ["AZ", "TX"]);
 }
 
 #[tokio::test]

@@ -127,7 +127,7 @@ async fn a_home_that_stops_right_after_a_number_was_drawn_never_hands_it_out_aga
     health_is(&second, "AZ", "reachable").await;
     let paid = cash(az, 500);
     assert_posted(second.client.deposit(&paid).await);
-    let found = second.client.transfer_by_id(paid.id, None).await.unwrap().batch;
+    let found = databases.value("AZ", &format!("select batch from transfer where id = '{}'", paid.id)).await;
     let next: u64 = found.rsplit('-').next().unwrap().parse().unwrap();
     assert!(next > drawn, "{found} was decided while {gid} is in doubt");
     drop(second);
