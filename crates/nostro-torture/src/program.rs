@@ -11,18 +11,20 @@ const RUN_MAX: Duration = Duration::from_secs(60);
 /// `NOSTRO_BIN`, or the one beside this program, or beside the directory of this test.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        if let Some(named) = std::env::var_os("NOSTRO_BIN") {
-            return named.into();
-        }
-        let own = std::env::current_exe().expect("a running program has a path");
-        let beside = own.ancestors().skip(1).take(2).map(|directory| directory.join("nostro"));
-        beside.into_iter().find(|path| path.is_file()).unwrap_or_else(|| {
-            panic!(
-                "expected the program nostro beside {}, found none: build it, or name it in NOSTRO_BIN",
-                own.display()
-            )
-        })
+    BINARY.get_or_init(|| find().unwrap_or_else(|missing| panic!("{missing}")))
+}
+
+/// The same, or what was expected.
+pub fn find() -> Result<PathBuf, String> {
+    if let Some(named) = std::env::var_os("NOSTRO_BIN") {
+        let named = PathBuf::from(named);
+        let missing = format!("expected the program nostro at {} (NOSTRO_BIN), found no file there", named.display());
+        return if named.is_file() { Ok(named) } else { Err(missing) };
+    }
+    let own = std::env::current_exe().expect("a running program has a path");
+    let mut beside = own.ancestors().skip(1).take(2).map(|directory| directory.join("nostro"));
+    beside.find(|path| path.is_file()).ok_or_else(|| {
+        format!("expected the program nostro beside {}, found none: build it, or name it in NOSTRO_BIN", own.display())
     })
 }
 

@@ -46,7 +46,8 @@ impl Server {
         Self::start_on(&config).await
     }
 
-    async fn start_on(config: &Path) -> Self {
+    /// On a configuration that was written before; the log stands beside it.
+    pub async fn start_on(config: &Path) -> Self {
         let log = std::fs::File::create(config.with_extension("log")).unwrap();
         let mut child = Command::new(binary())
             .args(["serve", "--config", config.to_str().unwrap()])
@@ -80,10 +81,29 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Whether the process is there.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// SIGSTOP: it stands still, and its connections stay open.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success(), "kill {signal} of a server failed");
+    }
+
     /// SIGTERM; the exit code.
     pub fn stop(&mut self) -> Option<i32> {
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(status.success());
+        self.signal("-TERM");
         self.child.wait().unwrap().code()
     }
 }
