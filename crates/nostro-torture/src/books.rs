@@ -58,6 +58,9 @@ pub struct Mark {
     pub parts: Vec<String>,
 }
 
+/// Batch, counterparty and currency of a net.
+pub type NetKey = (Box<str>, Box<str>, Box<str>);
+
 /// Everything of one branch.
 #[derive(Clone, Debug, Default)]
 pub struct Books {
@@ -69,8 +72,8 @@ pub struct Books {
     pub decisions: BTreeMap<Box<str>, Mark>,
     /// Markers of batches that were prepared here.
     pub markers: BTreeMap<Box<str>, Mark>,
-    /// Nets and hashes by batch, counterparty and currency.
-    pub nets: BTreeMap<(Box<str>, Box<str>, Box<str>), (i64, Vec<u8>)>,
+    /// Nets, with their hashes.
+    pub nets: BTreeMap<NetKey, (i64, Vec<u8>)>,
 }
 
 /// How to reach a branch's database as its superuser.

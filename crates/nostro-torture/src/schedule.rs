@@ -21,9 +21,13 @@ const CALM_EVERY_MS: u64 = 40_000;
 const CALM_MS: u64 = 5_000;
 /// Two kills of the same target are at least so far apart, beyond the time for which it is down.
 const SAME_TARGET_MS: u64 = 2_000;
-/// The positive control: a batch is held half committed, and again after each such time.
+/// The controls: before the first fault, and in each calm.
 const CONTROL_MS: u64 = 1_000;
 const CONTROL_FOR_MS: u64 = 1_200;
+const LOST_CONTROL_MS: u64 = 1_600;
+const LOST_CONTROL_FOR_MS: u64 = 300;
+/// Of the decision of a batch of both branches, and of no other message to Arizona.
+const DECISION_OF_BOTH: &str = "'{AZ,TX}'); commit";
 
 /// How a PostgreSQL server ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,16 +205,30 @@ pub fn schedule(seed: u64, seconds: u64, servers: usize) -> Vec<(u64, Fault)> {
     faults
 }
 
-/// In each calm, and before the first fault, one batch is committed at home and not yet at its participant: the naive
-/// total is wrong then, for sure.
+/// In each calm, and before the first fault: one batch is committed at home and not yet at its participant, so that the
+/// naive total is wrong for sure; and the answer to a decision is lost, so that whoever guesses, guesses wrong.
 fn controls(end: u64) -> Vec<(u64, Fault)> {
-    let calms = (1..).map(|calm| calm * CALM_EVERY_MS - CALM_MS + CONTROL_FOR_MS * 2);
+    let calms = (1..).map(|calm| calm * CALM_EVERY_MS - CALM_MS + CONTROL_MS);
     std::iter::once(CONTROL_MS)
-        .chain(calms.take_while(|at| at + CONTROL_FOR_MS < end))
-        .map(|at| {
-            let (hold, then) = (Hold::Message, Then::Arrives);
-            let message = "commit prepared";
-            (at, Fault::Hold { server: 0, branch: "TX", message, hold, for_ms: CONTROL_FOR_MS, then })
+        .chain(calms.take_while(|at| at + CALM_MS < end))
+        .flat_map(|at| {
+            let half = Fault::Hold {
+                server: 0,
+                branch: "TX",
+                message: "commit prepared",
+                hold: Hold::Message,
+                for_ms: CONTROL_FOR_MS,
+                then: Then::Arrives,
+            };
+            let lost = Fault::Hold {
+                server: 0,
+                branch: "AZ",
+                message: DECISION_OF_BOTH,
+                hold: Hold::Answer,
+                for_ms: LOST_CONTROL_FOR_MS,
+                then: Then::Lost,
+            };
+            [(at, half), (at + LOST_CONTROL_MS, lost)]
         })
         .collect()
 }
@@ -300,8 +318,8 @@ fn disturbance(random: &mut Rng, servers: usize) -> Fault {
 fn hold(random: &mut Rng, server: usize) -> Fault {
     let (message, branch) = match random.u32(..8) {
         0 | 1 => ("prepare transaction", "TX"),
-        2..5 => ("insert into batch (id", "AZ"),
-        5 => ("insert into batch (id", "TX"),
+        2..5 => (DECISION_OF_BOTH, "AZ"),
+        5 => ("insert into batch (id", if random.bool() { "AZ" } else { "TX" }),
         _ => ("commit prepared", "TX"),
     };
     let hold = if random.bool() { Hold::Message } else { Hold::Answer };
@@ -310,8 +328,9 @@ fn hold(random: &mut Rng, server: usize) -> Fault {
         1 => Then::Lost,
         _ => Then::ArrivesAndCut,
     };
-    // Some end before another server takes the batch for abandoned, some after.
-    Fault::Hold { server, branch, message, hold, for_ms: random.u64(200..7_000), then }
+    // Most end before another server takes the batch for abandoned, some after.
+    let for_ms = if random.u32(..10) < 7 { random.u64(200..2_500) } else { random.u64(2_500..7_000) };
+    Fault::Hold { server, branch, message, hold, for_ms, then }
 }
 
 #[cfg(test)]
@@ -343,7 +362,7 @@ mod tests {
     #[test]
     fn nothing_begins_in_a_calm_but_the_control_and_nothing_outlasts_the_run() {
         for (at, fault) in schedule(7, 300, 2) {
-            let is_control = matches!(fault, Fault::Hold { for_ms: CONTROL_FOR_MS, .. });
+            let is_control = matches!(fault, Fault::Hold { for_ms: CONTROL_FOR_MS | LOST_CONTROL_FOR_MS, .. });
             let is_blow = at >= 300_000 - BLOW_MS;
             assert!(is_control || is_blow || !is_calm(at), "{at}: {fault}");
             assert!(at + fault.duration_ms() < 300_000, "{at}: {fault}");

@@ -144,12 +144,16 @@ impl Stage {
         }
     }
 
-    /// SIGSTOP, a pause, SIGCONT.
+    /// SIGSTOP, a pause, SIGCONT; unless it is killed meanwhile.
     pub async fn pause_server(&self, at: usize, length: Duration) {
-        let server = self.slots[at].server.lock().await;
-        if let Some(server) = server.as_ref() {
+        let slot = &self.slots[at];
+        let starts = slot.starts.load(Ordering::Relaxed);
+        if let Some(server) = slot.server.lock().await.as_ref() {
             server.pause();
-            tokio::time::sleep(length).await;
+        }
+        tokio::time::sleep(length).await;
+        let server = slot.server.lock().await;
+        if let Some(server) = server.as_ref().filter(|_| slot.starts.load(Ordering::Relaxed) == starts) {
             server.resume();
         }
     }

@@ -148,9 +148,9 @@ async fn drain(crowd: &Crowd, violations: &mut Vec<Violation>) -> Option<Duratio
         missing = in_the_way(&crowd.stage).await;
     }
     for server in 0..crowd.stage.servers() {
-        for from in 0..BRANCHES.len() {
+        for (from, (code, _)) in BRANCHES.iter().enumerate() {
             if !crowd.posts(server, crowd.cast.across(from), until).await {
-                missing.push(format!("server {server} posts no fresh transfer from {}", BRANCHES[from].0));
+                missing.push(format!("server {server} posts no fresh transfer from {code}"));
             }
         }
     }

@@ -84,7 +84,7 @@ impl Cast {
                 let account = key(number);
                 cast.accounts[at].push(account);
                 cast.numbers.insert(account, number);
-                if place < HOT || place >= HOT + POOR + WITH_LIMIT {
+                if !(HOT..HOT + POOR + WITH_LIMIT).contains(&place) {
                     let content = Content {
                         kind: Kind::Deposit,
                         debit: cast.cash[at],

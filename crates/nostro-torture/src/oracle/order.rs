@@ -62,9 +62,13 @@ impl<'a> Line<'a> {
     /// What was acknowledged before something else was asked for has the lower number.
     fn real_time(&self, violations: &mut Vec<Violation>) {
         let mut earliest: Option<(Micros, &Side<'_>)> = None;
+        // One wrong acknowledgement stands behind much: it is told once.
+        let mut told = 0;
         for (side, when) in self.sides.iter().zip(&self.when).rev() {
             let Some(when) = when else { continue };
-            if let Some((acknowledged, later)) = earliest.filter(|(acknowledged, _)| *acknowledged < when.invoked) {
+            let wrong = earliest.filter(|(acknowledged, later)| *acknowledged < when.invoked && later.seq != told);
+            if let Some((acknowledged, later)) = wrong {
+                told = later.seq;
                 violations.push(Violation {
                     check: Check::Order,
                     text: format!(

@@ -121,14 +121,12 @@ impl One<'_> {
         {
             told(Check::Settled, format!("both posted and refused: {}", self.found()));
         }
-        let posted: Vec<&Row> = self.rows.iter().map(|(_, row)| *row).filter(|row| row.refusal.is_none()).collect();
-        for row in posted {
-            // Also where nobody was ever answered: half a transfer is none.
-            let asked = self.sent.attempts.iter().filter(|attempt| attempt.answer.may_have_moved());
-            if !asked.map(|attempt| self.content(attempt)).any(|content| self.is_posted_as(content, None)) {
-                let text = format!("posted in {}, by no attempt that may have: {}", row.batch, self.found());
-                told(Check::Settled, text);
-            }
+        let Some((_, row)) = self.rows.iter().find(|(_, row)| row.refusal.is_none()) else { return };
+        // Also where nobody was ever answered: half a transfer is none.
+        let mut asked = self.sent.attempts.iter().filter(|attempt| attempt.answer.may_have_moved());
+        if !asked.any(|attempt| self.is_posted_as(self.content(attempt), None)) {
+            let text = format!("posted in {}, by no attempt that may have: {}", row.batch, self.found());
+            told(Check::Settled, text);
         }
     }
 
