@@ -29,7 +29,7 @@ const LIMIT: i64 = 50_000;
 /// Longer than any wait of the server's own.
 const PATIENCE: Duration = Duration::from_secs(25);
 /// Transfers of one bulk request.
-const BULK: std::ops::Range<usize> = 5..70;
+const BULK: std::ops::Range<usize> = 5..100;
 /// While settling: transfers of one bulk request, and how long until all must be final.
 const SETTLE_BULK: usize = 400;
 const SETTLE_MAX: Duration = Duration::from_secs(60);
@@ -221,9 +221,9 @@ impl Crowd {
             };
             let content = self.cast.content(&mut random, kind);
             let known = match random.u32(..100) {
-                0..16 => self.bulk(&mut random).await,
-                16..22 => self.twice_at_once(&mut random, content).await,
-                22..28 => self.with_other_content(&mut random, content).await,
+                0..18 => self.bulk(&mut random).await,
+                18..23 => self.twice_at_once(&mut random, content).await,
+                23..28 => self.with_other_content(&mut random, content).await,
                 28..34 if !remembered.is_empty() => {
                     let (sent, content) = remembered[random.usize(..remembered.len())];
                     self.pursue(&mut random, sent, content).await;

@@ -1,0 +1,22 @@
+//! A minute under faults: half of it with one server, half with two.
+//!
+//! The schedules are fixed by their seeds. `nostro-torture` runs longer ones, and its last line says how to repeat one.
+#![allow(missing_docs)]
+
+use nostro_torture::torture::{Options, run};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_minute_under_faults() {
+    for (seed, servers) in [(28, 1), (39, 2)] {
+        let options = Options { seed, servers, seconds: 30, ..Options::default() };
+        let report = tokio::spawn(run(options)).await.expect("the rig works");
+        println!("{}", report.text());
+        assert!(report.is_right(), "{}", report.text());
+        // A run that met nothing proves nothing.
+        let (servers, databases) = report.kills();
+        assert!(servers >= 2 && databases >= 1, "kills: {servers} of servers, {databases} of PostgreSQL");
+        assert!(report.answers.posted_ids >= 500, "{} posted", report.answers.posted_ids);
+        assert!(report.indeterminate() >= 5, "{} indeterminate answers", report.indeterminate());
+        assert!(report.audits.naive_wrong >= 1);
+    }
+}
