@@ -9,6 +9,7 @@ mod audit;
 mod concurrency;
 mod console;
 mod demo_bank;
+mod gates;
 mod http;
 mod identity;
 mod in_doubt;

@@ -1,0 +1,68 @@
+//! The gates of the lock phase: entered in branch order, and nobody locks a row while another batch is inside.
+
+use nostro_commit::Message;
+use nostro_torture::databases::Databases;
+use nostro_torture::money::{open, pay, told};
+use nostro_torture::server::Server;
+use nostro_torture::wire::{Hold, Wire};
+use std::time::{Duration, Instant};
+
+fn sent(wire: &Wire, message: Message) -> bool {
+    wire.recorded().iter().any(|text| Message::of(text) == Some(message))
+}
+
+#[tokio::test]
+async fn gates_are_entered_in_branch_order_whoever_pays() {
+    let databases = Databases::start().await;
+    let (to_az, to_tx) =
+        (Wire::to(databases.cluster("AZ").port()).await, Wire::to(databases.cluster("TX").port()).await);
+    let server = Server::start_through(&databases, &[("AZ", &to_az), ("TX", &to_tx)]).await;
+    let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 1_000).await);
+    for round in 0..12 {
+        let request = if round % 2 == 0 { pay(az, tx, 10) } else { pay(tx, az, 10) };
+        to_tx.record();
+        // Arizona's gate is entered, and the server has not heard of it.
+        let mut held = to_az.hold(Message::EnterGate.to_string(), Hold::Answer);
+        let client = server.client.clone();
+        let asking = tokio::spawn(async move { told(&client.transfer(&request).await) });
+        held.reached().await;
+        assert!(!sent(&to_tx, Message::EnterGate), "round {round}: Texas's gate before Arizona's");
+        held.release();
+        assert_eq!(asking.await.unwrap(), "posted");
+        assert!(sent(&to_tx, Message::EnterGate));
+    }
+    databases.finish().await;
+}
+
+#[tokio::test]
+async fn nobody_locks_a_row_while_another_server_is_inside_the_gates() {
+    let databases = Databases::start().await;
+    let (to_az, to_tx) =
+        (Wire::to(databases.cluster("AZ").port()).await, Wire::to(databases.cluster("TX").port()).await);
+    let inside = Server::start_through(&databases, &[("TX", &to_tx)]).await;
+    let waiting = Server::start_through(&databases, &[("AZ", &to_az)]).await;
+    let mut accounts = Vec::new();
+    for branch in ["AZ", "TX", "AZ", "TX"] {
+        accounts.push(open(&inside.client, branch, 1_000).await);
+    }
+    // The first one has its locks at Arizona and asks for those at Texas.
+    let mut held = to_tx.hold(Message::LockRows.to_string(), Hold::Message);
+    let (client, request) = (inside.client.clone(), pay(accounts[0], accounts[1], 10));
+    let first = tokio::spawn(async move { told(&client.transfer(&request).await) });
+    held.reached().await;
+    to_az.record();
+    // Other accounts: no row of theirs is locked.
+    let (client, request) = (waiting.client.clone(), pay(accounts[2], accounts[3], 10));
+    let second = tokio::spawn(async move { told(&client.transfer(&request).await) });
+    let begin = Instant::now();
+    while !sent(&to_az, Message::EnterGate) {
+        assert!(begin.elapsed() < Duration::from_secs(10), "the second batch does not come to the gate");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!sent(&to_az, Message::Begin) && !second.is_finished(), "it did not wait at the gate");
+    held.release();
+    assert_eq!((first.await.unwrap(), second.await.unwrap()), ("posted".into(), "posted".into()));
+    assert!(sent(&to_az, Message::LockRows));
+    databases.finish().await;
+}
