@@ -65,8 +65,12 @@ pub async fn totals(client: &Client) -> Result<BranchTotals, RowError> {
         let currency = row.try_get::<_, &str>(0)?.parse().map_err(|_| malformed("account", "currency"))?;
         totals.balances.insert(currency, sum(&row, 1, "account")?);
     }
-    let up_to: String = client.query_one(ROLLED_UP_TO, &[]).await?.try_get(0)?;
-    for row in client.query(POSITIONS, &[&up_to]).await? {
+    let up_to: Option<String> = client.query_one(ROLLED_UP_TO, &[]).await?.try_get(0)?;
+    let positions = match &up_to {
+        Some(up_to) => client.query(POSITIONS, &[up_to]).await?,
+        None => client.query(POSITIONS_FROM_THE_BEGINNING, &[]).await?,
+    };
+    for row in positions {
         let branch = row.try_get::<_, &str>(0)?.parse().map_err(|_| malformed("batch_net", "counterparty"))?;
         let currency = row.try_get::<_, &str>(1)?.parse().map_err(|_| malformed("batch_net", "currency"))?;
         totals.positions.insert((branch, currency), sum(&row, 2, "batch_net")?);
@@ -74,8 +78,17 @@ pub async fn totals(client: &Client) -> Result<BranchTotals, RowError> {
     Ok(totals)
 }
 
-/// How far the openings of this branch reach.
-pub const ROLLED_UP_TO: &str = "select up_to::text from position_roll_up";
+/// How far the openings of this branch reach. Null if no transaction is as far yet: then the tables came out of a
+/// dump of another cluster, whose numbers mean nothing here, and the openings are not used.
+pub const ROLLED_UP_TO: &str = "
+    select case when up_to <= pg_snapshot_xmin(pg_current_snapshot()) then up_to::text end
+    from position_roll_up";
+
+/// The nostro positions without openings.
+pub const POSITIONS_FROM_THE_BEGINNING: &str = "
+    select counterparty, currency, sum(amount)::text
+    from batch_net
+    group by counterparty, currency";
 
 /// The nostro positions: openings plus what came since. `$1` is what [`ROLLED_UP_TO`] gave in the same snapshot; as
 /// a parameter, so that the planner sees how few rows are above it.

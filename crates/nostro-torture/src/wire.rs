@@ -118,7 +118,7 @@ impl Held {
         self.fate.send_replace(Fate::Lost);
     }
 
-    /// Passes on what is held, and then its connection is gone.
+    /// Passes on what is held, to the end of the message or of its answer, and then its connection is gone.
     pub fn release_and_cut(&self) {
         self.fate.send_replace(Fate::PassedAndCut);
     }
@@ -205,7 +205,7 @@ struct Connection {
 
 impl Connection {
     /// Drops both sockets.
-    async fn end(&self) -> Next {
+    async fn end(&self) -> ! {
         self.cut.notify_one();
         std::future::pending().await
     }
@@ -240,6 +240,7 @@ async fn forth(from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, con
     let mut statements: HashMap<String, String> = HashMap::new();
     let mut condition = shared.condition.subscribe();
     let mut answer_trap = None;
+    let mut last = false;
     connection.asked.lock().unwrap().push_back(None);
     while let Some(frame) = reader.next().await {
         let sprung = frame.text(&mut statements).and_then(|text| {
@@ -259,7 +260,10 @@ async fn forth(from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, con
         if frame.is_asking() {
             connection.asked.lock().unwrap().push_back(answer_trap.take());
         }
+        last |= fate == Fate::PassedAndCut;
         match deliver(&mut to, &frame, fate, &mut condition, connection).await {
+            // What is executed stands in several messages, up to the one that asks for an answer.
+            Next::GoOn if last && frame.is_asking() => connection.end().await,
             Next::GoOn => {}
             Next::Close => break,
         }
@@ -271,6 +275,7 @@ async fn forth(from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, con
 async fn back(from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, connection: &Connection) {
     let mut reader = Reader::new(from, frame::Side::Database);
     let mut condition = shared.condition.subscribe();
+    let mut last = false;
     loop {
         let next = tokio::select! {
             next = reader.next() => next,
@@ -288,7 +293,9 @@ async fn back(from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, conn
         if frame.is_ready() {
             connection.asked.lock().unwrap().pop_front();
         }
+        last |= fate == Fate::PassedAndCut;
         match deliver(&mut to, &frame, fate, &mut condition, connection).await {
+            Next::GoOn if last && frame.is_ready() => connection.end().await,
             Next::GoOn => {}
             Next::Close => break,
         }
@@ -317,7 +324,7 @@ async fn deliver(
     connection: &Connection,
 ) -> Next {
     match fate {
-        Fate::Lost => return connection.end().await,
+        Fate::Lost => connection.end().await,
         Fate::HalfClosed => return Next::Close,
         Fate::Held | Fate::HungUp | Fate::Passed | Fate::PassedAndCut => {}
     }
@@ -335,5 +342,5 @@ async fn deliver(
     }
     // A peer that is gone is noticed by the reader of its side.
     let _ = to.write_all(frame.bytes()).await;
-    if fate == Fate::PassedAndCut { connection.end().await } else { Next::GoOn }
+    Next::GoOn
 }

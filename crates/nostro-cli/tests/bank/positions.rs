@@ -342,3 +342,17 @@ async fn nets_from_before_the_migration_are_in_the_position() {
     assert_eq!(exact(&admin).await, expected);
     assert_eq!(databases.value("AZ", "select amount from position_opening").await, "42");
 }
+
+#[tokio::test]
+async fn openings_from_a_dump_of_another_cluster_are_not_used() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
+    // As after a dump was loaded: a border beyond every transaction of this cluster.
+    databases.sql("AZ", "update position_roll_up set up_to = '99999999999'").await;
+    assert_eq!(told(&server.client.transfer(&pay(az, tx, 100)).await), "posted");
+    let report = server.client.audit().await.unwrap();
+    assert!(report.balanced, "{report:?}");
+    assert!(report.branches.iter().any(|line| line.positions == 100), "{report:?}");
+    databases.finish().await;
+}

@@ -59,6 +59,7 @@ struct Wires {
 struct Stage {
     wires: Wires,
     server: Server,
+    recoverers: Vec<Server>,
     asking: JoinHandle<String>,
     held: Held,
     /// Of the backend whose message or answer is held.
@@ -95,7 +96,11 @@ impl Ground {
 
 impl Wires {
     async fn new(databases: &Databases) -> Self {
-        Self { az: Wire::to(databases.cluster("AZ").port()).await, tx: Wire::to(databases.cluster("TX").port()).await }
+        let az = Wire::to(databases.cluster("AZ").port()).await;
+        let tx = Wire::to(databases.cluster("TX").port()).await;
+        az.record();
+        tx.record();
+        Self { az, tx }
     }
 
     fn of(&self, branch: &str) -> &Wire {
@@ -182,12 +187,12 @@ impl Case {
     async fn set(self, databases: &Databases, request: &TransferRequest) -> Stage {
         let Point { message, branch, hold, scene } = self.point;
         let wires = Wires::new(databases).await;
+        let mut recoverers = Vec::new();
         let (server, asking, mut held) = match scene {
             Scene::Live | Scene::VoteAgainst => {
-                wires.az.record();
-                wires.tx.record();
                 let server = wires.server(databases, self.recovery).await;
                 wires.watched().await;
+                recoverers = self.recoverers(databases).await;
                 let held = wires.hold(message, branch, hold);
                 let asking = ask(&server, request);
                 (server, asking, held)
@@ -213,7 +218,28 @@ impl Case {
             }
         };
         let backend = held.reached().await;
-        Stage { wires, server, asking, held, backend }
+        if recoverers.is_empty() {
+            recoverers = self.recoverers(databases).await;
+        }
+        if self.recovery == Recovery::TwoRecoverers {
+            // They look four times a second.
+            sleep(Duration::from_millis(300)).await;
+        }
+        if matches!(scene, Scene::Live | Scene::VoteAgainst) {
+            assert!(!asking.is_finished(), "the batch went on without the message that is held");
+        }
+        Stage { wires, server, recoverers, asking, held, backend }
+    }
+
+    /// In a transfer they are there before it, so that its own waits do not run meanwhile.
+    async fn recoverers(self, databases: &Databases) -> Vec<Server> {
+        let mut servers = Vec::new();
+        if self.recovery == Recovery::TwoRecoverers {
+            for _ in 0..2 {
+                servers.push(Server::start_with_setting(databases, &setting(self.recovery)).await);
+            }
+        }
+        servers
     }
 
     /// A server that dies with this message on its way, which is lost.
@@ -235,15 +261,7 @@ impl Case {
 
     /// The fault, and what follows until the client has its answer. The servers that are then alive.
     async fn strike(self, databases: &mut Databases, stage: Stage) -> (String, Vec<Server>, Wires) {
-        let Stage { wires, mut server, asking, held, backend } = stage;
-        let mut servers = Vec::new();
-        if self.recovery == Recovery::TwoRecoverers {
-            for _ in 0..2 {
-                servers.push(Server::start_with_setting(databases, &setting(self.recovery)).await);
-            }
-            // They look four times a second.
-            sleep(Duration::from_millis(300)).await;
-        }
+        let Stage { wires, mut server, recoverers: mut servers, asking, held, backend } = stage;
         match self.fault {
             Fault::ServerKilled => {
                 server.kill();
@@ -284,11 +302,28 @@ impl Case {
             }
         }
         let told = timeout(ANSWER_MAX, asking).await.expect("every request is answered").unwrap();
+        for text in wires.az.recorded().iter().chain(&wires.tx.recorded()) {
+            assert_numbered(text);
+        }
         if self.fault != Fault::ServerKilled {
             servers.push(server);
         }
         (told, servers, wires)
     }
+}
+
+/// Whatever goes over the wires is a message of the protocol, or one of those that a server sends beside its batches.
+pub fn assert_numbered(text: &str) {
+    let beside = [
+        // the watchers' looks, and the roll-up of positions
+        "from pg_prepared_xacts",
+        "select clock_timestamp()",
+        "roll_up_positions()",
+        // after a row lock that was not given, on a connection for look-ups: which accounts are in doubt
+        "x.transaction = a.xmax",
+    ];
+    let known = Message::of(text).is_some() || beside.iter().any(|known| text.contains(known));
+    assert!(known, "a message without a number: {text}");
 }
 
 fn ask(server: &Server, request: &TransferRequest) -> JoinHandle<String> {
