@@ -52,3 +52,36 @@ fn every_setting_is_in_the_reference() {
         assert!(reference.contains(&format!("`{field}`")), "docs/reference/config.md lacks `{field}`");
     }
 }
+
+/// Every function of every source file.
+fn functions(directory: &Path, found: &mut std::collections::BTreeSet<String>) {
+    for entry in std::fs::read_dir(directory).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            functions(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let names = text.lines().filter_map(|line| line.split_once("fn ")?.1.split_once(['(', '<']));
+            found.extend(names.map(|(name, _)| name.to_owned()));
+        }
+    }
+}
+
+#[test]
+fn every_test_that_a_breakage_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = std::fs::read_to_string(root.join("docs/internals/testing.md")).unwrap();
+    let mut known = std::collections::BTreeSet::new();
+    functions(&root.join("crates"), &mut known);
+    let (_, breakages) = page.split_once("## Breakages").unwrap();
+    let mut named = 0;
+    for row in breakages.lines().filter(|line| line.starts_with("| ")) {
+        let red = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        for test in red.split('`').skip(1).step_by(2).filter(|word| word.contains('_')) {
+            let function = test.rsplit("::").next().unwrap();
+            assert!(known.contains(function), "docs/internals/testing.md names {test}, which is not there");
+            named += 1;
+        }
+    }
+    assert!(named > 50, "only {named} tests are named");
+}
