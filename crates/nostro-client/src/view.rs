@@ -260,7 +260,7 @@ pub struct InDoubt {
     pub parts: Vec<String>,
     /// Since it was prepared.
     pub age_ms: u64,
-    /// What its home has recorded: `committed`, `aborted`, `undecided` or `home_unreachable`.
+    /// What its home has recorded: `committed`, `aborted`, `undecided`, `restored` or `home_unreachable`.
     pub verdict: String,
     /// Accounts that it is known to hold.
     #[serde(with = "text::list")]

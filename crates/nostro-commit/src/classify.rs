@@ -16,9 +16,14 @@ pub enum Finishing {
     Missing,
     /// A lock was not given in time (55P03).
     LockTimeout,
+    /// Home was restored since and has no row of the batch (NR001, by its trigger): no answer will come by itself.
+    OlderIncarnation,
     /// It will not go away by itself: tell a human.
     Page,
 }
+
+/// Raised by `batch_is_of_this_incarnation` (`schema_restored.sql`).
+const OLDER_INCARNATION: &str = "NR001";
 
 /// A failed vote: an answer from the database is a refusal, silence is not.
 pub fn vote(error: &Error) -> Vote {
@@ -34,6 +39,7 @@ pub fn finishing(error: &Error) -> Finishing {
     match code {
         code if *code == SqlState::UNDEFINED_OBJECT => Finishing::Missing,
         code if *code == SqlState::LOCK_NOT_AVAILABLE => Finishing::LockTimeout,
+        code if code.code() == OLDER_INCARNATION => Finishing::OlderIncarnation,
         code if *code == SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE
             || *code == SqlState::READ_ONLY_SQL_TRANSACTION
             || *code == SqlState::T_R_DEADLOCK_DETECTED

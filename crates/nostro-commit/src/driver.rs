@@ -219,7 +219,7 @@ async fn finish(
 /// What the resolver achieved.
 #[derive(Debug, Default)]
 pub struct Resolution {
-    /// Home's answer; `None` if home did not answer in the time given.
+    /// Home's answer; `None` if home did not answer in the time given, or gave none to act on, which `alarms` tells.
     pub verdict: Option<Verdict>,
     /// Whether every participant is known to be at it.
     pub finished: bool,
@@ -343,6 +343,7 @@ fn trouble(part: Part, error: Error, batch: &Batch) -> Reply {
     match classify::finishing(&error) {
         Finishing::Missing => Reply::Missing(part),
         Finishing::LockTimeout => Reply::AboutToPrepare(part),
+        Finishing::OlderIncarnation => Reply::OlderIncarnation,
         Finishing::Retry => Reply::Unreachable(part),
         Finishing::Page => {
             tracing::error!(batch = %batch.id, %part, error = chain(error), "cannot resolve, this needs a human");

@@ -76,6 +76,17 @@ pub struct Waiting {
     pub direct: bool,
 }
 
+/// What a home has recorded of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// Its row.
+    Decided(Verdict),
+    /// No row: whoever resolves it aborts it, unless it is decided first.
+    Nothing,
+    /// No row, and home is of another incarnation than the batch: its row may be lost, so it cannot be resolved.
+    Restored,
+}
+
 /// What one database knows of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traces {
@@ -139,17 +150,26 @@ pub async fn waiting(client: &Client, deployment: &Deployment) -> Result<Vec<Wai
     Ok(waiting.collect())
 }
 
-/// The outcomes that this home has recorded, read without changing anything. For people: a batch without a row may
-/// still be decided, and a row that was only read may not be on a standby yet. Only [`resolve`] is an answer to act on.
-pub async fn decisions(client: &Client, batches: &[BatchId]) -> Result<BTreeMap<BatchId, Verdict>, Error> {
+/// What this home has recorded, read without changing anything. For people: a batch without a row may still be
+/// decided, and a row that was only read may not be on a standby yet. Only [`resolve`] is an answer to act on.
+pub async fn decisions(client: &Client, batches: &[BatchId]) -> Result<BTreeMap<BatchId, Recorded>, Error> {
     let ids: Vec<String> = batches.iter().map(ToString::to_string).collect();
     let rows = client.query(statement::READ_DECISIONS, &[&ids]).await?;
-    let decided = rows.iter().filter_map(|row| {
-        let id = row.get::<_, &str>("id").parse().ok()?;
-        let committed = row.get::<_, &str>("outcome") == "committed";
-        Some((id, if committed { Verdict::Committed } else { Verdict::Aborted }))
-    });
-    Ok(decided.collect())
+    let mut decisions = BTreeMap::new();
+    for row in &rows {
+        let present = u32::try_from(row.get::<_, i32>("incarnation")).unwrap_or(0);
+        for batch in batches {
+            let missing = if batch.incarnation == present { Recorded::Nothing } else { Recorded::Restored };
+            decisions.entry(*batch).or_insert(missing);
+        }
+        let id = row.get::<_, Option<&str>>("id").and_then(|id| id.parse().ok());
+        let outcome = row.get::<_, Option<&str>>("outcome");
+        if let (Some(id), Some(outcome)) = (id, outcome) {
+            let verdict = if outcome == "committed" { Verdict::Committed } else { Verdict::Aborted };
+            decisions.insert(id, Recorded::Decided(verdict));
+        }
+    }
+    Ok(decisions)
 }
 
 /// What this database knows of a batch: from it the batch's participants are learnt.
@@ -216,7 +236,11 @@ pub async fn recover(connector: &Connector, prepared: &Prepared) -> Resolution {
         Some(verdict) => {
             tracing::info!(batch = %batch.id, ?verdict, finished = resolution.finished, age_ms, "recovered a batch in doubt");
         }
-        None => tracing::warn!(batch = %batch.id, age_ms, "home does not answer, the batch stays in doubt"),
+        None if resolution.alarms.is_empty() => {
+            tracing::warn!(batch = %batch.id, age_ms, "home does not answer, the batch stays in doubt");
+        }
+        // The alarm is logged.
+        None => {}
     }
     resolution
 }

@@ -35,6 +35,8 @@ pub enum Reply {
         /// Its parts, in byte order.
         parts: Vec<Part>,
     },
+    /// Home is of a newer incarnation and has no row (NR001): nothing was written, and nobody may guess.
+    OlderIncarnation,
     /// The prepared transaction was finished.
     Finished(Part),
     /// There is no prepared transaction of this name (42704).
@@ -53,6 +55,9 @@ pub enum Alarm {
     /// Home's row has other parts than the gid.
     #[error("the decision row of {batch} names parts {row:?}, its gid names {gid:?}", batch = .0.id, row = .1, gid = .0.parts())]
     PartsDiffer(Batch, Vec<Part>),
+    /// Home was restored since the batch, and has no row of it: its decision may be lost with what was not restored.
+    #[error("{batch} is of an older incarnation of {home}, which was restored since and has no decision row of it", batch = .0.id, home = .0.id.home)]
+    OlderIncarnation(Batch),
     /// Decided committed, but the participant has neither the prepared transaction nor its marker.
     #[error("{batch} is committed, but {part} has neither the prepared transaction nor the committed marker", batch = .0.id, part = .1)]
     LostPrepared(Batch, Part),
@@ -99,6 +104,9 @@ impl Resolver {
     pub fn on(&mut self, reply: Reply) -> Vec<Step> {
         match (self.verdict, reply) {
             (None, Reply::Settled { outcome, parts }) => self.settled(outcome, parts),
+            (None, Reply::OlderIncarnation) => {
+                vec![Step::Alarm(Alarm::OlderIncarnation(self.batch.clone())), Step::Done { complete: false }]
+            }
             (Some(verdict), Reply::Finished(part)) => match verdict {
                 Verdict::Committed => self.finished(part),
                 Verdict::Aborted => vec![Step::Send(Command::Tombstone(part))],
@@ -119,9 +127,8 @@ impl Resolver {
                 self.finished(part)
             }
             (None, Reply::AboutToPrepare(_) | Reply::Unreachable(_)) => vec![Step::Retry(Command::Settle)],
-            (None, Reply::Finished(_) | Reply::Missing(_) | Reply::Marker(..)) | (Some(_), Reply::Settled { .. }) => {
-                Vec::new()
-            }
+            (None, Reply::Finished(_) | Reply::Missing(_) | Reply::Marker(..))
+            | (Some(_), Reply::Settled { .. } | Reply::OlderIncarnation) => Vec::new(),
         }
     }
 
@@ -282,6 +289,20 @@ mod tests {
                 Settled { outcome: Committed, parts: [AZ, NV] } -> [Alarm(PartsDiffer(Batch { id: AZ-1-7, participants: Participants([TX]) }, [AZ, NV])), Done { complete: false }]
             "#]],
         );
+    }
+
+    #[test]
+    fn a_restored_home_without_the_row_gives_no_verdict_and_nothing_is_touched() {
+        check(
+            &[Reply::Unreachable(part("AZ")), Reply::OlderIncarnation],
+            &expect![[r#"
+                Unreachable(AZ) -> [Retry(Settle)]
+                OlderIncarnation -> [Alarm(OlderIncarnation(Batch { id: AZ-1-7, participants: Participants([TX]) })), Done { complete: false }]
+            "#]],
+        );
+        let alarm = Alarm::OlderIncarnation(batch()).to_string();
+        expect!["AZ-1-7 is of an older incarnation of AZ, which was restored since and has no decision row of it"]
+            .assert_eq(&alarm);
     }
 
     #[test]

@@ -129,8 +129,12 @@ pub const WAITING: &str = "
     left join pg_stat_activity a on a.pid = r.pid
     order by r.gid, r.pid, r.direct desc";
 
-/// At home: the rows that are there, without inserting one: what is missing is not aborted by this. `$1` ids.
-pub const READ_DECISIONS: &str = "select id, outcome from batch where id = any($1)";
+/// At home: its present incarnation, and the rows that are there, without inserting one: what is missing is not
+/// aborted by this. One row at least, of nulls but for the incarnation. `$1` ids.
+pub const READ_DECISIONS: &str = "
+    select n.incarnation, b.id, b.outcome
+    from batch_number n
+    left join batch b on b.id = any($1)";
 
 /// What a database knows of a batch: the name of its prepared transaction, the parts of its rows. `$1` id, `$2`
 /// the beginning of the batch's gids.

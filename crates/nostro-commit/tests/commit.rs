@@ -4,7 +4,8 @@
 use futures_util::FutureExt;
 use nostro_commit::driver::{Ended, Progress, Site, commit, resolve};
 use nostro_commit::number::Numbers;
-use nostro_commit::recovery::{Sweeper, recover};
+use nostro_commit::recovery::{self, Recorded, Sweeper, recover};
+use nostro_commit::resolver::Alarm;
 use nostro_commit::{Batch, BatchId, Connector, Link, Part, Participants, Verdict, schema};
 use nostro_local::TemporaryCluster;
 use std::sync::Arc;
@@ -233,6 +234,19 @@ async fn a_restored_home_without_the_row_is_not_taken_for_an_abort() {
     home.batch_execute("update batch_number set incarnation = 2").await.unwrap();
     let resolution = resolve(&world.connector, &lost, Duration::from_millis(500), |_| {}).await;
     assert_eq!((resolution.verdict, resolution.finished), (None, false), "nobody knows, and nobody guesses");
+    assert_eq!(resolution.alarms, [Alarm::OlderIncarnation(lost.clone())], "home answered, and a human must look");
+    let early = world.batch(3, &["TX"]).await.id;
+    let now = BatchId { incarnation: 2, ..early };
+    let recorded = recovery::decisions(&home, &[decided.id, lost.id, early, now]).await.unwrap();
+    assert_eq!(
+        recorded.into_iter().collect::<Vec<_>>(),
+        [
+            (decided.id, Recorded::Decided(Verdict::Committed)),
+            (lost.id, Recorded::Restored),
+            (early, Recorded::Restored),
+            (now, Recorded::Nothing)
+        ]
+    );
     let resolution = resolve(&world.connector, &decided, PATIENCE, |_| {}).await;
     assert_eq!(
         (resolution.verdict, resolution.finished),
@@ -242,6 +256,18 @@ async fn a_restored_home_without_the_row_is_not_taken_for_an_abort() {
     let left = Sweeper::new(part("TX")).look(&world.connector).await.unwrap().prepared;
     assert_eq!(left.iter().map(|prepared| prepared.gid.batch).collect::<Vec<_>>(), [lost.id], "it stays prepared");
     assert_eq!(world.written(&decided).await, ["AZ", "TX"]);
+}
+
+#[tokio::test]
+async fn a_batch_that_its_home_was_restored_under_stays_unknown() {
+    let world = World::new().await;
+    let batch = world.batch(1, &["TX"]).await;
+    let restored = "update batch_number set incarnation = 2";
+    world.database(part("AZ")).await.batch_execute(restored).await.unwrap();
+    let (ended, progress) = world.run(&batch, |_| WRITE).await;
+    assert_eq!((ended.verdict, ended.finished, progress), (None, false, Progress::Deciding));
+    assert_eq!(world.prepared().await, 1, "nobody has rolled it back");
+    assert_eq!(world.written(&batch).await, Vec::<String>::new());
 }
 
 #[tokio::test]

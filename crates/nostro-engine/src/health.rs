@@ -84,6 +84,8 @@ pub enum HomeVerdict {
     Aborted,
     /// It has no row yet. Whoever resolves it aborts it, unless a coordinator that lives decides first.
     Undecided,
+    /// It has no row and was restored from a backup since: the decision may be lost, so nobody may guess.
+    Restored,
     /// Home cannot be asked: nobody knows, and nobody may guess.
     HomeUnreachable,
 }
@@ -95,6 +97,7 @@ impl HomeVerdict {
             Self::Committed => "committed",
             Self::Aborted => "aborted",
             Self::Undecided => "undecided",
+            Self::Restored => "restored",
             Self::HomeUnreachable => "home_unreachable",
         }
     }
@@ -124,7 +127,7 @@ pub struct Resolved {
     pub batch: BatchId,
     /// Its parts, in branch order.
     pub parts: Vec<Part>,
-    /// Committed, aborted or home unreachable; `None` if home's row contradicts the batch, which `alarms` tells.
+    /// Committed, aborted or home unreachable; `None` if home answered and gives no verdict on it, which `alarms` tells.
     pub verdict: Option<HomeVerdict>,
     /// Whether every participant is known to be at the verdict.
     pub finished: bool,

@@ -1,7 +1,7 @@
 //! What an operator sees of batches in doubt, and how one is resolved on demand.
 //!
 //! The list only reads. Its verdict is what home has recorded by now; a batch without a row may still be decided by
-//! a coordinator that lives. To resolve is to run what recovery runs, no more: there is no way to name an outcome
+//! a coordinator that lives, unless home was restored since: then nobody may guess. To resolve is to run what recovery runs, no more: there is no way to name an outcome
 //! here. A batch that this server is committing right now is left alone; it ends by itself.
 
 use crate::answer::Unavailable;
@@ -9,7 +9,7 @@ use crate::bank::Bank;
 use crate::health::{HomeVerdict, InDoubt, InDoubtList, ResolveError, Resolved, Waiter};
 use crate::register::ReadError;
 use futures_util::future::join_all;
-use nostro_commit::recovery::{self, Prepared, Traces, Waiting};
+use nostro_commit::recovery::{self, Prepared, Recorded, Traces, Waiting};
 use nostro_commit::{Batch, BatchId, Part, Verdict};
 use nostro_core::BranchCode;
 use nostro_store::rows::RowError;
@@ -84,9 +84,11 @@ async fn verdicts(bank: &Bank, batches: BTreeSet<BatchId>) -> Result<BTreeMap<Ba
         };
         verdicts.extend(batches.iter().map(|batch| {
             let verdict = match recorded.get(batch) {
-                Some(Verdict::Committed) => HomeVerdict::Committed,
-                Some(Verdict::Aborted) => HomeVerdict::Aborted,
-                None => HomeVerdict::Undecided,
+                Some(Recorded::Decided(Verdict::Committed)) => HomeVerdict::Committed,
+                Some(Recorded::Decided(Verdict::Aborted)) => HomeVerdict::Aborted,
+                Some(Recorded::Nothing) => HomeVerdict::Undecided,
+                Some(Recorded::Restored) => HomeVerdict::Restored,
+                None => HomeVerdict::HomeUnreachable,
             };
             (*batch, verdict)
         }));
@@ -94,7 +96,11 @@ async fn verdicts(bank: &Bank, batches: BTreeSet<BatchId>) -> Result<BTreeMap<Ba
     Ok(verdicts)
 }
 
-async fn recorded(bank: &Bank, home: BranchCode, batches: &[BatchId]) -> Result<BTreeMap<BatchId, Verdict>, ReadError> {
+async fn recorded(
+    bank: &Bank,
+    home: BranchCode,
+    batches: &[BatchId],
+) -> Result<BTreeMap<BatchId, Recorded>, ReadError> {
     let lease = bank.reader(home).await?;
     let client = Arc::clone(lease.session.link.client());
     let question = async { recovery::decisions(&client, batches).await.map_err(RowError::from) };
@@ -160,7 +166,7 @@ async fn settle(bank: &Bank, batch: &Batch) -> Resolved {
     let verdict = match resolution.verdict {
         Some(Verdict::Committed) => Some(HomeVerdict::Committed),
         Some(Verdict::Aborted) => Some(HomeVerdict::Aborted),
-        // Home answered, and what it said is of another batch.
+        // Home answered: what it has is of another batch, or lost with a restore.
         None if !resolution.alarms.is_empty() => None,
         None => Some(HomeVerdict::HomeUnreachable),
     };

@@ -7,13 +7,24 @@ use nostro_commit::driver::chain;
 use nostro_commit::recovery::{Look, Prepared, Slots, Sweeper, recover};
 use nostro_commit::{BatchId, ConnectError};
 use nostro_core::{BranchCode, Timestamp};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
-/// Batches that this server is recovering, so that a slow recovery is not begun again at every look.
-pub(crate) type Recovering = Arc<Mutex<HashSet<BatchId>>>;
+/// What only a human can settle is tried, logged and counted again after this, and not at every look.
+const ALARM_PAUSE: Duration = Duration::from_secs(60);
+
+/// Batches that this server is recovering, so that a slow recovery is not begun again at every look; or until when
+/// it leaves them, after an alarm.
+pub(crate) type Recovering = Arc<Mutex<HashMap<BatchId, Recovery>>>;
+
+/// Why a batch that is found is not recovered anew.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Recovery {
+    AtWork,
+    LeftUntil(Instant),
+}
 
 /// Looks at a branch until `stop` says so.
 pub(crate) async fn run(bank: Arc<Bank>, code: BranchCode, recovering: Recovering, mut stop: watch::Receiver<bool>) {
@@ -42,8 +53,7 @@ fn is_abandoned(bank: &Bank, prepared: &Prepared) -> bool {
 
 fn begin_recovery(bank: &Arc<Bank>, recovering: &Recovering, prepared: Prepared) {
     let batch = prepared.gid.batch;
-    let begun = recovering.lock().unwrap_or_else(PoisonError::into_inner).insert(batch);
-    if !begun {
+    if !take(&mut recovering.lock().unwrap_or_else(PoisonError::into_inner), batch) {
         return;
     }
     let (bank, recovering) = (Arc::clone(bank), Arc::clone(recovering));
@@ -51,8 +61,27 @@ fn begin_recovery(bank: &Arc<Bank>, recovering: &Recovering, prepared: Prepared)
     tasks.tasks.spawn("recovery", async move {
         let resolution = recover(&bank.connector, &prepared).await;
         in_doubt::count(&resolution);
-        recovering.lock().unwrap_or_else(PoisonError::into_inner).remove(&batch);
+        let mut recovering = recovering.lock().unwrap_or_else(PoisonError::into_inner);
+        if resolution.alarms.is_empty() {
+            recovering.remove(&batch);
+        } else {
+            recovering.insert(batch, Recovery::LeftUntil(Instant::now() + ALARM_PAUSE));
+        }
     });
+}
+
+/// Whether the batch is nobody's and not left for now; then it is at work.
+fn take(recovering: &mut HashMap<BatchId, Recovery>, batch: BatchId) -> bool {
+    let now = Instant::now();
+    recovering.retain(|_, recovery| match recovery {
+        Recovery::AtWork => true,
+        Recovery::LeftUntil(until) => now < *until,
+    });
+    let free = !recovering.contains_key(&batch);
+    if free {
+        recovering.insert(batch, Recovery::AtWork);
+    }
+    free
 }
 
 /// One look: what is prepared there, and how its clock is.
@@ -102,5 +131,22 @@ fn health_of(error: &ConnectError) -> Health {
         | ConnectError::Restored { .. }
         | ConnectError::PreparedDisabled(..)
         | ConnectError::TooOld(..) => Health::WrongIdentity,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_taken_by_one_recovery_and_left_for_a_while_after_an_alarm() {
+        let batch: BatchId = "AZ-1-7".parse().unwrap();
+        let mut recovering = HashMap::new();
+        assert!(take(&mut recovering, batch));
+        assert!(!take(&mut recovering, batch), "it is at work");
+        recovering.insert(batch, Recovery::LeftUntil(Instant::now() + ALARM_PAUSE));
+        assert!(!take(&mut recovering, batch), "a human must look first");
+        recovering.insert(batch, Recovery::LeftUntil(Instant::now()));
+        assert!(take(&mut recovering, batch), "nothing is left for ever");
     }
 }

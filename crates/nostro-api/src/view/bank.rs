@@ -82,7 +82,8 @@ pub(crate) struct InDoubtView {
     #[schema(example = 350)]
     age_ms: u64,
     /// What its home has recorded by now: `committed`, `aborted`, `undecided` (nothing: whoever resolves it aborts it,
-    /// unless its coordinator lives and decides first) or `home_unreachable` (home cannot be asked).
+    /// unless its coordinator lives and decides first), `restored` (nothing, and home was restored from a backup since: its
+    /// decision may be lost, nobody may guess, a human must look) or `home_unreachable` (home cannot be asked).
     #[schema(example = "committed")]
     verdict: &'static str,
     /// Accounts that it holds, as far as a waiting transfer has met them.
@@ -158,7 +159,8 @@ pub(crate) struct ResolvedView {
     #[schema(example = json!(["AZ", "TX"]))]
     parts: Vec<String>,
     /// `committed` or `aborted`: home's row, for ever. `home_unreachable`: home did not answer, so the batch is in doubt
-    /// as before. `contradicted`: home's row is of another batch, see `alarms`.
+    /// as before. `contradicted`: home answered, and what it has is of another batch or was lost by a
+    /// restore, see `alarms`.
     #[schema(example = "committed")]
     verdict: &'static str,
     /// Whether every branch is known to be at the verdict.

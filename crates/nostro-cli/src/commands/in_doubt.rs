@@ -107,6 +107,9 @@ fn print_outlook(found: &InDoubt) {
         "undecided" => format!(
             "{home} has not decided; recovery will abort it, unless the server that began it lives and decides first"
         ),
+        "restored" => format!(
+            "{home} was restored from a backup since and has no decision of it, which may be lost; nobody may guess, and {branch} keeps it until a human has looked"
+        ),
         "home_unreachable" => {
             format!("{home} cannot be asked, so nobody knows; {branch} keeps it until {home} is back")
         }
@@ -119,10 +122,12 @@ fn print_outlook(found: &InDoubt) {
         let (since, lock, mode) = (seconds(waiter.waited_ms), &waiter.lock, &waiter.mode);
         println!("  process {} ({name}) of {branch} {how} since {since}: {lock}, {mode}", waiter.pid);
     }
-    if found.verdict == "home_unreachable" {
-        println!("  bring the database of {home} back; the rest happens by itself");
-    } else {
-        println!("  to settle it now: nostro in-doubt resolve {batch}");
+    match found.verdict.as_str() {
+        "home_unreachable" => println!("  bring the database of {home} back; the rest happens by itself"),
+        "restored" => {
+            println!("  to be looked at: the committed marker at any other branch of it proves that it was committed")
+        }
+        _ => println!("  to settle it now: nostro in-doubt resolve {batch}"),
     }
 }
 
@@ -179,6 +184,7 @@ mod tests {
             ("aborted", false, &[], &[], 6, "aborted for ever, but not finished everywhere: a branch was in the way"),
             ("home_unreachable", false, &["TX"], &[], 7, "still in doubt: AZ did not answer"),
             ("contradicted", false, &["TX"], &["parts differ"], 8, "a human must look"),
+            ("contradicted", false, &["TX"], &["of an older incarnation"], 8, "a human must look"),
             ("committed", false, &["TX"], &["lost"], 8, "a human must look"),
         ] {
             let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();

@@ -200,6 +200,25 @@ async fn an_undecided_batch_is_resolved_to_aborted_and_its_late_decision_fails()
 }
 
 #[tokio::test]
+async fn a_batch_that_a_restored_home_may_have_decided_is_left_to_a_human() {
+    let mut left = leave("AZ", "insert into batch (id").await;
+    left.server.kill();
+    left.databases.sql("AZ", "update batch_number set incarnation = incarnation + 1").await;
+    left.server = Server::start_with_setting(&left.databases, PATIENT).await;
+    assert_eq!(left.listed().await.verdict, "restored");
+    let words = String::from_utf8(left.command(&[]).stdout).unwrap();
+    assert!(words.contains("AZ was restored from a backup since") && !words.contains("settle it now"), "{words}");
+    let (code, words) = left.resolve();
+    assert_eq!(code, Some(8), "{words}");
+    let alarm = format!("{} is of an older incarnation of AZ", left.batch);
+    assert!(words.contains("a human must look") && words.contains(&alarm), "{words}");
+    metrics_show(&left.server, &["nostro_recovery_alarms_total 1"]).await;
+    let rows = format!("select count(*) from batch where id = '{}'", left.batch);
+    assert_eq!((left.prepared().await.as_str(), left.databases.value("AZ", &rows).await.as_str()), ("1", "0"));
+    // Not `finish`: it stays in doubt, on purpose.
+}
+
+#[tokio::test]
 async fn without_home_nothing_is_decided_and_without_the_participant_it_is_not_finished() {
     let mut left = leave("TX", "commit prepared").await;
     left.held.cut();

@@ -233,6 +233,7 @@ impl Protocol {
                 }
                 Step::Alarm(alarm) => world.alarms.raise(match alarm {
                     resolver::Alarm::PartsDiffer(..) => Alarm::PartsDiffer,
+                    resolver::Alarm::OlderIncarnation(..) => Alarm::OlderIncarnation,
                     resolver::Alarm::LostPrepared(..) => Alarm::LostPrepared,
                     resolver::Alarm::CommittedAgainstVerdict(..) => Alarm::CommittedAgainstVerdict,
                 }),

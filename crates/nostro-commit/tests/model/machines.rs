@@ -86,7 +86,7 @@ fn events(batch: &Batch) -> Vec<Event> {
 }
 
 fn replies(batch: &Batch, rows: &[Vec<Part>]) -> Vec<Reply> {
-    let mut replies = Vec::new();
+    let mut replies = vec![Reply::OlderIncarnation];
     for outcome in VERDICTS {
         replies.extend(rows.iter().map(|parts| Reply::Settled { outcome, parts: parts.clone() }));
     }

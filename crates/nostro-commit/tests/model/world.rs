@@ -151,6 +151,8 @@ pub struct Alarms(u8);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alarm {
     PartsDiffer,
+    /// Home was restored and has no row: left as it is.
+    OlderIncarnation,
     LostPrepared,
     CommittedAgainstVerdict,
     Contradicted,
@@ -162,8 +164,9 @@ pub enum Alarm {
     ToldTwice,
 }
 
-pub const ALARMS: [Alarm; 7] = [
+pub const ALARMS: [Alarm; 8] = [
     Alarm::PartsDiffer,
+    Alarm::OlderIncarnation,
     Alarm::LostPrepared,
     Alarm::CommittedAgainstVerdict,
     Alarm::Contradicted,
