@@ -200,8 +200,9 @@ impl Protocol {
 
     fn settle(&self, world: &mut World, slot: usize) -> Reply {
         let before = world.home;
-        match world.settle(slot) {
+        match world.settle(slot, &self.scenario) {
             Settled::LockTimeout => Reply::AboutToPrepare(part(HOME)),
+            Settled::OlderIncarnation => Reply::OlderIncarnation,
             Settled::Row { outcome, slot: of } => {
                 if self.mutated(Mutation::NoRowIsReadAsAbort) {
                     world.home = before;
@@ -269,10 +270,10 @@ impl Protocol {
         let batch = &world.batches[slot];
         let key = world.key(slot);
         let finished = |place: usize| match verdict {
-            Verdict::Committed => batch.applied[HOME] && batch.applied[place],
+            Verdict::Committed => (batch.applied[HOME] || batch.lost_by_restore) && batch.applied[place],
             Verdict::Aborted => world.held[place - 1][key] == Held { prepared: None, marker: Some(verdict) },
         };
-        if !batch.lost_by_restore && !self.participants(slot).iter().all(|place| finished(*place)) {
+        if !self.participants(slot).iter().all(|place| finished(*place)) {
             world.alarms.raise(Alarm::FalselyFinished);
         }
     }

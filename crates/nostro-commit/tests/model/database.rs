@@ -12,8 +12,13 @@ use nostro_commit::Verdict;
 
 /// The answer to Settle.
 pub enum Settled {
-    Row { outcome: Verdict, slot: usize },
+    Row {
+        outcome: Verdict,
+        slot: usize,
+    },
     LockTimeout,
+    /// NR001: home was restored and has no row.
+    OlderIncarnation,
 }
 
 /// The answer to Tombstone.
@@ -76,10 +81,13 @@ impl World {
             .any(|slot| matches!(self.batches[slot].sessions[HOME].server(), Some(Stage::Inserted | Stage::Waiting)))
     }
 
-    pub fn settle(&mut self, slot: usize) -> Settled {
+    pub fn settle(&mut self, slot: usize, scenario: &Scenario) -> Settled {
         let key = self.key(slot);
         if self.row_is_locked(key) {
             return Settled::LockTimeout;
+        }
+        if self.is_lost_to_home(slot, scenario) && scenario.mutation != Some(Mutation::RestoredHomeAborts) {
+            return Settled::OlderIncarnation;
         }
         if self.home.rows[key] == Row::None {
             self.home.rows[key] = Row::Is { outcome: Verdict::Aborted, slot: slot as u8 };
@@ -90,12 +98,21 @@ impl World {
         }
     }
 
+    /// Whether the batch is of an older incarnation than home.
+    fn is_older(&self, slot: usize, scenario: &Scenario) -> bool {
+        let kept = scenario.mutation == Some(Mutation::IncarnationIsKept);
+        scenario.restore && self.home.replaced && slot == 0 && !kept
+    }
+
+    /// Whether home cannot know what became of the batch: it was restored since, and has no row.
+    pub fn is_lost_to_home(&self, slot: usize, scenario: &Scenario) -> bool {
+        self.is_older(slot, scenario) && self.home.rows[self.key(slot)] == Row::None
+    }
+
     /// Whether the decision's insert succeeds: else 23505, or the trigger's 55000 for an older incarnation.
     pub fn decision_is_admitted(&self, slot: usize, scenario: &Scenario) -> bool {
         let key = self.key(slot);
-        let kept = scenario.mutation == Some(Mutation::IncarnationIsKept);
-        let older = scenario.restore && self.home.replaced && slot == 0 && !kept;
-        self.home.rows[key] == Row::None && !self.row_is_locked(key) && !older
+        self.home.rows[key] == Row::None && !self.row_is_locked(key) && !self.is_older(slot, scenario)
     }
 
     /// The decision's COMMIT becomes visible, and home's writes with it.

@@ -6,7 +6,7 @@
 
 use crate::actors::{Who, errand};
 use crate::scenario::{Mutation, Protocol, Standby, part};
-use crate::world::{CommandKind, HOME, LATE_COMMANDS, PLACES, Row, SLOTS, Session, Stage, World, late_bit};
+use crate::world::{Alarm, CommandKind, HOME, LATE_COMMANDS, PLACES, Row, SLOTS, Session, Stage, World, late_bit};
 use nostro_commit::Verdict;
 use nostro_commit::coordinator::{Event, Vote};
 
@@ -188,7 +188,13 @@ impl Protocol {
                 return Some(Move::Command(who, place));
             }
         }
-        self.slots().find(|slot| world.batches[*slot].begun && self.is_listed(world, *slot)).map(Move::Start)
+        let listed = |slot: &usize| world.batches[*slot].begun && self.is_listed(world, *slot);
+        self.slots().find(|slot| listed(slot) && !self.is_left_to_people(world, *slot)).map(Move::Start)
+    }
+
+    /// What a restored home has no row of stays prepared, once that was reported: asking again changes nothing.
+    pub fn is_left_to_people(&self, world: &World, slot: usize) -> bool {
+        world.is_lost_to_home(slot, &self.scenario) && world.alarms.has(Alarm::OlderIncarnation)
     }
 
     /// The world after a move.

@@ -297,3 +297,36 @@ fn a_restored_home_keeps_its_incarnation() {
     "#]],
     );
 }
+
+/// The backup was taken before the decision, which one participant has heard and the other has not.
+#[test]
+fn a_restored_home_aborts_what_it_has_no_row_of() {
+    let scenario = Scenario {
+        batches: &[&[1, 2]],
+        recoveries: 1,
+        faults: Some(1),
+        restore: true,
+        operator: false,
+        ..mutant(Mutation::RestoredHomeAborts)
+    };
+    check(
+        scenario,
+        SPLIT,
+        &expect![[r#"
+        1. a coordinator begins AZ-1-7 and sends its writes to [AZ, NV, TX]
+        2. AZ executes the writes of AZ-1-7
+        3. TX executes the writes and the marker of AZ-1-7
+        4. TX executes PREPARE of AZ-1-7
+        5. NV executes the writes and the marker of AZ-1-7
+        6. NV executes PREPARE of AZ-1-7
+        7. AZ inserts the decision row of AZ-1-7, not yet committed
+        8. AZ commits AZ-1-7, with its decision row; the client was told committed
+        9. TX executes COMMIT PREPARED of AZ-1-7
+        10. the coordinator of AZ-1-7 hears nothing at NV
+        11. AZ is restored from an older backup
+        12. AZ settles AZ-1-7: inserts the aborted row (asked by the resolving coordinator of AZ-1-7)
+        13. NV executes ROLLBACK PREPARED of AZ-1-7 (asked by the resolving coordinator of AZ-1-7)
+        => AZ-1-7: AZ not written (row: aborted), TX written, NV not written; the client was told committed
+    "#]],
+    );
+}

@@ -16,10 +16,11 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 const HOME_FIRST: &str = "no participant is committed without home";
-const ALL_OR_NONE: &str = "home is committed only with every participant prepared or committed";
+const ALL_OR_NONE: &str = "a batch is committed at a part only with every participant prepared or committed";
+const KEPT: &str = "what home has committed is rolled back nowhere, also when a restore makes home forget it";
 pub const TOLD: &str = "what the client was told is so";
 const NO_ALARM: &str = "nothing contradicts the protocol";
-const ENDS_WELL: &str = "when faults stop, nothing stays prepared and every client has an answer";
+const ENDS_WELL: &str = "when faults stop, nothing stays prepared unreported and every client has an answer";
 pub const FALSELY: &str = "nothing is called finished that is not";
 pub const SPLIT: &str = "no batch is committed at one part and not at another";
 const COMMITS: &str = "sometimes a batch commits at all parts";
@@ -27,6 +28,7 @@ const ABORTS: &str = "sometimes a batch aborts";
 const RECOVERS: &str = "sometimes recovery finishes what a dead coordinator decided";
 const LATE_PREPARE: &str = "sometimes PREPARE is under way when its batch is aborted already and its client gone";
 const REPORTS_LOSS: &str = "sometimes a lost prepared transaction is reported";
+const REPORTS_RESTORE: &str = "sometimes a batch stays prepared because home was restored, and is reported";
 
 /// The properties of a scenario of the unmutated protocol. Where the environment itself breaks a batch (a
 /// participant loses what it has prepared), all that is left is to tell it, and never to call it finished.
@@ -48,7 +50,12 @@ pub fn of(scenario: &Scenario) -> Vec<Property<Protocol>> {
             Property::sometimes(REPORTS_LOSS, |_, world: &World| world.alarms.has(Alarm::LostPrepared)),
         ];
     }
-    let mut properties = vec![
+    let mut properties = Vec::new();
+    if scenario.restore {
+        properties.push(Property::always(KEPT, kept));
+        properties.push(Property::sometimes(REPORTS_RESTORE, reports_restore));
+    }
+    properties.extend([
         Property::always(HOME_FIRST, home_first),
         Property::always(ALL_OR_NONE, all_or_none),
         Property::always(TOLD, told),
@@ -57,7 +64,7 @@ pub fn of(scenario: &Scenario) -> Vec<Property<Protocol>> {
         Property::always(ENDS_WELL, ends_well),
         Property::sometimes(COMMITS, commits),
         Property::sometimes(ABORTS, aborts),
-    ];
+    ]);
     if !scenario.batches[0].is_empty() {
         properties.push(Property::sometimes(RECOVERS, recovers));
         properties.push(Property::sometimes(LATE_PREPARE, late_prepare));
@@ -74,23 +81,29 @@ fn home_first(protocol: &Protocol, world: &World) -> bool {
 
 fn all_or_none(protocol: &Protocol, world: &World) -> bool {
     protocol.slots().all(|slot| {
-        let batch = &world.batches[slot];
-        let key = world.key(slot);
-        let there = |place: usize| {
-            batch.applied[place] || world.held[place - 1][key].prepared.is_some_and(|of| usize::from(of) == slot)
-        };
-        batch.lost_by_restore || !batch.applied[HOME] || protocol.participants(slot).iter().all(|place| there(*place))
+        let somewhere = world.batches[slot].applied.iter().any(|applied| *applied);
+        !somewhere || participants_have_it(protocol, world, slot)
     })
+}
+
+fn kept(protocol: &Protocol, world: &World) -> bool {
+    protocol.slots().all(|slot| !world.batches[slot].lost_by_restore || participants_have_it(protocol, world, slot))
+}
+
+/// Committed or prepared at every participant.
+fn participants_have_it(protocol: &Protocol, world: &World, slot: usize) -> bool {
+    let (applied, key) = (&world.batches[slot].applied, world.key(slot));
+    let prepared = |place: usize| world.held[place - 1][key].prepared.is_some_and(|of| usize::from(of) == slot);
+    protocol.participants(slot).iter().all(|place| applied[*place] || prepared(*place))
 }
 
 fn told(protocol: &Protocol, world: &World) -> bool {
     protocol.slots().all(|slot| {
         let batch = &world.batches[slot];
         match batch.told {
-            _ if batch.lost_by_restore => true,
             Told::Nothing | Told::Unknown => true,
-            Told::Outcome(Verdict::Committed) => batch.applied[HOME],
-            Told::Outcome(Verdict::Aborted) => !batch.applied.iter().any(|applied| *applied),
+            Told::Outcome(Verdict::Committed) => batch.applied[HOME] || batch.lost_by_restore,
+            Told::Outcome(Verdict::Aborted) => !batch.lost_by_restore && !batch.applied.iter().any(|applied| *applied),
         }
     })
 }
@@ -99,9 +112,14 @@ fn finished_is_finished(_: &Protocol, world: &World) -> bool {
     !world.alarms.has(Alarm::FalselyFinished)
 }
 
-/// A restore from an older backup loses what was committed since, and that must be noticed.
-fn no_alarm(_: &Protocol, world: &World) -> bool {
-    !world.alarms.any() || world.batches.iter().any(|batch| batch.lost_by_restore)
+/// But for what a restored home has no row of: that must be noticed.
+fn no_alarm(protocol: &Protocol, world: &World) -> bool {
+    let restored = protocol.scenario.restore && world.home.replaced;
+    ALARMS.iter().all(|alarm| (restored && *alarm == Alarm::OlderIncarnation) || !world.alarms.has(*alarm))
+}
+
+fn reports_restore(protocol: &Protocol, world: &World) -> bool {
+    protocol.calm(world).is_none() && protocol.is_over(world) && world.alarms.has(Alarm::OlderIncarnation)
 }
 
 fn commits(protocol: &Protocol, world: &World) -> bool {
@@ -143,7 +161,7 @@ fn ends_well(protocol: &Protocol, world: &World) -> bool {
         }
         match protocol.calm(&world) {
             Some(next) => world = protocol.after(&world, next),
-            None if is_over(&world) => break,
+            None if protocol.is_over(&world) => break,
             None => return false,
         }
     }
@@ -151,9 +169,13 @@ fn ends_well(protocol: &Protocol, world: &World) -> bool {
     true
 }
 
-fn is_over(world: &World) -> bool {
-    let prepared = world.held.iter().flatten().any(|held| held.prepared.is_some());
-    !prepared && (0..SLOTS).all(|slot| !world.batches[slot].begun || world.batches[slot].told != Told::Nothing)
+impl Protocol {
+    /// Nothing is prepared but what was reported to people, and every client has an answer.
+    fn is_over(&self, world: &World) -> bool {
+        let mut prepared = world.held.iter().flatten().filter_map(|held| held.prepared);
+        prepared.all(|slot| self.is_left_to_people(world, usize::from(slot)))
+            && (0..SLOTS).all(|slot| !world.batches[slot].begun || world.batches[slot].told != Told::Nothing)
+    }
 }
 
 fn only_losses_are_alarms(_: &Protocol, world: &World) -> bool {

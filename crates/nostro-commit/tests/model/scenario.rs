@@ -41,6 +41,8 @@ pub enum Mutation {
     NumbersFromSequence,
     /// A restored home keeps its incarnation, and with it hands out its numbers again.
     IncarnationIsKept,
+    /// A restored home inserts an abort row for a batch of before, of which it has no row.
+    RestoredHomeAborts,
 }
 
 /// What may happen.

@@ -84,7 +84,7 @@ fn a_participant_loses_what_it_has_prepared() {
 }
 
 /// Home restored from an older backup: a decision of the older incarnation is refused, also when it arrives at
-/// the restored home outside of its transaction. What was committed before is lost with the backup and exempt.
+/// the restored home outside of its transaction. What was committed before is lost at home, and only there.
 /// The second batch begins under the new incarnation, and numbers begin again.
 #[test]
 fn incarnations() {
@@ -92,4 +92,14 @@ fn incarnations() {
     let scenario =
         Scenario { batches: &[&[1], &[1]], recoveries: 1, faults: Some(faults), restore: true, ..Scenario::default() };
     holds("incarnations", scenario);
+}
+
+/// The control of the mutant in which a restored home aborts: one participant is committed already, the other asks
+/// the restored home. It stays prepared, and is reported.
+#[test]
+fn a_restored_home_and_two_participants() {
+    let faults = if soak() { 3 } else { 1 };
+    let scenario =
+        Scenario { batches: &[&[1, 2]], recoveries: 1, faults: Some(faults), restore: true, ..Scenario::default() };
+    holds("restored home, two participants", scenario);
 }

@@ -108,6 +108,9 @@ impl Protocol {
                 (Row::None, Row::None) if self.mutated(Mutation::NoRowIsReadAsAbort) => {
                     format!("{at} has no row of {id}, read as aborted")
                 }
+                (Row::None, Row::None) if before.is_lost_to_home(slot, &self.scenario) => {
+                    format!("{at} was restored and has no row of {id}: refused")
+                }
                 (Row::None, Row::None) => format!("{at} is about to decide {id}: ask again"),
                 (Row::None, Row::Is { .. }) => format!("{at} settles {id}: inserts the aborted row"),
                 (Row::Is { outcome, .. }, _) => format!("{at} settles {id}: its row says {}", word(outcome)),

@@ -44,7 +44,7 @@ pub struct BatchState {
     pub stray_decision: bool,
     /// By place: the writes of the batch are committed there. Home's are gone again after a lossy failover.
     pub applied: [bool; PLACES],
-    /// Was committed at home before home was restored from an older backup: lost with it.
+    /// Was committed at home before home was restored from an older backup: home's side is lost with it.
     pub lost_by_restore: bool,
 }
 
@@ -184,10 +184,6 @@ impl Alarms {
         let mut only = Self::default();
         only.raise(alarm);
         self.0 & only.0 != 0
-    }
-
-    pub fn any(self) -> bool {
-        self.0 != 0
     }
 }
 
