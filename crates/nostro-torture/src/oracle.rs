@@ -8,13 +8,17 @@
 //! - `batches`: committed at all parts or at none, nets opposite
 //! - `order`: what was acknowledged first stands first; what was read was so; who was refused for want of money
 //!   had none
+//! - `aftermath`: what is no matter of a history: audits, what comes back in time, servers
 
 mod accounts;
+mod aftermath;
 mod batches;
 mod order;
 mod outcomes;
 #[cfg(test)]
 mod tests;
+
+pub use aftermath::{Aftermath, Seen, Standing, judge_aftermath};
 
 use crate::books::{Books, Row};
 use crate::history::{Answer, Content, History, Micros, Sent};

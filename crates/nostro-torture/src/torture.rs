@@ -3,12 +3,13 @@
 use crate::books::Books;
 use crate::faults;
 use crate::history::Recorder;
-use crate::oracle::{self, BRANCHES, Check, Violation};
+use crate::oracle::{self, Aftermath, BRANCHES, Seen, Standing};
 use crate::report::Report;
 use crate::schedule::schedule;
 use crate::stage::Stage;
-use crate::watchers::{self, Audits};
+use crate::watchers;
 use crate::workload::{Answers, Cast, Crowd};
+use nostro_client::ClientError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,13 +76,12 @@ pub async fn run(options: Options) -> Report {
     faults::lift(&stage);
     stop.store(true, Ordering::Relaxed);
     stage.tell("the faults are over");
-    let mut violations = Vec::new();
-    let drained = drain(&crowd, &mut violations).await;
+    let (drained, drained_after) = drain(&crowd).await;
     while let Some(worked) = working.join_next().await {
         worked.expect("a client works or the rig is broken");
     }
-    let (left, settled) = crowd.settle().await;
-    stage.tell(&format!("{settled} requests were sent again until they were final, {left} are not"));
+    let (unsettled, settled) = crowd.settle().await;
+    stage.tell(&format!("{settled} requests were sent again until they were final, {} are not", unsettled.len()));
     watching.store(true, Ordering::Relaxed);
     let audits = auditing.await.expect("the auditor works or the rig is broken");
     let mut reads = 0;
@@ -89,18 +89,16 @@ pub async fn run(options: Options) -> Report {
         reads += read.expect("a reader works or the rig is broken");
     }
     looking.await.expect("somebody looks or the rig is broken");
-    nothing_prepared_at_the_end(&stage, &mut violations).await;
+    let end = at_rest(&stage, Instant::now() + DRAIN_MAX).await;
     let mut books = BTreeMap::new();
     for (code, number) in BRANCHES {
         books.insert(number, stage.access[code].read().await.expect("the databases are up"));
     }
     let history = recorder.take();
     let judgement = oracle::judge(&history, &books);
-    violations.extend(judgement.violations);
-    of_audits(&audits, &mut violations);
-    for failure in stage.server_failures() {
-        violations.push(Violation { check: Check::Servers, text: failure, transfer: None, batch: None });
-    }
+    let aftermath = Aftermath { unsettled, audits, drained, end, server_failures: stage.server_failures() };
+    let mut violations = judgement.violations;
+    violations.extend(oracle::judge_aftermath(&aftermath));
     let mut stories = Vec::new();
     for violation in violations.iter().filter_map(|violation| violation.transfer).take(STORIES_MAX) {
         stories.push(oracle::story(&history, &books, violation));
@@ -112,11 +110,11 @@ pub async fn run(options: Options) -> Report {
         answers: Answers::of(&history),
         settlement: judgement.settlement,
         settled_afterwards: settled,
-        audits,
+        audits: aftermath.audits,
         reads,
         rows: books.values().map(|books: &Books| books.rows.len()).sum(),
         batches: books.values().map(|books| books.decisions.len()).sum(),
-        drained,
+        drained: drained_after,
         violations,
         stories,
         log: stage.log(),
@@ -138,90 +136,54 @@ async fn look(stage: Arc<Stage>, stop: Arc<AtomicBool>) {
     }
 }
 
-/// Waits until nothing is in doubt, every server reaches every branch, and fresh transfers are posted through each.
-async fn drain(crowd: &Crowd, violations: &mut Vec<Violation>) -> Option<Duration> {
+/// Waits until the bank is at rest and fresh transfers are posted through each server; how long that took, if it did.
+async fn drain(crowd: &Crowd) -> (Standing, Option<Duration>) {
     let begin = Instant::now();
     let until = begin + DRAIN_MAX;
-    let mut missing = in_the_way(&crowd.stage).await;
-    while !missing.is_empty() && Instant::now() < until {
-        tokio::time::sleep(DRAIN_PAUSE).await;
-        missing = in_the_way(&crowd.stage).await;
-    }
+    let mut standing = at_rest(&crowd.stage, until).await;
     for server in 0..crowd.stage.servers() {
         for (from, (code, _)) in BRANCHES.iter().enumerate() {
             if !crowd.posts(server, crowd.cast.across(from), until).await {
-                missing.push(format!("server {server} posts no fresh transfer from {code}"));
+                standing.not_posted.push((server, *code));
             }
         }
     }
-    let took = begin.elapsed();
+    let (took, missing) = (begin.elapsed(), standing.in_the_way());
     crowd.stage.tell(&format!("drained after {} ms: {missing:?} is left", took.as_millis()));
-    for text in &missing {
-        let text = format!("{} s after the faults: {text}", DRAIN_MAX.as_secs());
-        violations.push(Violation { check: Check::Drain, text, transfer: None, batch: None });
-    }
-    missing.is_empty().then_some(took)
+    (standing, missing.is_empty().then_some(took))
 }
 
-/// What is still prepared for longer than a live batch takes, in doubt, or not reached.
-async fn in_the_way(stage: &Stage) -> Vec<String> {
-    let mut missing = Vec::new();
-    for (code, access) in &stage.access {
-        match access.prepared().await {
-            Ok(gids) => missing.extend(gids.iter().map(|gid| format!("{gid} is prepared at {code}"))),
-            Err(error) => missing.push(format!("{code} is not reached: {error}")),
-        }
-    }
-    for server in 0..stage.servers() {
-        let client = stage.client(server);
-        match client.in_doubt().await {
-            Ok(list) => {
-                missing.extend(list.data.iter().map(|one| format!("server {server} lists {} as in doubt", one.gid)));
-                missing.extend(list.unreachable.iter().map(|code| format!("server {server} cannot ask {code}")));
-            }
-            Err(error) => missing.push(format!("server {server} does not list what is in doubt: {error}")),
-        }
-        match client.branches().await {
-            Ok(branches) => {
-                let bad = branches.iter().filter(|branch| branch.health != "reachable");
-                missing.extend(bad.map(|branch| format!("server {server}: {} is {}", branch.code, branch.health)));
-            }
-            Err(error) => missing.push(format!("server {server} does not list its branches: {error}")),
-        }
-    }
-    missing
-}
-
-/// Also what was settled after the faults leaves nothing.
-async fn nothing_prepared_at_the_end(stage: &Stage, violations: &mut Vec<Violation>) {
-    let until = Instant::now() + DRAIN_MAX;
+/// How the bank stands as soon as nothing is prepared or in doubt and every branch is reached, or when time is up.
+async fn at_rest(stage: &Stage, until: Instant) -> Standing {
     loop {
-        let missing = in_the_way(stage).await;
-        if missing.is_empty() {
-            return;
-        }
-        if Instant::now() >= until {
-            for text in missing {
-                let text = format!("at the very end: {text}");
-                violations.push(Violation { check: Check::Drain, text, transfer: None, batch: None });
-            }
-            return;
+        let standing = stand(stage).await;
+        if standing.in_the_way().is_empty() || Instant::now() >= until {
+            return standing;
         }
         tokio::time::sleep(DRAIN_PAUSE).await;
     }
 }
 
-fn of_audits(audits: &Audits, violations: &mut Vec<Violation>) {
-    let mut told = |text: String| {
-        violations.push(Violation { check: Check::Audits, text, transfer: None, batch: None });
-    };
-    audits.wrong.iter().for_each(|wrong| told(format!("an audit is wrong: {wrong}")));
-    if audits.right == 0 {
-        told("no audit was answered".into());
+/// How the bank stands: all that is prepared, however young, all that is in doubt, every branch.
+async fn stand(stage: &Stage) -> Standing {
+    let mut standing = Standing::default();
+    for (code, access) in &stage.access {
+        standing.prepared.insert(code, access.prepared().await.map_err(|error| error.to_string()));
     }
-    if audits.naive_wrong == 0 {
-        told("the naive total was never wrong: the audits saw no batch in flight, and prove nothing".into());
+    for server in 0..stage.servers() {
+        let client = stage.client(server);
+        let asked = async {
+            let (list, branches) = (client.in_doubt().await?, client.branches().await?);
+            Ok(Seen {
+                in_doubt: list.data.into_iter().map(|one| one.gid).collect(),
+                unreachable: list.unreachable,
+                health: branches.into_iter().map(|branch| (branch.code.to_string(), branch.health)).collect(),
+            })
+        };
+        let seen: Result<Seen, ClientError> = asked.await;
+        standing.servers.push(seen.map_err(|error| error.to_string()));
     }
+    standing
 }
 
 impl Default for Options {

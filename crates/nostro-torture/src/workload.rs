@@ -150,15 +150,15 @@ impl Crowd {
         items.last().copied()
     }
 
-    /// After the faults: sends what is not final until it is. What is left then, and how many there were.
-    pub async fn settle(&self) -> (usize, usize) {
+    /// After the faults: sends what is not final until it is. The ids that are not even then, and how many there were.
+    pub async fn settle(&self) -> (Vec<Uuid>, usize) {
         let begin = Instant::now();
         let mut server = 0;
         let first = self.recorder.unsettled().len();
         loop {
             let unsettled = self.recorder.unsettled();
             if unsettled.is_empty() || begin.elapsed() > SETTLE_MAX {
-                return (unsettled.len(), first);
+                return (unsettled.iter().map(|item| self.recorder.request(item.0, item.1).0).collect(), first);
             }
             let is_transfer = |item: &(usize, u8)| self.recorder.request(item.0, item.1).1.kind == Kind::Transfer;
             let (transfers, cash): (Vec<_>, Vec<_>) = unsettled.into_iter().partition(is_transfer);
