@@ -6,8 +6,8 @@
 //!
 //! The torture, in the order of its work: [`schedule`] (which faults, when, from the seed), [`stage`] (what they are
 //! done to), [`faults`] (doing them), [`workload`] (clients) and [`watchers`] (audits and reads) meanwhile, what they
-//! write into the [`history`], what stands in the [`books`] at the end, the [`oracle`] that judges, the [`report`],
-//! and [`torture`], which runs it all.
+//! write into the [`history`], what stands in the [`books`] and in the [`logs`] at the end, the [`oracle`] that judges,
+//! the [`report`], and [`torture`], which runs it all.
 //!
 //! A rig that breaks ends the run: what goes wrong in here panics, and the panic says what was expected.
 #![allow(clippy::unwrap_used, reason = "a rig that breaks ends the run")]
@@ -17,6 +17,7 @@ pub mod books;
 pub mod databases;
 pub mod faults;
 pub mod history;
+pub mod logs;
 pub mod money;
 pub mod oracle;
 pub mod program;

@@ -50,11 +50,13 @@ pub enum Check {
     Drain,
     /// A server starts, and does not end by itself.
     Servers,
+    /// No log has a line that no fault explains.
+    Logs,
 }
 
 impl Check {
     /// Every one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Acknowledged,
         Self::Settled,
         Self::Balances,
@@ -64,6 +66,7 @@ impl Check {
         Self::Audits,
         Self::Drain,
         Self::Servers,
+        Self::Logs,
     ];
 
     /// A line of the report.
@@ -78,6 +81,7 @@ impl Check {
             Self::Audits => "every answered audit is right, the naive total is not",
             Self::Drain => "everything drains after the faults",
             Self::Servers => "servers start and stay up",
+            Self::Logs => "no log tells of a deadlock, a panic or a contradiction",
         }
     }
 }

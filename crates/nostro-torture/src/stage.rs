@@ -5,6 +5,7 @@
 
 use crate::books::Access;
 use crate::databases::Databases;
+use crate::logs::{self, Hit};
 use crate::server::Server;
 use crate::wire::Wire;
 use nostro_client::Client;
@@ -195,6 +196,27 @@ impl Stage {
             assert_eq!(cluster.port(), port, "the wires lead to the port of the first start");
         });
         restarted.await.expect("a PostgreSQL server that was killed starts again");
+    }
+
+    /// What the logs of all clusters and of all starts of all servers have that no fault explains.
+    pub fn log_hits(&self) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        for cluster in self.clusters.values() {
+            let log = cluster.lock().unwrap().log_path();
+            // A long one was moved aside at a start.
+            for log in [log.with_extension("log.1"), log] {
+                hits.extend(logs::scan(&log, &logs::OF_POSTGRESQL).unwrap());
+            }
+        }
+        let mut written: Vec<PathBuf> =
+            std::fs::read_dir(&self.databases.directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+        written.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
+        written.sort();
+        assert!(written.len() >= self.slots.len(), "found {} logs of {} servers", written.len(), self.slots.len());
+        for log in &written {
+            hits.extend(logs::scan(log, &logs::OF_SERVERS).unwrap());
+        }
+        hits
     }
 
     /// Keeps what is needed to look into a failure: configurations, servers' logs, PostgreSQL's data and logs. Ends

@@ -96,7 +96,8 @@ pub async fn run(options: Options) -> Report {
     }
     let history = recorder.take();
     let judgement = oracle::judge(&history, &books);
-    let aftermath = Aftermath { unsettled, audits, drained, end, server_failures: stage.server_failures() };
+    let (server_failures, hits) = (stage.server_failures(), stage.log_hits());
+    let aftermath = Aftermath { unsettled, audits, drained, end, server_failures, hits };
     let mut violations = judgement.violations;
     violations.extend(oracle::judge_aftermath(&aftermath));
     let mut stories = Vec::new();

@@ -6,6 +6,7 @@
 mod tests;
 
 use super::{BRANCHES, Check, Violation};
+use crate::logs::Hit;
 use crate::watchers::Audits;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -26,6 +27,8 @@ pub struct Aftermath {
     pub end: Standing,
     /// Starts that failed and servers that ended by themselves.
     pub server_failures: Vec<String>,
+    /// What the logs have that no fault explains.
+    pub hits: Vec<Hit>,
 }
 
 /// How the bank stands at one moment.
@@ -97,6 +100,9 @@ pub fn judge_aftermath(aftermath: &Aftermath) -> Vec<Violation> {
         standing.in_the_way().iter().for_each(|text| told(Check::Drain, format!("{when}: {text}")));
     }
     aftermath.server_failures.iter().for_each(|failure| told(Check::Servers, failure.clone()));
+    for Hit { mark, log, count, line } in &aftermath.hits {
+        told(Check::Logs, format!("{count} lines of {} have \"{mark}\", the first is: {line}", log.display()));
+    }
     violations.extend(unsettled(&aftermath.unsettled));
     violations
 }

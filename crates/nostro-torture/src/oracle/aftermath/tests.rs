@@ -1,6 +1,7 @@
 //! What a calm end looks like, and for each check what violates it.
 
 use super::{Aftermath, Seen, Standing, judge_aftermath};
+use crate::logs::{Hit, OF_POSTGRESQL};
 use crate::oracle::Check;
 use crate::watchers::Audits;
 use uuid::Uuid;
@@ -97,5 +98,13 @@ fn everything_must_drain_after_the_faults() {
 fn servers_must_start_and_stay() {
     disturbed("a server ended", Check::Servers, "server 1 ended by itself", |after| {
         after.server_failures.push("server 1 ended by itself".into());
+    });
+}
+
+#[test]
+fn logs_must_have_no_line_that_no_fault_explains() {
+    disturbed("a deadlock", Check::Logs, "2 lines of az/postgresql.log have \"deadlock detected\"", |after| {
+        let line = "[1] ERROR:  deadlock detected".into();
+        after.hits.push(Hit { mark: OF_POSTGRESQL[0], log: "az/postgresql.log".into(), count: 2, line });
     });
 }
