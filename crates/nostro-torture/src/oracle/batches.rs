@@ -1,11 +1,20 @@
 //! Batches: committed at all of their parts or at none, and with opposite nets.
 
 use super::{Check, Violation, World, branch_of, code, number, touched};
-use crate::books::{Books, Mark};
+use crate::books::{Books, Mark, Row};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-/// By batch: what each branch is owed or owes, from the transfers' rows. (batch, branch, currency)
-type Nets<'a> = BTreeMap<(&'a str, i64, &'a str), i64>;
+/// What a branch owes (or is owed, below zero), with the hash. There are two branches, so the other one is the
+/// counterparty.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Net {
+    amount: i64,
+    hash: Vec<u8>,
+}
+
+/// By batch, branch and currency.
+type Nets<'a> = BTreeMap<(&'a str, i64, &'a str), Net>;
 
 pub(super) fn check(world: &World<'_>, violations: &mut Vec<Violation>) {
     let mut told = |batch: &str, text: String| {
@@ -70,14 +79,8 @@ pub(super) fn check(world: &World<'_>, violations: &mut Vec<Violation>) {
 }
 
 fn nets(world: &World<'_>, told: &mut impl FnMut(&str, String)) {
-    let mut expected: Nets<'_> = BTreeMap::new();
+    let mut found: Nets<'_> = BTreeMap::new();
     for (branch, books) in world.books {
-        let across = |row: &&crate::books::Row| row.refusal.is_none() && touched(row.debit, row.credit).len() == 2;
-        for row in books.rows.iter().filter(across) {
-            // Who takes in money for an account of the other branch owes it.
-            let owed = if branch_of(row.debit) == *branch { row.amount } else { -row.amount };
-            *expected.entry((&row.batch, *branch, &row.currency)).or_default() += owed;
-        }
         for ((batch, counterparty, currency), (amount, hash)) in &books.nets {
             let other = number(counterparty).and_then(|number| world.books.get(&number));
             let key = (batch.clone(), Box::from(code(*branch)), currency.clone());
@@ -85,18 +88,51 @@ fn nets(world: &World<'_>, told: &mut impl FnMut(&str, String)) {
             if opposite.is_none_or(|(other, other_hash)| *other != -amount || other_hash != hash) {
                 told(batch, format!("{} with {counterparty}: net {amount}, there {opposite:?}", code(*branch)));
             }
+            found.insert((batch, *branch, currency), Net { amount: *amount, hash: hash.clone() });
         }
     }
-    let mut found: Nets<'_> = BTreeMap::new();
-    for (branch, books) in world.books {
-        for ((batch, _, currency), (amount, _)) in &books.nets {
-            *found.entry((batch, *branch, currency)).or_default() += amount;
+    let expected = expected(world.books);
+    for key in expected.keys().chain(found.keys().filter(|key| !expected.contains_key(*key))) {
+        let (batch, branch, currency) = key;
+        let there = format!("at {} in {currency}", code(*branch));
+        match (expected.get(key), found.get(key)) {
+            (Some(rows), Some(net)) if rows.amount != net.amount => {
+                told(batch, format!("its net {there} is {}, its rows sum up to {}", net.amount, rows.amount));
+            }
+            (Some(rows), Some(net)) if rows.hash != net.hash => {
+                told(batch, format!("the hash of its net {there} is not that of its rows"));
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+            (Some(rows), None) => told(batch, format!("it has no net {there}, its rows sum up to {}", rows.amount)),
+            (None, Some(net)) => told(batch, format!("its net {there} is {}, of no row", net.amount)),
         }
     }
-    for key in expected.keys().chain(found.keys()) {
-        let (expected, found) = (expected.get(key).copied().unwrap_or(0), found.get(key).copied().unwrap_or(0));
-        if expected != found {
-            told(key.0, format!("its net at {} is {found} {}, its rows sum up to {expected}", code(key.1), key.2));
+}
+
+/// The nets that the transfers' rows of each branch make.
+fn expected(books: &BTreeMap<i64, Books>) -> Nets<'_> {
+    let mut across: BTreeMap<(&str, i64, &str), Vec<&Row>> = BTreeMap::new();
+    for (branch, books) in books {
+        for row in books.rows.iter().filter(|row| row.refusal.is_none() && touched(row.debit, row.credit).len() == 2) {
+            across.entry((&row.batch, *branch, &row.currency)).or_default().push(row);
         }
     }
+    let net = |((batch, branch, currency), rows): ((_, i64, _), Vec<&Row>)| {
+        // Who takes in money for an account of the other branch owes it.
+        let owed = |row: &&Row| if branch_of(row.debit) == branch { row.amount } else { -row.amount };
+        ((batch, branch, currency), Net { amount: rows.iter().map(owed).sum(), hash: hash(rows) })
+    };
+    across.into_iter().map(net).collect()
+}
+
+/// As the reference of the schema has it: by id, the id, both keys and the amount big-endian, the currency.
+fn hash(mut rows: Vec<&Row>) -> Vec<u8> {
+    rows.sort_by_key(|row| *row.id.as_bytes());
+    let mut bytes = Vec::new();
+    for row in rows {
+        bytes.extend_from_slice(row.id.as_bytes());
+        [row.debit, row.credit, row.amount].iter().for_each(|number| bytes.extend_from_slice(&number.to_be_bytes()));
+        bytes.extend_from_slice(row.currency.as_bytes());
+    }
+    Sha256::digest(&bytes).to_vec()
 }

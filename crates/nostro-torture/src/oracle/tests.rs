@@ -13,6 +13,9 @@ const DEPOSIT: usize = 0;
 const ACROSS: usize = 1;
 const SHORT: usize = 2;
 const LOST: usize = 3;
+/// By another program: `hashlib.sha256(id.to_bytes(16, "big") + struct.pack(">qqq", debit, credit, amount) + b"USD")`.
+const ACROSS_HASH: &str = "23f841dcf88efec2c45a9514c085261160414c58b098aba53f583b957c7be549";
+const LOST_HASH: &str = "54d4892054d766c82ae59dd80264619358d85e8b17790b985dfd44fe6e88ae83";
 
 /// A history and the books that it left.
 struct World {
@@ -22,6 +25,10 @@ struct World {
 
 fn id(at: usize) -> Uuid {
     Uuid::from_u128(u128::try_from(at).unwrap() + 1)
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
 fn content(kind: Kind, debit: i64, credit: i64, amount: i64) -> Content {
@@ -94,7 +101,9 @@ fn right() -> World {
     let mut refusal = row(SHORT, short, "AZ-1-3", None, None);
     refusal.refusal = Some("insufficient_funds".into());
     let both = ["AZ", "TX"];
-    let net = |batch: &str, other: &str, amount: i64| ((batch.into(), other.into(), "USD".into()), (amount, vec![7]));
+    let net = |batch: &str, other: &str, amount: i64, hash: &str| {
+        ((batch.into(), other.into(), "USD".into()), (amount, bytes(hash)))
+    };
     let arizona = Books {
         rows: vec![
             row(DEPOSIT, deposit, "AZ-1-1", Some((1, -1_000)), Some((1, 1_000))),
@@ -114,7 +123,7 @@ fn right() -> World {
             ("AZ-1-5".into(), Mark { committed: false, parts: vec![] }),
         ]),
         markers: BTreeMap::new(),
-        nets: BTreeMap::from([net("AZ-1-2", "TX", 100), net("AZ-1-4", "TX", 50)]),
+        nets: BTreeMap::from([net("AZ-1-2", "TX", 100, ACROSS_HASH), net("AZ-1-4", "TX", 50, LOST_HASH)]),
     };
     let texas = Books {
         rows: vec![
@@ -129,7 +138,7 @@ fn right() -> World {
             ("AZ-1-4".into(), mark(&both)),
             ("AZ-1-5".into(), Mark { committed: false, parts: vec!["AZ".into(), "TX".into()] }),
         ]),
-        nets: BTreeMap::from([net("AZ-1-2", "AZ", -100), net("AZ-1-4", "AZ", -50)]),
+        nets: BTreeMap::from([net("AZ-1-2", "AZ", -100, ACROSS_HASH), net("AZ-1-4", "AZ", -50, LOST_HASH)]),
     };
     World { history, books: BTreeMap::from([(1, arizona), (2, texas)]) }
 }
@@ -334,7 +343,18 @@ fn a_batch_must_be_committed_at_all_parts_or_at_none() {
         let net = ("AZ-1-2".into(), "AZ".into(), "USD".into());
         world.texas().nets.get_mut(&net).unwrap().1 = vec![8];
     });
-    violated("a net is missing on both sides", Batches, "its rows sum up to", |world| {
+    violated("the same hash of other transfers at both", Batches, "is not that of its rows", |world| {
+        for net in world.books.values_mut().flat_map(|books| books.nets.values_mut()) {
+            net.1 = bytes(LOST_HASH);
+        }
+    });
+    violated("a net of no row at both", Batches, "of no row", |world| {
+        for (books, other, amount) in [(1, "TX", 5), (2, "AZ", -5)] {
+            let net = (("AZ-1-3".into(), other.into(), "USD".into()), (amount, bytes(LOST_HASH)));
+            world.books.get_mut(&books).unwrap().nets.extend([net]);
+        }
+    });
+    violated("a net is missing on both sides", Batches, "it has no net", |world| {
         for books in world.books.values_mut() {
             books.nets.retain(|(batch, _, _), _| &**batch != "AZ-1-2");
         }
