@@ -21,6 +21,20 @@ pub struct Done {
     pub held: usize,
     /// Traps that nothing ran into.
     pub missed: usize,
+    /// Servers that were killed and are back.
+    pub server_kills: usize,
+    /// PostgreSQL servers that were killed and are back.
+    pub database_kills: usize,
+}
+
+/// What became of one fault.
+enum Outcome {
+    Held,
+    Missed,
+    ServerKilled,
+    DatabaseKilled,
+    /// Of those that are not counted.
+    Other,
 }
 
 /// Runs the whole schedule; returns when the last fault is over.
@@ -37,21 +51,25 @@ pub async fn run(stage: Arc<Stage>, schedule: Vec<(u64, Fault)>, begin: Instant)
     let mut done = Done::default();
     while let Some(one) = running.join_next().await {
         match one.expect("a fault is done or the rig is broken") {
-            Some(true) => done.held += 1,
-            Some(false) => done.missed += 1,
-            None => {}
+            Outcome::Held => done.held += 1,
+            Outcome::Missed => done.missed += 1,
+            Outcome::ServerKilled => done.server_kills += 1,
+            Outcome::DatabaseKilled => done.database_kills += 1,
+            Outcome::Other => {}
         }
     }
     done
 }
 
-/// Of a held message, whether there was one.
-async fn cause(stage: &Stage, fault: Fault) -> Option<bool> {
+async fn cause(stage: &Stage, fault: Fault) -> Outcome {
     let ms = Duration::from_millis;
     match fault {
         Fault::KillServer { server, down_ms } => {
-            stage.kill_server(server, ms(down_ms)).await;
+            let was_killed = stage.kill_server(server, ms(down_ms)).await;
             stage.tell(&format!("server {server} is back"));
+            if was_killed {
+                return Outcome::ServerKilled;
+            }
         }
         Fault::KillDatabase { branch, ending, down_ms } => {
             let end = move |cluster: &mut nostro_local::TemporaryCluster| match ending {
@@ -60,6 +78,7 @@ async fn cause(stage: &Stage, fault: Fault) -> Option<bool> {
             };
             stage.restart_database(branch, end, ms(down_ms)).await;
             stage.tell(&format!("PostgreSQL of {branch} is back"));
+            return Outcome::DatabaseKilled;
         }
         Fault::PauseServer { server, for_ms } => stage.pause_server(server, ms(for_ms)).await,
         Fault::Terminate { branch, sessions } => terminate(stage, &stage.access[branch], sessions).await,
@@ -82,7 +101,7 @@ async fn cause(stage: &Stage, fault: Fault) -> Option<bool> {
                 // It stays on the wire, and lets pass what it meets.
                 held.release();
                 stage.tell(&format!("no \"{message}\" of server {server} at {branch} came to be held"));
-                return Some(false);
+                return Outcome::Missed;
             }
             tokio::time::sleep(ms(for_ms)).await;
             match then {
@@ -90,10 +109,10 @@ async fn cause(stage: &Stage, fault: Fault) -> Option<bool> {
                 Then::Lost => held.cut(),
                 Then::ArrivesAndCut => held.release_and_cut(),
             }
-            return Some(true);
+            return Outcome::Held;
         }
     }
-    None
+    Outcome::Other
 }
 
 async fn reached(held: &mut Held) -> bool {

@@ -23,7 +23,7 @@ pub struct Report {
     pub options: Options,
     /// The schedule.
     pub faults: Vec<(u64, Fault)>,
-    /// What of it met something.
+    /// What of it was really done.
     pub done: Done,
     /// What the servers answered.
     pub answers: Answers,
@@ -72,13 +72,6 @@ impl Report {
         kinds
     }
 
-    /// Kills of servers and of PostgreSQL.
-    pub fn kills(&self) -> (usize, usize) {
-        let servers = self.faults.iter().filter(|(_, fault)| matches!(fault, Fault::KillServer { .. })).count();
-        let databases = self.faults.iter().filter(|(_, fault)| matches!(fault, Fault::KillDatabase { .. })).count();
-        (servers, databases)
-    }
-
     /// Answers from which nothing is known.
     pub fn indeterminate(&self) -> usize {
         self.answers.indeterminate.values().sum()
@@ -90,7 +83,7 @@ impl Report {
 
     /// The figures with their names.
     fn figures(&self) -> Vec<(&'static str, String)> {
-        let (servers, databases) = self.kills();
+        let Done { held, missed, server_kills: servers, database_kills: databases } = self.done;
         let Settlement { ids, moved, moved_later, refused } = self.settlement;
         let counts = |map: &BTreeMap<Cause, usize>| {
             map.iter().map(|(cause, count)| format!("{count} {}", cause.word())).collect::<Vec<_>>().join(", ")
@@ -104,7 +97,7 @@ impl Report {
             }),
             ("faults", self.faults.len().to_string()),
             ("kills", format!("{}: {servers} of servers, {databases} of PostgreSQL", servers + databases)),
-            ("held messages", format!("{} met, {} not met in time", self.done.held, self.done.missed)),
+            ("held messages", format!("{held} met, {missed} not met in time")),
             ("transfers asked for", self.answers.ids.to_string()),
             ("posted", format!("{} ({rate} a second)", self.answers.posted_ids)),
             ("refused", self.answers.refused_ids.to_string()),
@@ -181,7 +174,7 @@ impl Report {
     /// For programs.
     pub fn json(&self) -> Value {
         let Options { seed, seconds, servers, clients } = self.options;
-        let (server_kills, database_kills) = self.kills();
+        let Done { held, missed, server_kills, database_kills } = self.done;
         let Settlement { ids, moved, moved_later, refused } = self.settlement;
         let causes: BTreeMap<&str, usize> =
             self.answers.indeterminate.iter().map(|(cause, count)| (cause.word(), *count)).collect();
@@ -194,7 +187,7 @@ impl Report {
             "faults": self.faults_by_kind(),
             "schedule": self.faults.iter().map(|(at, fault)| json!({"at_ms": at, "fault": fault.to_string()})).collect::<Vec<_>>(),
             "kills": { "servers": server_kills, "postgresql": database_kills },
-            "held_messages": { "met": self.done.held, "missed": self.done.missed },
+            "held_messages": { "met": held, "missed": missed },
             "transfers": { "asked": self.answers.ids, "posted": self.answers.posted_ids, "refused": self.answers.refused_ids },
             "answers": self.answers.by_word,
             "longest_answer_ms": self.answers.longest / 1_000,

@@ -118,13 +118,15 @@ impl Stage {
         self.slots[server].client.read().unwrap().clone()
     }
 
-    /// `kill -9`, a pause, a start.
-    pub async fn kill_server(&self, at: usize, down: Duration) {
+    /// `kill -9`, a pause, a start. Whether there was a server to kill and there is one now.
+    pub async fn kill_server(&self, at: usize, down: Duration) -> bool {
         let slot = &self.slots[at];
         let mut server = slot.server.lock().await;
         self.see_it_runs(at, server.as_mut());
-        if let Some(mut server) = server.take() {
-            server.kill();
+        let killed = server.take();
+        let was_there = killed.is_some();
+        if let Some(mut killed) = killed {
+            killed.kill();
         }
         tokio::time::sleep(down).await;
         for attempt in 0..START_ATTEMPTS_MAX {
@@ -137,12 +139,13 @@ impl Stage {
                 Ok(started) => {
                     *slot.client.write().unwrap() = started.client.clone();
                     *server = Some(started);
-                    return;
+                    return was_there;
                 }
                 Err(error) => self.server_failed(format!("server {at} does not start, attempt {attempt}: {error}")),
             }
             tokio::time::sleep(START_PAUSE).await;
         }
+        false
     }
 
     /// SIGSTOP, a pause, SIGCONT; unless it is killed meanwhile.
