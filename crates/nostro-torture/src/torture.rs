@@ -98,8 +98,9 @@ pub async fn run(options: Options) -> Report {
     let judgement = oracle::judge(&history, &books);
     let (server_failures, hits) = (stage.server_failures(), stage.log_hits());
     let aftermath = Aftermath { unsettled, audits, drained, end, server_failures, hits };
-    let mut violations = judgement.violations;
-    violations.extend(oracle::judge_aftermath(&aftermath));
+    // These first: they are few, and tell why others follow.
+    let mut violations = oracle::judge_aftermath(&aftermath);
+    violations.extend(judgement.violations);
     let mut stories = Vec::new();
     for violation in violations.iter().filter_map(|violation| violation.transfer).take(STORIES_MAX) {
         stories.push(oracle::story(&history, &books, violation));
