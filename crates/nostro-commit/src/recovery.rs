@@ -59,7 +59,7 @@ pub struct Look {
 
 /// A session that waits for a prepared transaction of ours, or behind a session that does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
+pub struct Waiter {
     /// What it waits for.
     pub gid: Gid,
     /// The session's process at the database.
@@ -134,10 +134,10 @@ fn milliseconds(row: &Row, name: &str) -> Duration {
 }
 
 /// The sessions that wait for prepared transactions of a deployment in this database, those behind them included.
-pub async fn waiting(client: &Client, deployment: &Deployment) -> Result<Vec<Waiting>, Error> {
+pub async fn waiting(client: &Client, deployment: &Deployment) -> Result<Vec<Waiter>, Error> {
     let rows = client.query(statement::WAITING, &[&beginning(deployment)]).await?;
     let waiting = rows.iter().filter_map(|row| {
-        Some(Waiting {
+        Some(Waiter {
             gid: ours(row.get("gid"))?,
             pid: row.get("pid"),
             application: row.get("application"),

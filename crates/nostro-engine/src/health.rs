@@ -1,6 +1,7 @@
 //! How each branch is, as the last look found it, and what is in doubt between them.
 
 use crate::register::ReadError;
+use nostro_commit::recovery::Waiter;
 use nostro_commit::{BatchId, Gid, Part};
 use nostro_core::{AccountNumber, BranchCode, BranchNumber};
 use std::time::Duration;
@@ -101,23 +102,6 @@ impl HomeVerdict {
             Self::HomeUnreachable => "home_unreachable",
         }
     }
-}
-
-/// A session of a branch's database that a batch in doubt keeps waiting.
-#[derive(Clone, Debug)]
-pub struct Waiter {
-    /// Its process there.
-    pub pid: i32,
-    /// As it calls itself.
-    pub application: String,
-    /// PostgreSQL's name of the kind of lock that it wants.
-    pub lock: String,
-    /// PostgreSQL's name of the mode in which it wants it.
-    pub mode: String,
-    /// Since it began to wait, on the branch's own clock.
-    pub waited: Duration,
-    /// Whether the prepared transaction is in its way, and not only a session that waits for it.
-    pub direct: bool,
 }
 
 /// What resolving a batch on demand came to.

@@ -6,10 +6,10 @@
 
 use crate::answer::Unavailable;
 use crate::bank::Bank;
-use crate::health::{HomeVerdict, InDoubt, InDoubtList, ResolveError, Resolved, Waiter};
+use crate::health::{HomeVerdict, InDoubt, InDoubtList, ResolveError, Resolved};
 use crate::register::ReadError;
 use futures_util::future::join_all;
-use nostro_commit::recovery::{self, Prepared, Recorded, Traces, Waiting};
+use nostro_commit::recovery::{self, Prepared, Recorded, Traces, Waiter};
 use nostro_commit::{Batch, BatchId, Part, Verdict};
 use nostro_core::BranchCode;
 use nostro_store::rows::RowError;
@@ -41,14 +41,14 @@ pub(crate) async fn list(bank: &Bank) -> Result<InDoubtList, ReadError> {
             age,
             verdict: verdicts.get(&gid.batch).copied().unwrap_or(HomeVerdict::HomeUnreachable),
             accounts: accounts.get(&gid).cloned().unwrap_or_default(),
-            waiting: waiting.iter().filter(|waiting| waiting.gid == gid).map(waiter).collect(),
+            waiting: waiting.iter().filter(|waiter| waiter.gid == gid).cloned().collect(),
             gid,
         });
     }
     Ok(list)
 }
 
-async fn at_branch(bank: &Bank, code: BranchCode) -> Result<(Vec<Prepared>, Vec<Waiting>), ReadError> {
+async fn at_branch(bank: &Bank, code: BranchCode) -> Result<(Vec<Prepared>, Vec<Waiter>), ReadError> {
     let lease = bank.reader(code).await?;
     let client = Arc::clone(lease.session.link.client());
     let deployment = bank.connector.deployment();
@@ -59,11 +59,6 @@ async fn at_branch(bank: &Bank, code: BranchCode) -> Result<(Vec<Prepared>, Vec<
         Ok::<_, RowError>((prepared, waiting))
     };
     bank.ask(code, lease, question).await
-}
-
-fn waiter(waiting: &Waiting) -> Waiter {
-    let Waiting { pid, application, lock, mode, waited, direct, .. } = waiting.clone();
-    Waiter { pid, application, lock, mode, waited, direct }
 }
 
 /// What each batch's home has recorded, by batch.

@@ -37,6 +37,7 @@ mod watch;
 pub use answer::{Answer, CommitPath, Receipt, Unavailable};
 pub use config::{BranchConfig, EngineConfig, Limits};
 pub use engine::{Engine, Found, StartError};
-pub use health::{BranchStatus, Health, HomeVerdict, InDoubt, InDoubtList, ResolveError, Resolved, Waiter};
+pub use health::{BranchStatus, Health, HomeVerdict, InDoubt, InDoubtList, ResolveError, Resolved};
 pub use nostro_commit::BatchId;
+pub use nostro_commit::recovery::Waiter;
 pub use register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
