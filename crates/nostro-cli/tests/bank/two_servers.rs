@@ -51,8 +51,7 @@ async fn transfer_in_both_directions_for_twenty_seconds() {
         posted[usize::from(eastward)] += count;
     }
     println!("posted westward and eastward: {posted:?} in {SECONDS} s");
-    // Some thousands on an idle machine; on a busy one it is still enough for locks to meet in both directions.
-    assert!(posted.iter().all(|count| *count >= 200), "{posted:?}");
+    assert!(posted.iter().all(|count| *count >= 2_000), "{posted:?}");
     for (code, opposite) in [("AZ", "TX"), ("TX", "AZ")] {
         assert!(!databases.log(code).contains("deadlock detected"), "40P01 at {code}");
         let rows =
