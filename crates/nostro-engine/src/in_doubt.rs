@@ -1,8 +1,9 @@
 //! What an operator sees of batches in doubt, and how one is resolved on demand.
 //!
 //! The list only reads. Its verdict is what home has recorded by now; a batch without a row may still be decided by
-//! a coordinator that lives, unless home was restored since: then nobody may guess. To resolve is to run what recovery runs, no more: there is no way to name an outcome
-//! here. A batch that this server is committing right now is left alone; it ends by itself.
+//! a coordinator that lives, unless home was restored since: then nobody may guess. To resolve is to run what
+//! recovery runs, no more: there is no way to name an outcome here. A batch that this server is committing right now
+//! is left alone; it ends by itself.
 
 use crate::answer::Unavailable;
 use crate::bank::Bank;
