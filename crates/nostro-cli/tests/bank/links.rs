@@ -66,7 +66,8 @@ async fn a_late_prepare_fails_on_the_tombstone() {
 async fn a_late_prepare_behind_its_marker_is_rolled_back_when_it_lands() {
     let databases = Databases::start().await;
     let to_tx = Wire::to(databases.cluster("TX").port()).await;
-    let server = Server::start_through(&databases, &[("TX", &to_tx)]).await;
+    // Recovery stays away, so that the coordinator's own resolver has to do it.
+    let server = Server::start_set(&databases, &[("TX", &to_tx)], "recovery_age_ms = 600000").await;
     let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
     let request = pay(az, tx, 100);
     // The marker is written, PREPARE is on its way, and the server takes the connection for lost.
