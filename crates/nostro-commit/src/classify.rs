@@ -10,12 +10,13 @@ use tokio_postgres::error::SqlState;
 /// What a failure of COMMIT PREPARED, ROLLBACK PREPARED or of the resolver's own statements means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finishing {
-    /// Try again later: lost connection, busy gid, shutting down, out of resources, read-only standby.
+    /// Try again later: lost connection, shutting down, out of resources, read-only standby.
     Retry,
     /// No prepared transaction of this name (42704).
     Missing,
-    /// A lock was not given in time (55P03).
-    LockTimeout,
+    /// Somebody else is at it right now: a lock was not given in time (55P03), or another session prepares or
+    /// finishes the prepared transaction (55000). The database answered, so it is worth asking again.
+    Busy,
     /// Home was restored since and has no row of the batch (NR001, by its trigger): no answer will come by itself.
     OlderIncarnation,
     /// It will not go away by itself: tell a human.
@@ -38,10 +39,11 @@ pub fn finishing(error: &Error) -> Finishing {
     let Some(code) = error.code() else { return Finishing::Retry };
     match code {
         code if *code == SqlState::UNDEFINED_OBJECT => Finishing::Missing,
-        code if *code == SqlState::LOCK_NOT_AVAILABLE => Finishing::LockTimeout,
+        code if *code == SqlState::LOCK_NOT_AVAILABLE || *code == SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE => {
+            Finishing::Busy
+        }
         code if code.code() == OLDER_INCARNATION => Finishing::OlderIncarnation,
-        code if *code == SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE
-            || *code == SqlState::READ_ONLY_SQL_TRANSACTION
+        code if *code == SqlState::READ_ONLY_SQL_TRANSACTION
             || *code == SqlState::T_R_DEADLOCK_DETECTED
             || is_connection_loss(code)
             || code.code().starts_with("53") =>

@@ -342,7 +342,7 @@ async fn send(connector: &Connector, batch: &Batch, command: Command, part: Part
 fn trouble(part: Part, error: Error, batch: &Batch) -> Reply {
     match classify::finishing(&error) {
         Finishing::Missing => Reply::Missing(part),
-        Finishing::LockTimeout => Reply::AboutToPrepare(part),
+        Finishing::Busy => Reply::Busy(part),
         Finishing::OlderIncarnation => Reply::OlderIncarnation,
         Finishing::Retry => Reply::Unreachable(part),
         Finishing::Page => {

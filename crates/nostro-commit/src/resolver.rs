@@ -43,8 +43,8 @@ pub enum Reply {
     Missing(Part),
     /// The marker row of a participant; none if it was only read and is not there.
     Marker(Part, Option<Verdict>),
-    /// A row lock was not given in time (55P03): the participant may be about to prepare.
-    AboutToPrepare(Part),
+    /// Somebody else is at it (55P03, 55000): the participant may be about to prepare, or another resolver finishes.
+    Busy(Part),
     /// The participant cannot be reached, or not now.
     Unreachable(Part),
 }
@@ -117,8 +117,8 @@ impl Resolver {
                 Verdict::Aborted => vec![Step::Send(Command::Tombstone(part))],
             },
             (Some(verdict), Reply::Marker(part, marker)) => self.marker(verdict, part, marker),
-            (Some(Verdict::Aborted), Reply::AboutToPrepare(part)) => vec![Step::Retry(Command::RollBackPrepared(part))],
-            (Some(Verdict::Committed), Reply::AboutToPrepare(part) | Reply::Unreachable(part)) => {
+            (Some(Verdict::Aborted), Reply::Busy(part)) => vec![Step::Retry(Command::RollBackPrepared(part))],
+            (Some(Verdict::Committed), Reply::Busy(part) | Reply::Unreachable(part)) => {
                 vec![Step::Retry(Command::CommitPrepared(part, CommitToken::decided(self.batch.id)))]
             }
             // The abort row alone makes it safe; recovery clears the slot when the participant is back.
@@ -126,7 +126,7 @@ impl Resolver {
                 self.complete = false;
                 self.finished(part)
             }
-            (None, Reply::AboutToPrepare(_) | Reply::Unreachable(_)) => vec![Step::Retry(Command::Settle)],
+            (None, Reply::Busy(_) | Reply::Unreachable(_)) => vec![Step::Retry(Command::Settle)],
             (None, Reply::Finished(_) | Reply::Missing(_) | Reply::Marker(..))
             | (Some(_), Reply::Settled { .. } | Reply::OlderIncarnation) => Vec::new(),
         }
@@ -224,11 +224,11 @@ mod tests {
             "#]],
         );
         check(
-            &[settled(Verdict::Aborted), Reply::Missing(tx), Reply::AboutToPrepare(tx), Reply::Finished(tx), tomb],
+            &[settled(Verdict::Aborted), Reply::Missing(tx), Reply::Busy(tx), Reply::Finished(tx), tomb],
             &expect![[r#"
                 Settled { outcome: Aborted, parts: [AZ, TX] } -> [Decided(Aborted), Send(RollBackPrepared(TX))]
                 Missing(TX) -> [Send(Tombstone(TX))]
-                AboutToPrepare(TX) -> [Retry(RollBackPrepared(TX))]
+                Busy(TX) -> [Retry(RollBackPrepared(TX))]
                 Finished(TX) -> [Send(Tombstone(TX))]
                 Marker(TX, Some(Aborted)) -> [Done { complete: true }]
             "#]],

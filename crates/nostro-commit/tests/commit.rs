@@ -202,6 +202,48 @@ async fn resolve_gives_every_caller_the_one_verdict() {
     assert_eq!(world.prepared().await, 0);
 }
 
+/// Two resolvers, or a resolver and a slow coordinator: whoever comes second is told 55000, which is an answer.
+#[tokio::test]
+async fn a_resolver_that_meets_another_at_the_prepared_transaction_asks_again() {
+    let world = World::apart().await;
+    let batch = world.batch(1, &["TX"]).await;
+    world.prepare(&batch, part("TX")).await;
+    // A standby that never confirms keeps the other one inside its ROLLBACK PREPARED.
+    let there = world.database(part("TX")).await;
+    there.batch_execute("alter system set synchronous_standby_names = 'nobody'").await.unwrap();
+    there.batch_execute("select pg_reload_conf()").await.unwrap();
+    let waits = "select count(*) from pg_stat_activity where wait_event = 'SyncRep' and query like $1";
+    let waiting = async |query: &str| there.query_one(waits, &[&query]).await.unwrap().get::<_, i64>(0) > 0;
+    let pause = || tokio::time::sleep(Duration::from_millis(10));
+    while !waiting("%probe%").await {
+        let probe = world.database(part("TX")).await;
+        tokio::spawn(async move { probe.batch_execute("insert into written values ('probe')").await });
+        pause().await;
+    }
+    let other = world.connector.connect(part("TX")).await.unwrap();
+    let roll_back = nostro_commit::statement::roll_back_prepared(&batch.gid(world.connector.deployment(), part("TX")));
+    let held = Arc::clone(other.client());
+    let held = tokio::spawn(async move { held.batch_execute(&roll_back).await });
+    while !waiting("%rollback prepared%").await {
+        pause().await;
+    }
+    let log = world.clusters[2].log_path();
+    let release = async {
+        while !std::fs::read_to_string(&log).unwrap().contains("is busy") {
+            pause().await;
+        }
+        there.batch_execute("alter system reset synchronous_standby_names").await.unwrap();
+        there.batch_execute("select pg_reload_conf()").await.unwrap();
+    };
+    let resolving = resolve(&world.connector, &batch, PATIENCE, |_| {});
+    let (resolution, ()) =
+        tokio::time::timeout(PATIENCE * 2, async { tokio::join!(resolving, release) }).await.unwrap();
+    held.await.unwrap().unwrap();
+    assert_eq!((resolution.verdict, resolution.finished), (Some(Verdict::Aborted), true), "{resolution:?}");
+    let tombstone = there.query_one("select outcome from participation", &[]).await.unwrap();
+    assert_eq!(tombstone.get::<_, &str>(0), "aborted");
+}
+
 #[tokio::test]
 async fn recovery_finishes_what_a_dead_coordinator_decided() {
     let world = World::new().await;

@@ -192,7 +192,7 @@ impl Protocol {
             CommandKind::RollBackPrepared => found(world.roll_back_prepared(key, place), part(place)),
             CommandKind::Tombstone => match world.tombstone(key, place) {
                 Tombstone::Marker(outcome) => Reply::Marker(part(place), Some(outcome)),
-                Tombstone::LockTimeout => Reply::AboutToPrepare(part(place)),
+                Tombstone::LockTimeout => Reply::Busy(part(place)),
             },
             CommandKind::ReadMarker => Reply::Marker(part(place), world.held[place - 1][key].marker),
         }
@@ -201,7 +201,7 @@ impl Protocol {
     fn settle(&self, world: &mut World, slot: usize) -> Reply {
         let before = world.home;
         match world.settle(slot, &self.scenario) {
-            Settled::LockTimeout => Reply::AboutToPrepare(part(HOME)),
+            Settled::LockTimeout => Reply::Busy(part(HOME)),
             Settled::OlderIncarnation => Reply::OlderIncarnation,
             Settled::Row { outcome, slot: of } => {
                 if self.mutated(Mutation::NoRowIsReadAsAbort) {

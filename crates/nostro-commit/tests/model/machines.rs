@@ -91,7 +91,7 @@ fn replies(batch: &Batch, rows: &[Vec<Part>]) -> Vec<Reply> {
         replies.extend(rows.iter().map(|parts| Reply::Settled { outcome, parts: parts.clone() }));
     }
     for part in batch.parts() {
-        replies.extend([Reply::AboutToPrepare(part), Reply::Unreachable(part)]);
+        replies.extend([Reply::Busy(part), Reply::Unreachable(part)]);
     }
     for part in batch.participants.iter() {
         replies.extend([Reply::Finished(part), Reply::Missing(part)]);
