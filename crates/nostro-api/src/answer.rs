@@ -38,6 +38,7 @@ pub(crate) fn single(transfer: &Transfer, answer: Answer) -> Response {
             at(StatusCode::ACCEPTED, &location(transfer.id, transfer.home()), body)
         }
         Answer::Conflict(field) => Problem::id_conflict(pointer(transfer.kind, field)).into_response(),
+        Answer::Unusable(why) => Problem::unusable_id("/id".to_owned(), why).into_response(),
         Answer::Unavailable(reason) => Problem::unavailable(reason).into_response(),
         Answer::Bug => Problem::internal().into_response(),
     }
@@ -70,6 +71,10 @@ pub(crate) fn item(
         Answer::Conflict(field) => {
             let pointer = format!("/transfers/{at}{}", pointer(transfer.kind, field));
             result(State::Conflict, None, Some(Problem::id_conflict(pointer)))
+        }
+        Answer::Unusable(why) => {
+            let problem = Problem::unusable_id(format!("/transfers/{at}/id"), why);
+            result(State::Refused, None, Some(problem))
         }
         Answer::Unavailable(reason) => result(State::Unavailable, None, Some(Problem::unavailable(reason))),
         // As a single request's 500: whoever reads it must not take it for "nothing moved".

@@ -9,7 +9,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use nostro_core::{AccountNumber, BranchCode, Refusal};
-use nostro_engine::{BatchId, ReadError, Unavailable};
+use nostro_engine::{BatchId, ReadError, Unavailable, UnusableId};
 use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -37,6 +37,8 @@ pub(crate) enum Code {
     BatchNotFound,
     MethodNotAllowed,
     IdConflict,
+    IdTimeOutOfRange,
+    IdExpired,
     PayloadTooLarge,
     UnsupportedMediaType,
     CustomerNotFound,
@@ -53,7 +55,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// The codes without a value of their own; refusals and reasons of unavailability list themselves.
-    const PLAIN: [Self; 21] = [
+    const PLAIN: [Self; 23] = [
         Self::InvalidRequest,
         Self::UnknownBranch,
         Self::Unauthorized,
@@ -65,6 +67,8 @@ impl Code {
         Self::BatchNotFound,
         Self::MethodNotAllowed,
         Self::IdConflict,
+        Self::IdTimeOutOfRange,
+        Self::IdExpired,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
         Self::CustomerNotFound,
@@ -91,6 +95,8 @@ impl Code {
             Self::BatchNotFound => "batch_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::IdConflict => "id_conflict",
+            Self::IdTimeOutOfRange => "id_time_out_of_range",
+            Self::IdExpired => "id_expired",
             Self::PayloadTooLarge => "payload_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::CustomerNotFound => "customer_not_found",
@@ -119,6 +125,8 @@ impl Code {
             Self::BatchNotFound => "Batch not found",
             Self::MethodNotAllowed => "Method not allowed",
             Self::IdConflict => "Id used with other content",
+            Self::IdTimeOutOfRange => "Time of the id out of range",
+            Self::IdExpired => "Id expired",
             Self::PayloadTooLarge => "Payload too large",
             Self::UnsupportedMediaType => "Unsupported media type",
             Self::CustomerNotFound => "Customer not found",
@@ -151,7 +159,9 @@ impl Code {
             Self::IdConflict => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::CustomerNotFound
+            Self::IdTimeOutOfRange
+            | Self::IdExpired
+            | Self::CustomerNotFound
             | Self::AccountNotEmpty
             | Self::AccountClosed
             | Self::BankAccount
@@ -284,6 +294,21 @@ impl Problem {
         let detail = format!("the id was used before with other content: {pointer} differs");
         let error = FieldError { pointer, detail: "differs from the earlier request with this id".to_owned() };
         Self::new(Code::IdConflict, detail).with_errors(vec![error])
+    }
+
+    /// The id can be used for nothing, and nothing is recorded under it.
+    pub(crate) fn unusable_id(pointer: String, why: UnusableId) -> Self {
+        let (code, rule) = match why {
+            UnusableId::TimeOutOfRange => {
+                (Code::IdTimeOutOfRange, "the time in an id of version 7 is at most a day from the branch's clock")
+            }
+            UnusableId::Expired => (
+                Code::IdExpired,
+                "the month of the id is in the archive: whether it was used is not known here any more",
+            ),
+        };
+        let error = FieldError { pointer, detail: rule.to_owned() };
+        Self::new(code, format!("this attempt moved nothing: {rule}")).with_errors(vec![error])
     }
 
     /// With the fields that break a rule.

@@ -157,11 +157,9 @@ async fn voting(connector: &Connector, batch: &Batch, site: Site) -> (Part, Opti
     match answer {
         Ok(Ok(())) if link.warnings() == warnings => (part, Some(link), Vote::Ready, None),
         Ok(Ok(())) | Err(_) => (part, None, Vote::Lost, None),
-        Ok(Err(error)) => {
-            let vote = classify::vote(&error);
-            let kept = (vote == Vote::Refused).then_some(link);
-            (part, kept, vote, Some(error))
-        }
+        // Closed, not rolled back: a COPY that fails before it begins leaves an answer too many on a connection of
+        // tokio-postgres, and every later answer would be taken for that of the statement before.
+        Ok(Err(error)) => (part, None, classify::vote(&error), Some(error)),
     }
 }
 

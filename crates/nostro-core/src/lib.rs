@@ -3,6 +3,7 @@
 //! - [`amount`]: minor units, checked; [`currency`]: ISO 4217; [`time`]: instants
 //! - [`branch`]: codes and numbers of branches; [`account_number`]: the number that routes itself
 //! - [`account`], [`customer`], [`transfer`]: the nouns of the bank, with the bounds of every field
+//! - [`transfer_id`]: ids, and the period in which each is recorded
 //! - [`refusal`]: why a transfer is not posted, with stable codes and a fixed order
 //! - [`plan`]: decides a batch of transfers in order, in memory
 //! - [`audit`]: totals of all branches from which a half-committed transfer is left out
@@ -24,6 +25,7 @@ pub mod plan;
 pub mod refusal;
 pub mod time;
 pub mod transfer;
+pub mod transfer_id;
 
 pub use account::{Account, AccountKind, AccountState, NormalSide};
 pub use account_number::{AccountKey, AccountNumber, CustomerNumber};
@@ -33,4 +35,5 @@ pub use currency::Currency;
 pub use customer::{Customer, Name};
 pub use refusal::Refusal;
 pub use time::Timestamp;
-pub use transfer::{Entry, Reference, Side, Transfer, TransferId, TransferKind, TransferRecord};
+pub use transfer::{Entry, Reference, Side, Transfer, TransferKind, TransferRecord};
+pub use transfer_id::{Period, TransferId};

@@ -3,7 +3,8 @@
 //! In: the transfers, the accounts as locked, the records already under the batch's ids, the batch's time. Out:
 //! an outcome for each transfer, and each touched account once, as it stands after all of them. SQL stores what
 //! is decided here and decides nothing. Order matters: the second of two payments sees what the first left. A
-//! refused transfer has no effect on any account. An id that occurs twice in the batch is decided once.
+//! refused transfer has no effect on any account. An id that occurs twice in the batch is decided once. An id that
+//! carries a time far from the batch's is decided not at all, unless it is recorded.
 
 use crate::account::{AccountKind, AccountState, available};
 use crate::account_number::AccountNumber;
@@ -11,9 +12,11 @@ use crate::amount::Balance;
 use crate::currency::Currency;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
-use crate::transfer::{Decision, Field, Line, Transfer, TransferId, TransferRecord};
+use crate::transfer::{Decision, Field, Line, Transfer, TransferRecord};
+use crate::transfer_id::{Period, TransferId};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 
 /// An account as its row was when it was locked, and as the plan leaves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +35,14 @@ pub struct LockedAccount {
     pub state: AccountState,
     /// The number of its last entry, 0 if it has none.
     pub seq: i64,
+    /// The transfer that left its last entry.
+    pub last_transfer: Option<TransferId>,
     /// When it was last posted to.
     pub last_posted_at: Option<Timestamp>,
 }
+
+/// Locked accounts by their numbers. The hash is keyed at random, and quick: every transfer asks four times.
+pub type Accounts = foldhash::HashMap<AccountNumber, LockedAccount>;
 
 /// What the planner decides from.
 #[derive(Debug)]
@@ -42,11 +50,22 @@ pub struct PlanInput<'a> {
     /// In the order in which they are decided.
     pub transfers: Vec<&'a Transfer>,
     /// Locked accounts; one that is absent does not exist.
-    pub accounts: HashMap<AccountNumber, LockedAccount>,
+    pub accounts: Accounts,
     /// What was found under the batch's ids, one record a branch that has one.
     pub known: Vec<TransferRecord>,
+    /// Periods that were taken out for the archive, of those of the batch's ids.
+    pub detached: BTreeSet<Period>,
     /// The batch's time, see [`posted_at`].
     pub posted_at: Timestamp,
+}
+
+/// Why an id cannot be used. Nothing is recorded under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnusableId {
+    /// Its own time is more than a day from the branch's clock, and it is not recorded.
+    TimeOutOfRange,
+    /// Its month is in the archive: whether it was used is not known here any more.
+    Expired,
 }
 
 /// What became of one transfer of the batch.
@@ -58,6 +77,8 @@ pub enum Outcome {
     Replayed(TransferRecord),
     /// The id was used with other content; this field differs.
     Conflict(Field),
+    /// The id can be used for nothing.
+    Unusable(UnusableId),
 }
 
 /// What to answer and what to write.
@@ -74,7 +95,7 @@ impl Plan {
     pub fn records(&self) -> impl Iterator<Item = &TransferRecord> {
         self.outcomes.iter().filter_map(|outcome| match outcome {
             Outcome::Decided(record) => Some(record),
-            Outcome::Replayed(_) | Outcome::Conflict(_) => None,
+            Outcome::Replayed(_) | Outcome::Conflict(_) | Outcome::Unusable(_) => None,
         })
     }
 }
@@ -92,66 +113,109 @@ pub fn posted_at<'a>(
 
 /// Decides the batch.
 pub fn plan(input: PlanInput<'_>) -> Plan {
-    let PlanInput { transfers, mut accounts, known, posted_at } = input;
-    let mut seen: HashMap<TransferId, TransferRecord> = HashMap::with_capacity(transfers.len());
-    let mut conflicting: HashMap<TransferId, Vec<TransferRecord>> = HashMap::new();
-    for record in known {
-        match seen.entry(record.transfer.id) {
-            Entry::Vacant(slot) => {
-                slot.insert(record);
-            }
-            Entry::Occupied(mut slot) if slot.get().transfer.differs_from(&record.transfer).is_none() => {
-                let merged = slot.get().clone().merged(&record);
-                slot.insert(merged);
-            }
-            // Two branches know the id with different content: whatever is asked conflicts with one of them.
-            Entry::Occupied(_) => conflicting.entry(record.transfer.id).or_default().push(record),
-        }
-    }
+    let PlanInput { transfers, mut accounts, known, detached, posted_at } = input;
+    let earlier = Earlier::new(known);
+    let mut here: HashMap<TransferId, usize> = HashMap::with_capacity(transfers.len());
     let mut touched: HashSet<AccountNumber> = HashSet::new();
     let mut order: Vec<AccountNumber> = Vec::new();
-    let mut outcomes = Vec::with_capacity(transfers.len());
+    let mut outcomes: Vec<Outcome> = Vec::with_capacity(transfers.len());
     for transfer in transfers {
-        let others = conflicting.get(&transfer.id).into_iter().flatten();
-        let conflict = others.chain(seen.get(&transfer.id)).find_map(|record| transfer.differs_from(&record.transfer));
-        if let Some(field) = conflict {
-            outcomes.push(Outcome::Conflict(field));
-            continue;
-        }
-        if let Some(record) = seen.get(&transfer.id) {
-            outcomes.push(Outcome::Replayed(record.clone()));
+        let decided = here.get(&transfer.id).and_then(|at| outcomes.get(*at));
+        let met = match decided {
+            Some(Outcome::Decided(record)) => Some(met(transfer, record)),
+            Some(outcome) => Some(outcome.clone()),
+            None => earlier.met(transfer).or_else(|| {
+                let unusable = unusable(transfer.id, &detached, posted_at);
+                unusable.map(Outcome::Unusable)
+            }),
+        };
+        if let Some(met) = met {
+            outcomes.push(met);
             continue;
         }
         let decision = match decide(transfer, &accounts) {
             Ok((debit, credit)) => {
-                for (number, account) in [(transfer.debit, debit), (transfer.credit, credit)] {
+                let lines = [(transfer.debit, debit), (transfer.credit, credit)].map(|(number, account)| {
                     if touched.insert(number) {
                         order.push(number);
                     }
-                    accounts.insert(number, LockedAccount { last_posted_at: Some(posted_at), ..account });
-                }
-                Decision::Posted { debit: Some(line(&debit)), credit: Some(line(&credit)) }
+                    let after =
+                        LockedAccount { last_posted_at: Some(posted_at), last_transfer: Some(transfer.id), ..account };
+                    accounts.insert(number, after);
+                    Some(line(&account))
+                });
+                let [debit, credit] = lines;
+                Decision::Posted { debit, credit }
             }
             Err(refusal) => Decision::Refused(refusal),
         };
-        let record = TransferRecord { transfer: transfer.clone(), decision, posted_at };
-        seen.insert(transfer.id, record.clone());
-        outcomes.push(Outcome::Decided(record));
+        here.insert(transfer.id, outcomes.len());
+        outcomes.push(Outcome::Decided(TransferRecord { transfer: transfer.clone(), decision, posted_at }));
     }
     let accounts =
         order.into_iter().filter_map(|number| accounts.get(&number).map(|account| (number, *account))).collect();
     Plan { outcomes, accounts }
 }
 
-fn line(account: &LockedAccount) -> Line {
-    Line { balance_after: account.balance, seq: account.seq }
+/// What is recorded under the batch's ids already.
+struct Earlier {
+    records: HashMap<TransferId, TransferRecord>,
+    /// Where two branches know an id with different content: whatever is asked conflicts with one of them.
+    conflicting: HashMap<TransferId, Vec<TransferRecord>>,
+}
+
+impl Earlier {
+    fn new(known: Vec<TransferRecord>) -> Self {
+        let mut records: HashMap<TransferId, TransferRecord> = HashMap::with_capacity(known.len());
+        let mut conflicting: HashMap<TransferId, Vec<TransferRecord>> = HashMap::new();
+        for record in known {
+            match records.entry(record.transfer.id) {
+                Entry::Vacant(slot) => {
+                    slot.insert(record);
+                }
+                Entry::Occupied(mut slot) if slot.get().transfer.differs_from(&record.transfer).is_none() => {
+                    let merged = slot.get().clone().merged(&record);
+                    slot.insert(merged);
+                }
+                Entry::Occupied(_) => conflicting.entry(record.transfer.id).or_default().push(record),
+            }
+        }
+        Self { records, conflicting }
+    }
+
+    fn met(&self, transfer: &Transfer) -> Option<Outcome> {
+        let others = self.conflicting.get(&transfer.id).into_iter().flatten();
+        let conflict = others.map(|record| met(transfer, record)).find(|met| matches!(met, Outcome::Conflict(_)));
+        conflict.or_else(|| self.records.get(&transfer.id).map(|record| met(transfer, record)))
+    }
+}
+
+/// A transfer whose id has a record.
+fn met(transfer: &Transfer, record: &TransferRecord) -> Outcome {
+    match transfer.differs_from(&record.transfer) {
+        Some(field) => Outcome::Conflict(field),
+        None => Outcome::Replayed(record.clone()),
+    }
+}
+
+/// Why an id that is not recorded cannot be used, if it cannot.
+fn unusable(id: TransferId, detached: &BTreeSet<Period>, clock: Timestamp) -> Option<UnusableId> {
+    if !id.is_out_of_range(clock) {
+        None
+    } else if detached.contains(&id.period()) {
+        Some(UnusableId::Expired)
+    } else {
+        Some(UnusableId::TimeOutOfRange)
+    }
+}
+
+/// The line of an account on which `after` stands: `after.last_transfer` is still the one of the line before.
+fn line(after: &LockedAccount) -> Line {
+    Line { balance_after: after.balance, seq: after.seq, previous: after.last_transfer }
 }
 
 /// Both accounts as they stand after the transfer, or the first refusal in order of precedence.
-fn decide(
-    transfer: &Transfer,
-    accounts: &HashMap<AccountNumber, LockedAccount>,
-) -> Result<(LockedAccount, LockedAccount), Refusal> {
+fn decide(transfer: &Transfer, accounts: &Accounts) -> Result<(LockedAccount, LockedAccount), Refusal> {
     let debit = accounts.get(&transfer.debit).ok_or(Refusal::DebitAccountNotFound)?;
     let credit = accounts.get(&transfer.credit).ok_or(Refusal::CreditAccountNotFound)?;
     if debit.currency != transfer.currency || credit.currency != transfer.currency {

@@ -11,22 +11,12 @@ use crate::currency::Currency;
 use crate::customer::is_line;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
+use crate::transfer_id::TransferId;
 use std::fmt;
 use std::str::FromStr;
-use uuid::Uuid;
 
 /// A reference is at most this many characters, as unstructured remittance information of ISO 20022 is.
 pub const REFERENCE_CHARS_MAX: usize = 140;
-
-/// The client's id of a transfer, and its idempotency key. Version 7 is advised: it grows with time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TransferId(pub Uuid);
-
-impl fmt::Display for TransferId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// What a transfer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -197,6 +187,8 @@ pub struct Line {
     pub balance_after: Balance,
     /// Its number in the account's own gapless sequence.
     pub seq: i64,
+    /// The transfer that left the account's line before it; none before the first.
+    pub previous: Option<TransferId>,
 }
 
 /// What became of a transfer.

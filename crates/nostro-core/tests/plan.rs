@@ -3,7 +3,7 @@
 
 use expect_test::{Expect, expect};
 use nostro_core::account::{AccountKind, AccountState};
-use nostro_core::plan::{LockedAccount, Outcome, PlanInput, plan, posted_at};
+use nostro_core::plan::{Accounts, LockedAccount, Outcome, PlanInput, plan, posted_at};
 use nostro_core::transfer::Decision;
 use nostro_core::{
     AccountNumber, Amount, Balance, Currency, Refusal, Timestamp, Transfer, TransferId, TransferKind, TransferRecord,
@@ -36,6 +36,7 @@ fn account(line: &str) -> (AccountNumber, LockedAccount) {
         overdraft_limit: Balance::ZERO,
         state: AccountState::Open,
         seq: 0,
+        last_transfer: None,
         last_posted_at: None,
     };
     for word in words {
@@ -88,6 +89,7 @@ fn told(outcome: &Outcome) -> String {
         Outcome::Decided(decided) => record(decided),
         Outcome::Replayed(replayed) => format!("replayed, {}", record(replayed)),
         Outcome::Conflict(field) => format!("conflict {}", field.name()),
+        Outcome::Unusable(why) => format!("unusable, {why:?}"),
     }
 }
 
@@ -97,6 +99,7 @@ fn planned(accounts: &str, known: Vec<TransferRecord>, transfers: &str) -> Strin
         transfers: transfers.iter().collect(),
         accounts: lines(accounts).map(account).collect(),
         known,
+        detached: BTreeSet::new(),
         posted_at: Timestamp::from_micros(NOW),
     };
     let plan = plan(input);
@@ -158,6 +161,7 @@ fn every_refusal_has_its_case() {
             transfers: transfers.iter().collect(),
             accounts,
             known: vec![],
+            detached: BTreeSet::new(),
             posted_at: Timestamp::from_micros(NOW),
         };
         let plan = plan(input);
@@ -237,7 +241,11 @@ fn an_id_that_occurs_twice_in_a_batch_is_decided_once() {
 
 fn record(line: &str, debit: Option<(i64, i64)>, credit: Option<(i64, i64)>) -> TransferRecord {
     let line_of = |side: Option<(i64, i64)>| {
-        side.map(|(balance, seq)| nostro_core::transfer::Line { balance_after: Balance::new(balance), seq })
+        side.map(|(balance, seq)| nostro_core::transfer::Line {
+            balance_after: Balance::new(balance),
+            seq,
+            previous: (seq > 1).then_some(TransferId(uuid::Uuid::nil())),
+        })
     };
     TransferRecord {
         transfer: transfer(line),
@@ -295,6 +303,80 @@ fn a_batch_is_never_posted_before_the_last_posting_of_its_accounts() {
     assert_eq!(posted_at([], &accounts), None);
 }
 
+#[test]
+fn the_lines_of_an_account_are_a_chain() {
+    let mut accounts: Accounts = lines("A1 500 seq=7\nA2 0\nT1 0").map(account).collect();
+    let before = TransferId(uuid::Uuid::from_u128(99));
+    accounts.get_mut(&number("A1")).unwrap().last_transfer = Some(before);
+    let transfers =
+        ["1: A1 > T1 100", "2: T1 > A1 900", "3: A2 > T1 1", "4: A1 > A2 100", "5: A2 > T1 50"].map(transfer);
+    let input = PlanInput {
+        transfers: transfers.iter().collect(),
+        accounts,
+        known: vec![],
+        detached: BTreeSet::new(),
+        posted_at: Timestamp::from_micros(NOW),
+    };
+    let plan = plan(input);
+    let told = |line: nostro_core::transfer::Line| {
+        let previous = line.previous.map_or("-".into(), |id| id.0.as_u128().to_string());
+        format!("#{} after {previous}", line.seq)
+    };
+    let mut text = String::new();
+    for record in plan.records() {
+        if let Decision::Posted { debit: Some(debit), credit: Some(credit) } = record.decision {
+            text += &format!("{}: {}, {}\n", record.transfer.id.0.as_u128(), told(debit), told(credit));
+        }
+    }
+    for (number, account) in &plan.accounts {
+        text += &format!("{} {}\n", name(*number), account.last_transfer.unwrap().0.as_u128());
+    }
+    expect![[r#"
+        1: #8 after 99, #1 after -
+        4: #9 after 1, #1 after -
+        5: #2 after 4, #2 after 1
+        A1 4
+        T1 5
+        A2 5
+    "#]]
+    .assert_eq(&text);
+}
+
+#[test]
+fn an_id_far_from_the_clock_is_used_for_nothing_unless_it_is_recorded() {
+    let id = |text: &str| TransferId(text.parse().unwrap());
+    let now = id("0193556a-6e00-7000-8000-000000000000").time().unwrap();
+    let asked = |text: &str| Transfer { id: id(text), ..transfer("1: A1 > T1 100") };
+    let epoch = "00000000-0000-7000-8000-000000000000";
+    let last = "e677d21f-dbff-7fff-bfff-ffffffffffff";
+    let archived = "018cc251-f400-7000-8000-000000000000";
+    let recorded = "018cc251-f400-7000-8000-000000000001";
+    let version_4 = "0193556a-6e00-4000-8000-000000000000";
+    let transfers = [epoch, last, archived, recorded, version_4, epoch].map(asked);
+    let known =
+        vec![TransferRecord { transfer: asked(recorded), ..record("1: A1 > T1 100", Some((0, 1)), Some((100, 1))) }];
+    let input = PlanInput {
+        transfers: transfers.iter().collect(),
+        accounts: lines("A1 500\nT1 0").map(account).collect(),
+        known,
+        detached: BTreeSet::from([id(archived).period()]),
+        posted_at: now,
+    };
+    let plan = plan(input);
+    assert_eq!(
+        plan.outcomes.iter().map(told).collect::<Vec<_>>(),
+        [
+            "unusable, TimeOutOfRange",
+            "unusable, TimeOutOfRange",
+            "unusable, Expired",
+            "replayed, posted 0#1 100#1",
+            "posted 400#1 100#1",
+            "unusable, TimeOutOfRange",
+        ]
+    );
+    assert_eq!(plan.records().count(), 1, "nothing is recorded of the others");
+}
+
 /// The independent model: one transfer at a time over plain integers.
 fn slowly(balances: &mut HashMap<AccountNumber, i64>, transfers: &[Transfer]) -> Vec<&'static str> {
     let mut done: HashMap<TransferId, (Transfer, &'static str)> = HashMap::new();
@@ -339,10 +421,10 @@ proptest! {
             reference: None,
         }).collect();
         let mut balances: HashMap<AccountNumber, i64> = numbers.iter().copied().zip(start.iter().copied()).collect();
-        let accounts: HashMap<AccountNumber, LockedAccount> = balances.iter()
+        let accounts: Accounts = balances.iter()
             .map(|(number, balance)| (*number, account(&format!("{} {balance}", name(*number))).1)).collect();
         let expected = slowly(&mut balances, &transfers);
-        let plan = plan(PlanInput { transfers: transfers.iter().collect(), accounts: accounts.clone(), known: vec![], posted_at: Timestamp::from_micros(NOW) });
+        let plan = plan(PlanInput { transfers: transfers.iter().collect(), accounts: accounts.clone(), known: vec![], detached: BTreeSet::new(), posted_at: Timestamp::from_micros(NOW) });
         for (outcome, expected) in plan.outcomes.iter().zip(&expected) {
             let told = told(outcome);
             prop_assert!(told.trim_start_matches("replayed, ").starts_with(expected), "{} {}", told, expected);

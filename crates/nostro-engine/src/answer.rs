@@ -4,8 +4,10 @@
 //! never reached a decision ([`Unavailable`]): only there is it certain that this attempt moved nothing.
 
 use nostro_commit::BatchId;
+use nostro_core::plan::UnusableId;
 use nostro_core::transfer::Field;
 use nostro_core::{AccountNumber, BranchCode, TransferRecord};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How the branches of a batch committed.
@@ -32,24 +34,26 @@ pub struct Receipt {
     /// The batch that recorded it.
     pub batch: BatchId,
     /// How that batch committed.
-    pub commit: CommitPath,
+    pub commit: Arc<CommitPath>,
 }
 
 /// What became of a request to move money.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Committed at every branch.
-    Posted(Receipt),
+    Posted(Arc<Receipt>),
     /// A business refusal, recorded.
-    Refused(Receipt),
+    Refused(Arc<Receipt>),
     /// Decided earlier under the same id with the same content (posted or refused).
-    Replayed(Receipt),
+    Replayed(Arc<Receipt>),
     /// Decided: committed; a branch has yet to finish.
-    Settling(Receipt),
+    Settling(Arc<Receipt>),
     /// Not known yet whether it was decided.
     Unknown,
     /// The id was used with other content.
     Conflict(Field),
+    /// The id can be used for nothing; nothing is recorded under it.
+    Unusable(UnusableId),
     /// This attempt moved nothing; send the same id again.
     Unavailable(Unavailable),
     /// The database refused what the core allowed: logged, nothing was moved.
@@ -97,8 +101,25 @@ impl Unavailable {
 }
 
 impl Answer {
-    /// For metrics.
-    pub(crate) fn label(&self) -> &'static str {
+    /// What is recorded at every branch that it touches, once its batch has ended.
+    pub(crate) fn recorded(&self) -> Option<Arc<Receipt>> {
+        match self {
+            Self::Posted(receipt) | Self::Refused(receipt) | Self::Replayed(receipt) => Some(Arc::clone(receipt)),
+            Self::Settling(_)
+            | Self::Unknown
+            | Self::Conflict(_)
+            | Self::Unusable(_)
+            | Self::Unavailable(_)
+            | Self::Bug => None,
+        }
+    }
+
+    /// In the metrics.
+    pub(crate) fn count(&self) {
+        metrics::counter!("nostro_transfers_total", "outcome" => self.label()).increment(1);
+    }
+
+    fn label(&self) -> &'static str {
         match self {
             Self::Posted(_) => "posted",
             Self::Refused(_) => "refused",
@@ -106,6 +127,7 @@ impl Answer {
             Self::Settling(_) => "settling",
             Self::Unknown => "unknown",
             Self::Conflict(_) => "conflict",
+            Self::Unusable(_) => "unusable",
             Self::Unavailable(_) => "unavailable",
             Self::Bug => "bug",
         }

@@ -8,19 +8,21 @@ use crate::bank::{Bank, Branch, GATE_WAIT, part};
 use crate::batch::{Next, answer_all};
 use crate::doubt;
 use crate::lane::{Item, LaneKey};
+use crate::periods;
 use crate::pool::{Lease, LeaseError, Place};
 use futures_util::future::{join_all, try_join_all};
 use nostro_commit::driver::{Site, chain};
 use nostro_commit::{Batch, BatchId, Part, Participants};
-use nostro_core::plan::{self, Outcome, Plan, PlanInput};
+use nostro_core::plan::{self, Accounts, Outcome, Plan, PlanInput};
 use nostro_core::transfer::Decision;
-use nostro_core::{AccountNumber, BranchCode, Timestamp, TransferId, TransferRecord};
-use nostro_store::lock::{self, Locked, LockedRows};
+use nostro_core::{AccountNumber, BranchCode, Period, Timestamp, TransferId, TransferRecord};
+use nostro_store::lock::{self, Locked, LockedRows, Wanted};
 use nostro_store::nets::nets;
 use nostro_store::rows::{RowError, StoredTransfer};
 use nostro_store::write::Writes;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 use tokio::sync::MutexGuard;
 use tokio::time::timeout;
 
@@ -47,6 +49,22 @@ pub(crate) struct Ready {
     pub(crate) answers: Vec<(Item, Answer)>,
 }
 
+/// Which ids are looked up in the lock phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LookUps {
+    /// All of them: records are expected.
+    All,
+    /// Those that cannot be recorded now: they have a record or are refused.
+    Far,
+}
+
+/// A lock phase that is over.
+struct Locking {
+    leases: Vec<Lease>,
+    locked: Vec<Locked>,
+    look_ups: LookUps,
+}
+
 /// Why the lock phase came to nothing.
 enum Trouble {
     /// A gate or a row was not given in time.
@@ -60,6 +78,14 @@ enum Trouble {
 /// Leases, numbers, locks, plans.
 pub(crate) async fn prepare(bank: &Bank, lane: LaneKey, items: Vec<Item>) -> Outset {
     let branches: Vec<&Branch> = lane.branches().filter_map(|code| bank.branch(code)).collect();
+    let periods = periods::needed(&items, Timestamp::from(SystemTime::now()));
+    for branch in &branches {
+        if let Err(error) = periods::ensure(bank, branch, &periods).await {
+            tracing::info!(branch = %branch.config.branch.code, ?error, "no partition for a batch");
+            answer_all(items, &Answer::Unavailable(Unavailable::Busy));
+            return Outset::Next(Next::Answered);
+        }
+    }
     let mut leases = Vec::new();
     for branch in &branches {
         match branch.writers.lease(&bank.connector, LEASE_WAIT).await {
@@ -85,8 +111,12 @@ pub(crate) async fn prepare(bank: &Bank, lane: LaneKey, items: Vec<Item>) -> Out
             return Outset::Next(Next::Again(items));
         }
     };
-    match lock_phase(bank, &branches, &leases, &items).await {
-        Ok(locked) => planned(bank, lane, number, leases, locked, items).await,
+    let look_ups = if bank.replays.are_expected() { LookUps::All } else { LookUps::Far };
+    match lock_phase(bank, &branches, &leases, &items, look_ups).await {
+        Ok(locked) => {
+            let locked = Locking { leases, locked, look_ups };
+            planned(bank, lane, number, locked, items).await
+        }
         Err(trouble) => {
             drop(leases);
             if let Trouble::Locked = trouble {
@@ -116,9 +146,12 @@ async fn lock_phase(
     branches: &[&Branch],
     leases: &[Lease],
     items: &[Item],
+    look_ups: LookUps,
 ) -> Result<Vec<Locked>, Trouble> {
     let mut sites = branches.iter().zip(leases);
     let Some((home, lease)) = sites.next() else { return Err(Trouble::Lost) };
+    let wanted: Vec<Wanted> =
+        branches.iter().map(|branch| wanted(branch.config.branch.code, items, look_ups)).collect();
     let gate = timeout(GATE_WAIT, enter(home, lease)).await.map_err(|_| Trouble::Locked)??;
     // From here on home's other batches wait, whatever the other branch does.
     let inside = async {
@@ -126,11 +159,9 @@ async fn lock_phase(
         for (branch, lease) in sites {
             gates.push(enter(branch, lease).await?);
         }
-        let wanted: Vec<(Vec<AccountNumber>, Vec<TransferId>)> =
-            branches.iter().map(|branch| wanted(branch.config.branch.code, items)).collect();
-        let locking = branches.iter().zip(leases).zip(&wanted).map(|((branch, lease), (accounts, ids))| {
+        let locking = branches.iter().zip(leases).zip(&wanted).map(|((branch, lease), wanted)| {
             let session = &lease.session;
-            lock::lock(session.link.client(), &session.statements, branch.config.branch, accounts, ids)
+            lock::lock(session.link.client(), &session.statements, branch.config.branch, wanted)
         });
         let locked = try_join_all(locking).await.map_err(|error| trouble(error.into()))?;
         let leaving = leases.iter().map(|lease| lock::leave_gate(lease.session.link.client()));
@@ -151,13 +182,24 @@ async fn enter<'a>(branch: &'a Branch, lease: &Lease) -> Result<MutexGuard<'a, (
 }
 
 /// The accounts of a branch that the transfers touch, each once, and the ids to look up there.
-fn wanted(code: BranchCode, items: &[Item]) -> (Vec<AccountNumber>, Vec<TransferId>) {
-    let accounts: BTreeSet<AccountNumber> = items
+fn wanted(code: BranchCode, items: &[Item], look_ups: LookUps) -> Wanted {
+    let mut accounts: Vec<AccountNumber> = items
         .iter()
         .flat_map(|item| [item.transfer.debit, item.transfer.credit])
         .filter(|number| number.branch() == code)
         .collect();
-    (accounts.into_iter().collect(), items.iter().map(|item| item.transfer.id).collect())
+    // In order, because neighbours share a page; compared by number, which is cheaper than by key and the same order.
+    accounts.sort_unstable();
+    accounts.dedup();
+    let now = Timestamp::from(SystemTime::now());
+    let far: Vec<TransferId> =
+        items.iter().filter(|item| periods::is_far(item, now)).map(|item| item.transfer.id).collect();
+    let periods: BTreeSet<Period> = far.iter().map(|id| id.period()).collect();
+    let ids = match look_ups {
+        LookUps::All => items.iter().map(|item| item.transfer.id).collect(),
+        LookUps::Far => far,
+    };
+    Wanted { accounts, ids, periods: periods.into_iter().collect() }
 }
 
 fn trouble(error: RowError) -> Trouble {
@@ -176,32 +218,44 @@ fn trouble(error: RowError) -> Trouble {
     }
 }
 
-async fn planned(
-    bank: &Bank,
-    lane: LaneKey,
-    number: BatchId,
-    leases: Vec<Lease>,
-    locked: Vec<Locked>,
-    items: Vec<Item>,
-) -> Outset {
+async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, items: Vec<Item>) -> Outset {
+    let Locking { leases, locked, look_ups } = locking;
     let clocks: Vec<Timestamp> = locked.iter().map(|branch| branch.clock).collect();
-    let mut accounts = HashMap::new();
+    let mut accounts = Accounts::default();
     let mut stored: Vec<StoredTransfer> = Vec::new();
+    let mut detached = BTreeSet::new();
     for branch in locked {
         accounts.extend(branch.accounts);
         stored.extend(branch.known);
+        detached.extend(branch.detached);
     }
-    let batches: HashMap<TransferId, (BatchId, CommitPath)> =
-        stored.iter().map(|row| (row.record.transfer.id, (row.batch, path(bank, row)))).collect();
+    let batches: HashMap<TransferId, (BatchId, Arc<CommitPath>)> =
+        stored.iter().map(|row| (row.record.transfer.id, (row.batch, Arc::new(path(bank, row))))).collect();
     let posted_at = plan::posted_at(clocks, accounts.values()).expect("every lane has a branch, and so a clock");
     let transfers = items.iter().map(|item| &item.transfer).collect();
     let known = stored.into_iter().map(|row| row.record).collect();
-    let plan = plan::plan(PlanInput { transfers, accounts, known, posted_at });
+    let plan = plan::plan(PlanInput { transfers, accounts, known, detached, posted_at });
+    if look_ups == LookUps::Far {
+        match timeout(GATE_WAIT, is_recorded_elsewhere(&leases, &plan)).await {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => {
+                bank.replays.met();
+                roll_back(leases).await;
+                return Outset::Next(Next::Again(items));
+            }
+            late_or_failed => {
+                let error = late_or_failed.ok().and_then(Result::err).map(chain);
+                tracing::info!(error, "refused ids were not looked up, planning again");
+                return Outset::Next(Next::Again(items));
+            }
+        }
+    }
     let Some((writes, path)) = written(bank, lane, &plan) else {
         // The net of one batch is beyond a bigint: smaller batches have smaller nets.
         drop(leases);
         return Outset::Next(Next::Halve(items));
     };
+    let path = Arc::new(path);
     let answers = answers(items, plan.outcomes, number, &path, &batches);
     if path.parts.is_empty() {
         roll_back(leases).await;
@@ -220,12 +274,29 @@ async fn planned(
         }
         let statements = lease.session.statements.clone();
         let (link, place) = lease.split();
-        let writes = writes.send(std::sync::Arc::clone(link.client()), statements, number, posted_at);
+        let writes = writes.send(Arc::clone(link.client()), statements, number, posted_at);
         ready.places.insert(part(code), place);
         ready.sites.push(Site { part: part(code), link, writes });
     }
     roll_back(idle).await;
     Outset::Ready(Box::new(ready))
+}
+
+/// Whether an id that is refused now has a record at a branch where the refusal is not recorded, and so where no
+/// unique key meets it.
+async fn is_recorded_elsewhere(leases: &[Lease], plan: &Plan) -> Result<bool, tokio_postgres::Error> {
+    let refused = |record: &&TransferRecord| matches!(record.decision, Decision::Refused(_));
+    let ids: Vec<TransferId> = plan.records().filter(refused).map(|record| record.transfer.id).collect();
+    if ids.is_empty() {
+        return Ok(false);
+    }
+    for lease in leases.iter().skip(1) {
+        let session = &lease.session;
+        if lock::is_any_recorded(session.link.client(), &session.statements, &ids).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What each branch of the lane has to write, and which branches that makes parts of the batch.
@@ -248,20 +319,21 @@ fn answers(
     items: Vec<Item>,
     outcomes: Vec<Outcome>,
     batch: BatchId,
-    path: &CommitPath,
-    earlier: &HashMap<TransferId, (BatchId, CommitPath)>,
+    path: &Arc<CommitPath>,
+    earlier: &HashMap<TransferId, (BatchId, Arc<CommitPath>)>,
 ) -> Vec<(Item, Answer)> {
-    let receipt = |record: TransferRecord, batch: BatchId, commit: CommitPath| Receipt { record, batch, commit };
+    let receipt = |record, batch, commit| Arc::new(Receipt { record, batch, commit });
     let answer = |outcome: Outcome| match outcome {
         Outcome::Decided(record) => match record.decision {
-            Decision::Posted { .. } => Answer::Posted(receipt(record, batch, path.clone())),
-            Decision::Refused(_) => Answer::Refused(receipt(record, batch, path.clone())),
+            Decision::Posted { .. } => Answer::Posted(receipt(record, batch, Arc::clone(path))),
+            Decision::Refused(_) => Answer::Refused(receipt(record, batch, Arc::clone(path))),
         },
         Outcome::Replayed(record) => {
-            let (batch, path) = earlier.get(&record.transfer.id).cloned().unwrap_or((batch, path.clone()));
+            let (batch, path) = earlier.get(&record.transfer.id).cloned().unwrap_or((batch, Arc::clone(path)));
             Answer::Replayed(receipt(record, batch, path))
         }
         Outcome::Conflict(field) => Answer::Conflict(field),
+        Outcome::Unusable(why) => Answer::Unusable(why),
     };
     items.into_iter().zip(outcomes).map(|(item, outcome)| (item, answer(outcome))).collect()
 }
@@ -276,7 +348,7 @@ pub(crate) fn path(bank: &Bank, row: &StoredTransfer) -> CommitPath {
 /// Ends transactions that wrote nothing, and gives their connections back.
 async fn roll_back(leases: Vec<Lease>) {
     let ended = leases.into_iter().map(|lease| async move {
-        let client = std::sync::Arc::clone(lease.session.link.client());
+        let client = Arc::clone(lease.session.link.client());
         if let Ok(Ok(())) = timeout(GATE_WAIT, lock::roll_back(&client)).await {
             lease.give_back();
         }

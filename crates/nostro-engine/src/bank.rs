@@ -5,14 +5,17 @@ use crate::clock::odd_clocks;
 use crate::config::{BranchConfig, EngineConfig, Limits};
 use crate::doubt::Doubt;
 use crate::health::Health;
+use crate::periods::Periods;
 use crate::pool::{Lease, LeaseError, Pool};
 use crate::register::ReadError;
+use crate::replays::Replays;
 use crate::tasks::Tasks;
 use nostro_commit::driver::chain;
 use nostro_commit::number::Numbers;
 use nostro_commit::{BatchId, Connector, Part};
 use nostro_core::{BranchCode, BranchNumber};
 use nostro_store::rows::{Directory, RowError};
+use nostro_store::statements::Purpose;
 use nostro_store::{BranchId, nets};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +41,7 @@ pub(crate) struct Branch {
     /// Fair, and before the gate in the database, so that this server's batches do not crowd it.
     pub(crate) gate: tokio::sync::Mutex<()>,
     pub(crate) numbers: Numbers,
+    pub(crate) periods: Periods,
     state: Mutex<BranchState>,
 }
 
@@ -59,6 +63,7 @@ pub(crate) struct Bank {
     pub(crate) numbers: BTreeMap<BranchCode, BranchNumber>,
     pub(crate) limits: Limits,
     pub(crate) doubt: Doubt,
+    pub(crate) replays: Replays,
     pub(crate) tasks: Tasks,
     /// Batches that this server itself coordinates: its own recovery leaves them alone.
     live: Mutex<HashSet<BatchId>>,
@@ -82,10 +87,11 @@ impl Bank {
             let part = part(config.branch.code);
             let branch = Branch {
                 part,
-                writers: Pool::new(part, limits.writers_per_branch, GATE_WAIT),
-                readers: Pool::new(part, limits.readers_per_branch, CLOSE_WAIT),
+                writers: Pool::new(part, Purpose::Writing, limits.writers_per_branch, GATE_WAIT),
+                readers: Pool::new(part, Purpose::Reading, limits.readers_per_branch, CLOSE_WAIT),
                 gate: tokio::sync::Mutex::new(()),
                 numbers: Numbers::default(),
+                periods: Periods::default(),
                 state: Mutex::new(BranchState { health: Health::Unreachable, in_doubt: 0, clock_ahead: 0 }),
                 config,
             };
@@ -98,6 +104,7 @@ impl Bank {
             numbers: nets::numbers(ids),
             limits,
             doubt: Doubt::default(),
+            replays: Replays::default(),
             tasks: Tasks::new(),
             live: Mutex::new(HashSet::new()),
             intake_closed: AtomicBool::new(false),
@@ -178,6 +185,9 @@ impl Bank {
         let up = if now == Health::Reachable { 1.0 } else { 0.0 };
         metrics::gauge!("nostro_branch_up", "branch" => code.to_string()).set(up);
         if now != before {
+            if !matches!(before, Health::Reachable | Health::ClockSkew) {
+                self.replays.forget();
+            }
             tracing::info!(branch = %code, health = now.as_str(), "a branch's health changed");
         }
     }

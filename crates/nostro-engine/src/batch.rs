@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_postgres::Error;
+use tokio_postgres::error::{DbError, SqlState};
 
 /// Transfers that are attempted together.
 struct Group {
@@ -129,7 +130,7 @@ async fn commit(bank: &Arc<Bank>, ready: Ready, place: &mut Option<OwnedSemaphor
     let connections = ended.links.len();
     metrics::counter!("nostro_batches_total", "verdict" => label(ended.verdict)).increment(1);
     tracing::trace!(batch = %batch.id, verdict = label(ended.verdict), connections, "a batch ended");
-    let next = conclude(&ended, answers);
+    let next = conclude(bank, &ended, answers);
     for (part, link) in ended.links {
         if let Some(place) = places.remove(&part) {
             place.give_back(link);
@@ -171,15 +172,19 @@ fn settling(answer: Answer) -> Answer {
         | Answer::Settling(_)
         | Answer::Unknown
         | Answer::Conflict(_)
+        | Answer::Unusable(_)
         | Answer::Unavailable(_)
         | Answer::Bug => answer,
     }
 }
 
-fn conclude(ended: &Ended, answers: Option<Vec<(Item, Answer)>>) -> Next {
+fn conclude(bank: &Bank, ended: &Ended, answers: Option<Vec<(Item, Answer)>>) -> Next {
     let Some(answers) = answers else { return Next::Answered };
     match ended.verdict {
         Some(Verdict::Committed) => {
+            if ended.finished {
+                bank.replays.remember(answers.iter().filter_map(|(_, answer)| answer.recorded()));
+            }
             // An alarm, or a part that could not be reached in time: decided, and not finished.
             let told = |answer| if ended.finished { answer } else { settling(answer) };
             answers.into_iter().for_each(|(item, answer)| item.answer(told(answer)));
@@ -191,6 +196,9 @@ fn conclude(ended: &Ended, answers: Option<Vec<(Item, Answer)>>) -> Next {
         }
         Some(Verdict::Aborted) => {
             let items = answers.into_iter().map(|(item, _)| item).collect();
+            if ended.refused.iter().any(|(_, error)| error.as_ref().is_some_and(is_recorded_id)) {
+                bank.replays.met();
+            }
             if let Some(error) =
                 ended.refused.iter().find_map(|(_, error)| error.as_ref().filter(|error| is_bug(error)))
             {
@@ -205,14 +213,25 @@ fn conclude(ended: &Ended, answers: Option<Vec<(Item, Answer)>>) -> Next {
     }
 }
 
-/// Rows that another server may be first to write: an id sent to two servers, and the abort row or tombstone of a
-/// recovery that took a slow batch for abandoned. The next plan meets the one and has a new number for the other.
-const RACES: [&str; 3] = ["transfer_pkey", "batch_pkey", "participation_pkey"];
+/// Rows that may be there before a batch's own: the abort row or tombstone of a recovery that took a slow batch for
+/// abandoned. The next plan has a new number.
+const RACES: [&str; 2] = ["batch_pkey", "participation_pkey"];
 
 /// Whether the database refused the data: what passed the core and yet breaks a rule of the tables.
 fn is_bug(error: &Error) -> bool {
     let Some(error) = error.as_db_error() else { return false };
     let code = error.code().code();
     let class_of_data = code.starts_with("22") || code.starts_with("23") || code.starts_with("P0");
-    class_of_data && !error.constraint().is_some_and(|constraint| RACES.contains(&constraint))
+    class_of_data && !is_transfer_key(error) && !error.constraint().is_some_and(|name| RACES.contains(&name))
+}
+
+/// A transfer whose id is recorded: sent again, or sent to two servers at once. The next plan meets the record.
+fn is_recorded_id(error: &Error) -> bool {
+    error.as_db_error().is_some_and(is_transfer_key)
+}
+
+/// Each partition of `transfer` has its own key, `transfer_202611_pkey`.
+fn is_transfer_key(error: &DbError) -> bool {
+    let is_key = |name: &str| name.starts_with("transfer_") && name.ends_with("_pkey");
+    *error.code() == SqlState::UNIQUE_VIOLATION && error.constraint().is_some_and(is_key)
 }

@@ -107,7 +107,11 @@ pub(crate) async fn turn_away(bank: &Bank, items: Vec<Item>) -> Vec<Item> {
                 Some(row) => match item.transfer.differs_from(&row.record.transfer) {
                     Some(field) => Answer::Conflict(field),
                     None => {
-                        let receipt = Receipt { record: row.record.clone(), batch: row.batch, commit: path(bank, row) };
+                        let receipt = Arc::new(Receipt {
+                            record: row.record.clone(),
+                            batch: row.batch,
+                            commit: Arc::new(path(bank, row)),
+                        });
                         let posted = matches!(row.record.decision, Decision::Posted { .. });
                         // Its own batch holds an account: decided at home, not finished everywhere.
                         let own = holders.iter().any(|(_, batch)| *batch == row.batch);
@@ -122,9 +126,9 @@ pub(crate) async fn turn_away(bank: &Bank, items: Vec<Item>) -> Vec<Item> {
 }
 
 async fn recorded(bank: &Bank, home: BranchCode, items: &[HeldItem]) -> HashMap<TransferId, StoredTransfer> {
-    let ids: Vec<TransferId> = items.iter().map(|(item, ..)| item.transfer.id).collect();
+    let ids = items.iter().map(|(item, ..)| item.transfer.id);
     let Ok(lease) = bank.reader(home).await else { return HashMap::new() };
     let client = Arc::clone(lease.session.link.client());
-    let found = bank.ask(home, lease, read::find_transfers(&client, &bank.directory, &ids)).await;
+    let found = bank.ask(home, lease, read::find_transfers(&client, &bank.directory, ids)).await;
     found.unwrap_or_default().into_iter().map(|row| (row.record.transfer.id, row)).collect()
 }

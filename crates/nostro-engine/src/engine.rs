@@ -8,7 +8,7 @@ use crate::in_flight::{Admission, InFlight};
 use crate::lane::Lanes;
 use crate::register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
 use crate::watch::{self, Recovering};
-use crate::{audit, in_doubt, positions, reading, registry};
+use crate::{audit, in_doubt, periods, positions, reading, registry};
 use nostro_commit::recovery::Sweeper;
 use nostro_commit::{BatchId, ConnectError};
 use nostro_core::audit::AuditReport;
@@ -56,8 +56,9 @@ pub enum StartError {
     Branch(BranchCode, #[source] ConnectError),
 }
 
-/// A transfer that was submitted, or must wait for another one under its id.
+/// A transfer that is answered from memory, was submitted, or must wait for another one under its id.
 enum Submitted {
+    Known(Answer),
     Waiting(oneshot::Receiver<Answer>),
     Parked(Transfer, oneshot::Receiver<()>),
     Crowded,
@@ -92,6 +93,7 @@ impl Engine {
         for code in bank.branches.keys() {
             let watcher = watch::run(Arc::clone(&bank), *code, Arc::clone(&recovering), stop.subscribe());
             bank.tasks.spawn("watcher", watcher);
+            bank.tasks.spawn("periods", periods::run(Arc::clone(&bank), *code, stop.subscribe()));
             bank.tasks.spawn("roll-up", positions::run(Arc::clone(&bank), *code, stop.subscribe()));
         }
         let lanes = Lanes::new(Arc::clone(&bank));
@@ -113,6 +115,7 @@ impl Engine {
                 wave.drain(..).map(|(at, transfer)| (at, self.submit(transfer))).collect();
             for (at, submitted) in submitted {
                 match submitted {
+                    Submitted::Known(answer) => answers[at] = Some(answer),
                     // Without a word the batch's task is gone: what it did is not known.
                     Submitted::Waiting(answer) => answers[at] = Some(answer.await.unwrap_or(Answer::Unknown)),
                     Submitted::Parked(transfer, turn) => match timeout(self.shared.bank.limits.deadline, turn).await {
@@ -128,6 +131,10 @@ impl Engine {
 
     fn submit(&self, transfer: Transfer) -> Submitted {
         debug_assert_ne!(transfer.debit, transfer.credit, "the API refuses a transfer to the same account");
+        if let Some(answer) = self.shared.bank.replays.answer(&transfer) {
+            answer.count();
+            return Submitted::Known(answer);
+        }
         match self.shared.in_flight.admit(transfer.id) {
             Admission::First(busy) => Submitted::Waiting(self.shared.lanes.submit(transfer, busy)),
             Admission::Parked(turn) => Submitted::Parked(transfer, turn),

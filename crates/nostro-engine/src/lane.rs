@@ -47,7 +47,7 @@ pub(crate) struct Item {
 impl Item {
     /// Tells whoever waits, if anybody still does, and frees the id.
     pub(crate) fn answer(self, answer: Answer) {
-        metrics::counter!("nostro_transfers_total", "outcome" => answer.label()).increment(1);
+        answer.count();
         // The id is free before the client can send it again.
         drop(self.busy);
         let _ = self.answer.send(answer);

@@ -7,6 +7,7 @@
 //! - [`pool`]: connections of one branch, and its gate; [`bank`]: what all of these share
 //! - [`watch`]: health and recovery of each branch; [`clock`]: skew
 //! - [`doubt`]: accounts held by batches in doubt; [`in_doubt`]: what an operator sees of them and resolves
+//! - [`replays`]: ids that come again; [`periods`]: the partitions of `transfer`
 //! - [`positions`]: rolls the nostro positions up, so that an audit is cheap
 //! - [`registry`], [`register`]: customers and accounts; [`reading`]: look-ups; [`audit`]: the totals
 //!
@@ -26,11 +27,13 @@ pub mod health;
 mod in_doubt;
 mod in_flight;
 mod lane;
+mod periods;
 mod pool;
 mod positions;
 mod reading;
 pub mod register;
 mod registry;
+mod replays;
 mod tasks;
 mod watch;
 
@@ -40,4 +43,5 @@ pub use engine::{Engine, Found, StartError};
 pub use health::{BranchStatus, Health, HomeVerdict, InDoubt, InDoubtList, ResolveError, Resolved};
 pub use nostro_commit::BatchId;
 pub use nostro_commit::recovery::Waiter;
+pub use nostro_core::plan::UnusableId;
 pub use register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};

@@ -4,7 +4,7 @@
 //! is outside a transaction and without any doubt; a lease that is dropped closes it.
 
 use nostro_commit::{ConnectError, Connector, Link, Part};
-use nostro_store::statements::Statements;
+use nostro_store::statements::{Purpose, Statements};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -14,6 +14,7 @@ use tokio::time::timeout;
 #[derive(Debug)]
 pub(crate) struct Pool {
     part: Part,
+    purpose: Purpose,
     places: Arc<Semaphore>,
     lock_wait: Duration,
     idle: Mutex<Vec<Session>>,
@@ -55,8 +56,14 @@ pub(crate) enum LeaseError {
 
 impl Pool {
     /// `lock_wait` bounds each wait for a lock, the gate included.
-    pub(crate) fn new(part: Part, places: usize, lock_wait: Duration) -> Arc<Self> {
-        Arc::new(Self { part, places: Arc::new(Semaphore::new(places)), lock_wait, idle: Mutex::new(Vec::new()) })
+    pub(crate) fn new(part: Part, purpose: Purpose, places: usize, lock_wait: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            part,
+            purpose,
+            places: Arc::new(Semaphore::new(places)),
+            lock_wait,
+            idle: Mutex::new(Vec::new()),
+        })
     }
 
     /// An idle connection, or a new one. Waits at most `wait` for a place.
@@ -68,7 +75,7 @@ impl Pool {
             Some(session) => session,
             None => {
                 let link = connector.connect(self.part).await?;
-                let opening = timeout(wait, Statements::open(link.client(), self.lock_wait));
+                let opening = timeout(wait, Statements::open(link.client(), self.purpose, self.lock_wait));
                 let statements = opening.await.map_err(|_| LeaseError::Busy)?.map_err(LeaseError::Prepare)?;
                 Session { link, statements }
             }

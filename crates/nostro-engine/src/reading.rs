@@ -60,7 +60,7 @@ pub(crate) async fn entries(
 async fn row(bank: &Bank, code: BranchCode, id: TransferId) -> Result<Option<StoredTransfer>, ReadError> {
     let lease = bank.reader(code).await?;
     let client = Arc::clone(lease.session.link.client());
-    let found = bank.ask(code, lease, read::find_transfers(&client, &bank.directory, &[id])).await?;
+    let found = bank.ask(code, lease, read::find_transfers(&client, &bank.directory, [id])).await?;
     Ok(found.into_iter().next())
 }
 
@@ -86,7 +86,7 @@ pub(crate) async fn find_transfer(
     }
     let Some((at, row_found)) = found else { return failed.map_or(Ok(None), Err) };
     let mut receipt =
-        Receipt { record: row_found.record.clone(), batch: row_found.batch, commit: path(bank, &row_found) };
+        Receipt { record: row_found.record.clone(), batch: row_found.batch, commit: Arc::new(path(bank, &row_found)) };
     let mut settled = true;
     // A participant shows a transfer only after home has committed it.
     let home_has_it = path(bank, &row_found).home != at;

@@ -5,6 +5,7 @@
 //! - [`lock`]: enters and leaves the gate, locks and reads what a batch touches
 //! - [`mod@write`]: stores what the planner decided
 //! - [`nets`]: what a batch leaves between two branches, and its hash
+//! - [`periods`]: the partitions of `transfer`
 //! - [`register`]: customers and accounts; [`read`]: what the API shows; [`totals`]: one branch's part of the audit
 //! - [`rows`]: from columns to the types of the core
 //!
@@ -13,6 +14,7 @@
 pub mod lock;
 pub mod migrate;
 pub mod nets;
+pub mod periods;
 pub mod read;
 pub mod register;
 pub mod rows;

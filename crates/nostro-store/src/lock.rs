@@ -4,17 +4,16 @@
 //! first row lock and left when all rows are locked everywhere. Inside, the rows are locked in any order; nobody
 //! past its lock phase waits for a row, so no cycle can form, in one database or across several.
 
+use crate::read::by_period;
 use crate::rows::{BranchId, Directory, RowError, StoredTransfer, locked_account, stored_transfer};
 use crate::statements::Statements;
-use futures_util::future::join4;
+use futures_util::future::{join5, try_join_all};
 use nostro_commit::{Message, statement};
 use nostro_core::plan::LockedAccount;
-use nostro_core::{AccountKey, AccountNumber, Timestamp, TransferId};
-use std::collections::HashMap;
+use nostro_core::{AccountKey, AccountNumber, Period, Timestamp, TransferId};
 use std::time::{Duration, SystemTime};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Row};
-use uuid::Uuid;
 
 /// "Lock phase of this branch", of the bytes of the name.
 const GATE: i64 = 0x006e_6f73_7472_6f21;
@@ -23,9 +22,11 @@ const GATE: i64 = 0x006e_6f73_7472_6f21;
 #[derive(Debug)]
 pub struct Locked {
     /// Locked; an account that is absent does not exist.
-    pub accounts: HashMap<AccountNumber, LockedAccount>,
-    /// What is recorded under the batch's ids.
+    pub accounts: Vec<(AccountNumber, LockedAccount)>,
+    /// What is recorded under the batch's ids, of those that were looked up.
     pub known: Vec<StoredTransfer>,
+    /// Of the periods that were asked for, those in the archive.
+    pub detached: Vec<Period>,
     /// The branch's clock, read after the locks.
     pub clock: Timestamp,
 }
@@ -34,8 +35,20 @@ pub struct Locked {
 #[derive(Debug)]
 pub struct LockedRows {
     accounts: Vec<Row>,
-    known: Vec<Row>,
+    known: Vec<Vec<Row>>,
+    detached: Vec<Row>,
     clock: Row,
+}
+
+/// What a batch needs to know of one branch.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// To be locked, each once.
+    pub accounts: Vec<AccountNumber>,
+    /// Ids under which there may be a record. What is not looked up and has one is met by the unique key.
+    pub ids: Vec<TransferId>,
+    /// Periods of which is asked whether they are in the archive.
+    pub periods: Vec<Period>,
 }
 
 /// An account that a prepared transaction of another batch holds.
@@ -66,25 +79,44 @@ pub async fn lock(
     client: &Client,
     statements: &Statements,
     branch: BranchId,
-    accounts: &[AccountNumber],
-    ids: &[TransferId],
+    wanted: &Wanted,
 ) -> Result<LockedRows, Error> {
-    let keys: Vec<i64> = accounts.iter().map(|number| number.key(branch.number).as_i64()).collect();
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let keys: Vec<i64> = wanted.accounts.iter().map(|number| number.key(branch.number).as_i64()).collect();
     // Others wait at the gate meanwhile, so a row that is not given soon is not waited for, nor many of them in a row.
     let begin = format!(
         "{} begin isolation level read committed; set local lock_timeout = '500ms'; set local statement_timeout = '1500ms'",
         Message::Begin
     );
-    let (begun, accounts, known, clock) = join4(
+    let detached = async {
+        if wanted.periods.is_empty() {
+            return Ok(Vec::new());
+        }
+        let periods: Vec<i32> = wanted.periods.iter().map(|period| period.as_i32()).collect();
+        client.query(&statements.detached_periods, &[&periods]).await
+    };
+    let (begun, accounts, known, detached, clock) = join5(
         client.batch_execute(&begin),
         client.query(&statements.lock_accounts, &[&keys]),
-        client.query(&statements.find_transfers, &[&ids]),
+        find(client, statements, &wanted.ids),
+        detached,
         client.query_one(&statements.clock, &[]),
     )
     .await;
     begun?;
-    Ok(LockedRows { accounts: accounts?, known: known?, clock: clock? })
+    Ok(LockedRows { accounts: accounts?, known: known?, detached: detached?, clock: clock? })
+}
+
+/// The rows under ids, a query for each period.
+async fn find(client: &Client, statements: &Statements, ids: &[TransferId]) -> Result<Vec<Vec<Row>>, Error> {
+    let asked = by_period(ids.iter().copied())
+        .into_iter()
+        .map(|(period, ids)| async move { client.query(&statements.find_transfers, &[&period.as_i32(), &ids]).await });
+    try_join_all(asked).await
+}
+
+/// Whether any of the ids is recorded at this branch. It takes no lock, so it may be asked past the lock phase.
+pub async fn is_any_recorded(client: &Client, statements: &Statements, ids: &[TransferId]) -> Result<bool, Error> {
+    Ok(find(client, statements, ids).await?.iter().any(|rows| !rows.is_empty()))
 }
 
 impl LockedRows {
@@ -92,7 +124,12 @@ impl LockedRows {
     pub fn read(&self, branch: BranchId, directory: &Directory) -> Result<Locked, RowError> {
         Ok(Locked {
             accounts: self.accounts.iter().map(|row| locked_account(row, branch)).collect::<Result<_, _>>()?,
-            known: self.known.iter().map(|row| stored_transfer(row, directory)).collect::<Result<_, _>>()?,
+            known: self.known.iter().flatten().map(|row| stored_transfer(row, directory)).collect::<Result<_, _>>()?,
+            detached: self
+                .detached
+                .iter()
+                .map(|row| Ok(Period::from_i32(row.try_get(0)?)))
+                .collect::<Result<_, RowError>>()?,
             clock: self.clock.try_get::<_, SystemTime>(0)?.into(),
         })
     }

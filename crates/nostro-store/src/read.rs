@@ -4,7 +4,8 @@ use crate::rows::{
     ACCOUNT_COLUMNS, BranchId, Directory, RowError, StoredTransfer, TRANSFER_COLUMNS, account, customer, entry,
     stored_transfer,
 };
-use nostro_core::{Account, AccountNumber, Customer, Entry, TransferId};
+use nostro_core::{Account, AccountNumber, Customer, Entry, Period, TransferId};
+use std::collections::BTreeMap;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -69,9 +70,23 @@ pub async fn list_entries(
 pub async fn find_transfers(
     client: &Client,
     directory: &Directory,
-    ids: &[TransferId],
+    ids: impl IntoIterator<Item = TransferId>,
 ) -> Result<Vec<StoredTransfer>, RowError> {
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    let statement = format!("select {TRANSFER_COLUMNS} from transfer where id = any($1)");
-    client.query(&statement, &[&ids]).await?.iter().map(|row| stored_transfer(row, directory)).collect()
+    let statement = format!("select {TRANSFER_COLUMNS} from transfer where period = $1 and id = any($2)");
+    let mut found = Vec::new();
+    for (period, ids) in by_period(ids) {
+        for row in client.query(&statement, &[&period.as_i32(), &ids]).await? {
+            found.push(stored_transfer(&row, directory)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Each id with the others of its period: a look-up is in one partition.
+pub(crate) fn by_period(ids: impl IntoIterator<Item = TransferId>) -> BTreeMap<Period, Vec<Uuid>> {
+    let mut periods: BTreeMap<Period, Vec<Uuid>> = BTreeMap::new();
+    for id in ids {
+        periods.entry(id.period()).or_default().push(id.0);
+    }
+    periods
 }

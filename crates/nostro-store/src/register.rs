@@ -114,11 +114,11 @@ pub async fn open_account(
             &format!(
                 "with cash as (
                    insert into account (id, kind, currency)
-                   values ($1, 'cash', $6)
+                   values ($1, 'cash', $6::text)
                    on conflict (id) do nothing
                  )
                  insert into account (id, request_id, customer, kind, currency, overdraft_limit)
-                 values ($2 + nextval('account_serial'), $3, $4, $5, $6, $7)
+                 values ($2 + nextval('account_serial'), $3, $4, $5, $6::text, $7)
                  on conflict (request_id) do nothing
                  returning {ACCOUNT_COLUMNS}"
             ),

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::SystemTime;
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 /// A branch by code and number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,10 +57,10 @@ pub struct StoredTransfer {
 
 /// Columns of `account` in the order of [`locked_account`].
 pub(crate) const LOCKED_COLUMNS: &str =
-    "id, kind, currency, balance, held, overdraft_limit, state, seq, last_posted_at";
+    "id, kind, currency, balance, held, overdraft_limit, state, seq, last_posted_at, last_transfer";
 /// Columns of `transfer` in the order of [`stored_transfer`].
 pub(crate) const TRANSFER_COLUMNS: &str = "id, kind, debit, credit, amount, currency, category, reference, batch, posted_at, \
-     refusal, debit_balance_after, debit_seq, credit_balance_after, credit_seq, \
+     refusal, debit_balance_after, debit_seq, debit_previous, credit_balance_after, credit_seq, credit_previous, \
      coalesce((select b.parts from batch b where b.id = transfer.batch), \
               (select p.parts from participation p where p.batch = transfer.batch))";
 /// Columns of `account` in the order of [`account`].
@@ -101,6 +102,7 @@ pub(crate) fn locked_account(row: &Row, branch: BranchId) -> Result<(AccountNumb
         overdraft_limit: balance(row, 5)?,
         state: word(row, 6, table, "state")?,
         seq: row.try_get(7)?,
+        last_transfer: row.try_get::<_, Option<Uuid>>(9)?.map(TransferId),
         last_posted_at: row.try_get::<_, Option<SystemTime>>(8)?.map(Timestamp::from),
     };
     Ok((number, account))
@@ -120,17 +122,19 @@ pub(crate) fn stored_transfer(row: &Row, directory: &Directory) -> Result<Stored
         reference: reference.map(Reference::new).transpose().map_err(|_| malformed(table, "reference"))?,
     };
     let refusal: Option<&str> = row.try_get(10)?;
-    let line = |after: usize, seq: usize| -> Result<Option<Line>, RowError> {
-        let after: Option<i64> = row.try_get(after)?;
-        let seq: Option<i64> = row.try_get(seq)?;
-        Ok(after.zip(seq).map(|(after, seq)| Line { balance_after: Balance::new(after), seq }))
+    // Three columns: the balance after it, its number, the transfer before it.
+    let line = |at: usize| -> Result<Option<Line>, RowError> {
+        let after: Option<i64> = row.try_get(at)?;
+        let seq: Option<i64> = row.try_get(at + 1)?;
+        let previous = row.try_get::<_, Option<Uuid>>(at + 2)?.map(TransferId);
+        Ok(after.zip(seq).map(|(after, seq)| Line { balance_after: Balance::new(after), seq, previous }))
     };
     let decision = match refusal {
         Some(code) => Decision::Refused(code.parse().map_err(|_| malformed(table, "refusal"))?),
-        None => Decision::Posted { debit: line(11, 12)?, credit: line(13, 14)? },
+        None => Decision::Posted { debit: line(11)?, credit: line(14)? },
     };
     let record = TransferRecord { transfer, decision, posted_at: time(row, 9)? };
-    let parts: Vec<&str> = row.try_get(15)?;
+    let parts: Vec<&str> = row.try_get(17)?;
     let parts = parts.iter().map(|part| part.parse().map_err(|_| malformed("batch", "parts")));
     Ok(StoredTransfer { record, batch: word(row, 8, table, "batch")?, parts: parts.collect::<Result<_, _>>()? })
 }

@@ -1,6 +1,7 @@
 //! The prepared statements of the engine's writers, made once on each connection.
 
 use crate::rows::{LOCKED_COLUMNS, TRANSFER_COLUMNS};
+use crate::write::COPIED_COLUMNS;
 use futures_util::future::try_join5;
 use nostro_commit::Message;
 use std::time::Duration;
@@ -11,11 +12,27 @@ use tokio_postgres::{Client, Error, Statement};
 pub struct Statements {
     pub(crate) lock_accounts: Statement,
     pub(crate) find_transfers: Statement,
+    pub(crate) detached_periods: Statement,
     pub(crate) update_accounts: Statement,
     pub(crate) insert_transfers: Statement,
     pub(crate) insert_nets: Statement,
     pub(crate) clock: Statement,
 }
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Batches.
+    Writing,
+    /// Look-ups, audits and what one customer asks for.
+    Reading,
+}
+
+/// Every statement of a batch finds its rows by key, whatever the tables' statistics say at the moment: a plan that
+/// reads a whole table would be chosen while the table is small, and kept while it grows. What is switched off has a
+/// cost in the planner's eyes for which it would compile a plan (jit), which takes longer than the whole batch.
+const BY_KEY: &str = "set jit = off; set plan_cache_mode = force_generic_plan; set enable_seqscan = off; \
+     set enable_hashjoin = off; set enable_mergejoin = off";
 
 impl std::fmt::Debug for Statements {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -25,37 +42,43 @@ impl std::fmt::Debug for Statements {
 
 impl Statements {
     /// Bounds every lock wait of the session, gates included, and prepares all statements.
-    pub async fn open(client: &Client, lock_wait: Duration) -> Result<Self, Error> {
+    pub async fn open(client: &Client, purpose: Purpose, lock_wait: Duration) -> Result<Self, Error> {
+        let by_key = if purpose == Purpose::Writing { BY_KEY } else { "" };
         client
-            .batch_execute(&format!("{} set lock_timeout = '{}ms'", Message::OpenSession, lock_wait.as_millis()))
+            .batch_execute(&format!(
+                "{} set lock_timeout = '{}ms'; {by_key}",
+                Message::OpenSession,
+                lock_wait.as_millis()
+            ))
             .await?;
         // Any row order: whoever is here is inside the gate, and nobody past the gate waits for a row.
         let lock_accounts =
             format!("{} select {LOCKED_COLUMNS} from account where id = any($1) for no key update", Message::LockRows);
-        let find_transfers =
-            format!("{} select {TRANSFER_COLUMNS} from transfer where id = any($1)", Message::ReadKnown);
+        let find_transfers = format!(
+            "{} select {TRANSFER_COLUMNS} from transfer where period = $1 and id = any($2)",
+            Message::ReadKnown
+        );
+        let detached_periods = format!(
+            "{} select period from transfer_period where period = any($1) and detached_at is not null",
+            Message::ReadKnown
+        );
         let clock = client.prepare(&format!("{} select clock_timestamp()", Message::ReadClock)).await?;
         let update_accounts = format!(
             "{} update account a
-             set balance = w.balance, seq = w.seq, last_posted_at = $4
-             from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as w (id, balance, seq)
+             set balance = w.balance, seq = w.seq, last_transfer = w.last_transfer, last_posted_at = $5
+             from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[]) as w (id, balance, seq, last_transfer)
              where a.id = w.id",
             Message::UpdateRows
         );
-        let insert_transfers = format!(
-            "{} insert into transfer (id, kind, debit, credit, amount, currency, category, reference, refusal,
-               debit_balance_after, debit_seq, credit_balance_after, credit_seq, batch, posted_at)
-             select w.*, $14, $15
-             from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::integer[],
-               $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[]) as w",
-            Message::InsertRows
-        );
+        let insert_transfers =
+            format!("{} copy transfer ({COPIED_COLUMNS}) from stdin (format binary)", Message::InsertRows);
         let insert_nets = format!(
             "{} insert into batch_net (batch, counterparty, currency, amount, hash)
              select $5, w.*
              from unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[]) as w",
             Message::InsertNets
         );
+        let detached_periods = client.prepare(&detached_periods).await?;
         let (lock_accounts, find_transfers, update_accounts, insert_transfers, insert_nets) = try_join5(
             client.prepare(&lock_accounts),
             client.prepare(&find_transfers),
@@ -64,6 +87,14 @@ impl Statements {
             client.prepare(&insert_nets),
         )
         .await?;
-        Ok(Self { lock_accounts, find_transfers, update_accounts, insert_transfers, insert_nets, clock })
+        Ok(Self {
+            lock_accounts,
+            find_transfers,
+            detached_periods,
+            update_accounts,
+            insert_transfers,
+            insert_nets,
+            clock,
+        })
     }
 }

@@ -9,7 +9,7 @@ mod frame;
 
 use frame::{Frame, Reader};
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, copy, sink};
@@ -198,6 +198,8 @@ impl Drop for Wire {
 struct Connection {
     /// Messages that wait for their answer, each with the trap that its answer springs.
     asked: Mutex<VecDeque<Option<Trap>>>,
+    /// A COPY takes its rows: of its two Syncs only the one behind the last row is answered.
+    copying: AtomicBool,
     backend: AtomicI32,
     cut: Notify,
     hung_up: Notify,
@@ -257,7 +259,7 @@ async fn forth(from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, con
             Some(trap) => answer_trap = Some(trap),
             None => {}
         }
-        if frame.is_asking() {
+        if frame.is_asking() && !connection.copying.swap(false, Ordering::AcqRel) {
             connection.asked.lock().unwrap().push_back(answer_trap.take());
         }
         last |= fate == Fate::PassedAndCut;
@@ -290,6 +292,9 @@ async fn back(from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, conn
             Some(trap) => held(trap, connection).await,
             None => Fate::Passed,
         };
+        if frame.is_copy_in() {
+            connection.copying.store(true, Ordering::Release);
+        }
         if frame.is_ready() {
             connection.asked.lock().unwrap().pop_front();
         }

@@ -3,7 +3,8 @@
 use super::*;
 use nostro_core::transfer::Line;
 use nostro_core::{Amount, Balance, Timestamp, TransferRecord};
-use nostro_engine::{CommitPath, Unavailable};
+use nostro_engine::{CommitPath, Unavailable, UnusableId};
+use std::sync::Arc;
 
 fn transfer() -> Transfer {
     Transfer {
@@ -18,21 +19,21 @@ fn transfer() -> Transfer {
     }
 }
 
-fn receipt(decision: Decision) -> Receipt {
+fn receipt(decision: Decision) -> Arc<Receipt> {
     let parts = ["AZ", "TX"].map(|code| code.parse().unwrap());
-    Receipt {
+    Arc::new(Receipt {
         record: TransferRecord { transfer: transfer(), decision, posted_at: Timestamp::from_micros(0) },
         batch: "AZ-1-4711".parse().unwrap(),
-        commit: CommitPath { home: parts[0], parts: parts.to_vec() },
-    }
+        commit: Arc::new(CommitPath { home: parts[0], parts: parts.to_vec() }),
+    })
 }
 
-fn posted() -> Receipt {
-    let line = |balance| Some(Line { balance_after: Balance::new(balance), seq: 18 });
+fn posted() -> Arc<Receipt> {
+    let line = |balance| Some(Line { balance_after: Balance::new(balance), seq: 18, previous: None });
     receipt(Decision::Posted { debit: line(400_075), credit: line(100_000) })
 }
 
-fn refusal() -> Receipt {
+fn refusal() -> Arc<Receipt> {
     receipt(Decision::Refused(Refusal::InsufficientFunds))
 }
 
@@ -47,6 +48,8 @@ fn each_outcome_has_its_status_and_headers() {
         (Answer::Settling(posted()), 202, false, location),
         (Answer::Unknown, 202, false, location),
         (Answer::Conflict(Field::Amount), 409, false, None),
+        (Answer::Unusable(UnusableId::TimeOutOfRange), 422, false, None),
+        (Answer::Unusable(UnusableId::Expired), 422, false, None),
         (Answer::Unavailable(Unavailable::Busy), 503, false, None),
         (Answer::Bug, 500, false, None),
     ] {
@@ -67,6 +70,8 @@ fn items_of_a_bulk_have_the_same_outcomes() {
         (Answer::Settling(posted()), r#"["settling",null,"settling",null]"#),
         (Answer::Unknown, r#"["unknown",null,null,null]"#),
         (Answer::Conflict(Field::Amount), r#"["conflict",null,null,"id_conflict"]"#),
+        (Answer::Unusable(UnusableId::TimeOutOfRange), r#"["refused",null,null,"id_time_out_of_range"]"#),
+        (Answer::Unusable(UnusableId::Expired), r#"["refused",null,null,"id_expired"]"#),
         (Answer::Unavailable(Unavailable::Busy), r#"["unavailable",null,null,"busy"]"#),
         (Answer::Bug, r#"["unknown",null,null,"internal_error"]"#),
     ] {

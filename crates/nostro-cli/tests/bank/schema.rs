@@ -11,7 +11,7 @@ async fn found(databases: &Databases, query: &str) -> Vec<String> {
 #[tokio::test]
 async fn the_tables_keep_their_rules() {
     let databases = Databases::start().await;
-    let columns = "from information_schema.columns c join pg_class t on t.relname = c.table_name and t.relkind = 'r'
+    let columns = "from information_schema.columns c join pg_class t on t.relname = c.table_name and t.relkind in ('r', 'p') and not t.relispartition
                    where c.table_schema = 'public'";
     let money = format!(
         "select c.table_name || '.' || c.column_name {columns}
@@ -26,6 +26,7 @@ async fn the_tables_keep_their_rules() {
             "account.close_request_id",
             "account.customer",
             "account.last_posted_at",
+            "account.last_transfer",
             "account.request_id",
             "batch.decided_at",
             "batch.home",
@@ -34,11 +35,14 @@ async fn the_tables_keep_their_rules() {
             "batch.xid",
             "participation.touched",
             "transfer.credit_balance_after",
+            "transfer.credit_previous",
             "transfer.credit_seq",
             "transfer.debit_balance_after",
+            "transfer.debit_previous",
             "transfer.debit_seq",
             "transfer.reference",
             "transfer.refusal",
+            "transfer_period.detached_at",
         ],
         "nullable by accident"
     );
@@ -46,14 +50,14 @@ async fn the_tables_keep_their_rules() {
                    and not exists (select from pg_constraint where conrelid = t.oid and contype = 'p')";
     assert_eq!(found(&databases, keyless).await, Vec::<String>::new(), "without a primary key");
     let silent =
-        "select relname::text from pg_class where relkind in ('r', 'v') and relnamespace = 'public'::regnamespace
+        "select relname::text from pg_class where relkind in ('r', 'p', 'v') and relnamespace = 'public'::regnamespace
                   and obj_description(oid) is null";
     assert_eq!(found(&databases, silent).await, Vec::<String>::new(), "without a comment");
     let unnamed = "select conname::text from pg_constraint
                    where connamespace = 'public'::regnamespace and conname ~ '_check[0-9]*$'";
     assert_eq!(found(&databases, unnamed).await, Vec::<String>::new(), "a constraint that PostgreSQL had to name");
     let owners = "select relname::text from pg_class where relnamespace = 'public'::regnamespace
-                  and relkind in ('r', 'v', 'S') and relowner <> 'nostro_owner'::regrole";
+                  and relkind in ('r', 'p', 'v', 'S') and relowner <> 'nostro_owner'::regrole";
     assert_eq!(found(&databases, owners).await, Vec::<String>::new(), "not the owner's");
     let roles = "select rolname::text from pg_roles where rolname ~ '^nostro' and
                  (rolsuper or rolcreaterole or rolcreatedb or rolbypassrls or (rolcanlogin and rolname <> 'nostro'))";
@@ -69,8 +73,8 @@ async fn the_database_itself_refuses_what_the_core_would_never_do() {
     let admin = databases.admin("AZ").await;
     let number = nostro_core::BranchNumber::new(1).unwrap();
     let [key, empty] = [rich, empty].map(|account| account.key(number).as_i64());
-    let transfer = "insert into transfer (id, kind, debit, credit, amount, currency, category, batch, posted_at, debit_seq, debit_balance_after)
-                    values (gen_random_uuid(), ";
+    let transfer = "insert into transfer (id, period, kind, debit, credit, amount, currency, category, batch, posted_at, debit_seq, debit_balance_after)
+                    values (gen_random_uuid(), 0, ";
     for (statement, constraint) in [
         (format!("update account set balance = -1 where id = {key}"), "account_within_limit"),
         (format!("update account set held = 1001 where id = {key}"), "account_within_limit"),
@@ -81,6 +85,8 @@ async fn the_database_itself_refuses_what_the_core_would_never_do() {
         (format!("{transfer} 'transfer', 1, 1, 5, 'USD', 0, 'AZ-1-1', now(), 1, 1)"), "transfer_accounts"),
         (format!("{transfer} 'gift', 1, 2, 5, 'USD', 0, 'AZ-1-1', now(), 1, 1)"), "transfer_kind"),
         (format!("{transfer} 'transfer', 1, 2, 5, 'USD', 0, 'AZ-1-1', now(), null, 1)"), "transfer_sides"),
+        (format!("{transfer} 'transfer', 1, 2, 5, 'USD', 0, 'AZ-1-1', now(), 2, 1)"), "transfer_sides"),
+        (format!("update account set currency = 'usd' where id = {empty}"), "currency_code"),
         ("insert into batch (id, outcome) values ('AZ-1-999999', 'committed')".into(), "batch_complete"),
         (
             "insert into batch (id, outcome, home, parts) values ('AZ-1-999999', 'perhaps', 'AZ', '{AZ}')".into(),

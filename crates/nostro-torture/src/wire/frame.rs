@@ -84,6 +84,11 @@ impl Frame {
         matches!(self.kind, Some(b'Q' | b'S'))
     }
 
+    /// From the database: CopyInResponse. The Sync behind the COPY that it answers is overlooked.
+    pub(super) fn is_copy_in(&self) -> bool {
+        self.kind == Some(b'G')
+    }
+
     /// From the database: ReadyForQuery.
     pub(super) fn is_ready(&self) -> bool {
         self.kind == Some(b'Z')

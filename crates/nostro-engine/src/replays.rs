@@ -1,0 +1,75 @@
+//! Ids that come again.
+//!
+//! The answer to a transfer that this server has lately committed is remembered, so its retries cost no database
+//! anything: what is committed never changes. Other ids are not looked up before they are inserted; the unique key
+//! of `transfer` meets those that are recorded. A batch that met one is planned again with all its ids looked up,
+//! and for some seconds so are all batches: where one old id comes, more do.
+
+use crate::answer::{Answer, Receipt};
+use foldhash::{HashMap, HashMapExt};
+use nostro_core::{Transfer, TransferId};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Answers that are remembered, at most twice as many: about 300 bytes each.
+const GENERATION_MAX: usize = 131_072;
+/// For so long after a record was met that nobody had looked for, every id is looked up.
+const LOOK_UPS_FOR: Duration = Duration::from_secs(5);
+
+/// What one engine knows of ids that come again.
+#[derive(Debug, Default)]
+pub(crate) struct Replays {
+    recent: Mutex<Recent>,
+    /// When a record was last met that nobody had looked for.
+    met_at: Mutex<Option<Instant>>,
+}
+
+/// Two generations: when the younger one is full, the older one is forgotten as a whole.
+#[derive(Debug, Default)]
+struct Recent {
+    young: HashMap<TransferId, Arc<Receipt>>,
+    old: HashMap<TransferId, Arc<Receipt>>,
+}
+
+impl Replays {
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answer to a transfer whose id is remembered.
+    pub(crate) fn answer(&self, transfer: &Transfer) -> Option<Answer> {
+        let recent = self.recent();
+        let receipt = recent.young.get(&transfer.id).or_else(|| recent.old.get(&transfer.id))?;
+        Some(match transfer.differs_from(&receipt.record.transfer) {
+            Some(field) => Answer::Conflict(field),
+            None => Answer::Replayed(Arc::clone(receipt)),
+        })
+    }
+
+    /// Remembers what is committed at every branch of its batch.
+    pub(crate) fn remember(&self, receipts: impl Iterator<Item = Arc<Receipt>>) {
+        let mut recent = self.recent();
+        for receipt in receipts {
+            if recent.young.len() >= GENERATION_MAX {
+                recent.old = std::mem::replace(&mut recent.young, HashMap::with_capacity(GENERATION_MAX));
+            }
+            recent.young.insert(receipt.record.transfer.id, receipt);
+        }
+    }
+
+    /// A branch was away: should it have been restored, it decides anew what it has lost.
+    pub(crate) fn forget(&self) {
+        *self.recent() = Recent::default();
+    }
+
+    /// A record was met that nobody had looked for.
+    pub(crate) fn met(&self) {
+        *self.met_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether every id is looked up before it is inserted.
+    pub(crate) fn are_expected(&self) -> bool {
+        let met_at = *self.met_at.lock().unwrap_or_else(PoisonError::into_inner);
+        met_at.is_some_and(|at| at.elapsed() < LOOK_UPS_FOR)
+    }
+}
