@@ -10,6 +10,7 @@
 
 use crate::branch::{BranchCode, BranchNumber};
 use crate::currency::Currency;
+use crate::digits;
 use std::fmt;
 use std::str::FromStr;
 
@@ -18,6 +19,11 @@ pub const SERIAL_MAX: u64 = 999_999_999_999;
 /// Serials from here on are customers'; those before it are accounts'.
 pub const CUSTOMER_SERIAL_MIN: u64 = 900_000_000_000;
 const KEY_BASE: i64 = 1_000_000_000_000;
+const LETTERS_MAX: usize = 4;
+const CHECK_PLACES: usize = 2;
+const SERIAL_PLACES: usize = 12;
+/// No number has a longer text.
+pub const TEXT_BYTES_MAX: usize = LETTERS_MAX + CHECK_PLACES + SERIAL_PLACES;
 
 /// The number of an account as people and the API write it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +70,12 @@ impl AccountNumber {
         Self { branch, serial: u64::from(currency.numeric()) }
     }
 
+    /// Whether it is its branch's cash account of this currency.
+    pub fn is_cash(self, currency: Currency) -> bool {
+        // No number of ISO 4217 has four digits, so that most are told without looking the currency up.
+        self.serial <= 999 && self == Self::cash(self.branch, currency)
+    }
+
     /// From the database's form; `branch` is the code of the branch whose number is in the key.
     pub fn from_key(branch: BranchCode, key: AccountKey) -> Result<Self, AccountNumberError> {
         Self::new(branch, key.serial())
@@ -77,6 +89,20 @@ impl AccountNumber {
     /// The database's form; `branch_number` is that of [`Self::branch`].
     pub fn key(self, branch_number: BranchNumber) -> AccountKey {
         key(branch_number, self.serial)
+    }
+
+    /// Its text, written into a buffer on the stack: what `Display` writes, without its machinery.
+    pub fn encode(self, buffer: &mut [u8; TEXT_BYTES_MAX]) -> &str {
+        let code = self.branch.as_str();
+        let (letters, places) = buffer.split_at_mut(LETTERS_MAX);
+        let (check, serial) = places.split_at_mut(CHECK_PLACES);
+        let start = letters.len().saturating_sub(code.len());
+        for (slot, letter) in letters.iter_mut().skip(start).zip(code.bytes()) {
+            *slot = letter;
+        }
+        digits::write(check_digits(self.branch, self.serial), check);
+        digits::write(self.serial, serial);
+        buffer.get(start..).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
     }
 
     /// For people: in groups of four.
@@ -142,35 +168,27 @@ fn key(branch_number: BranchNumber, serial: u64) -> AccountKey {
     AccountKey(base.saturating_add(serial))
 }
 
-/// The remainder by 97 of characters read as one number, letters as two digits.
-fn mod_97(characters: impl Iterator<Item = u8>) -> u32 {
-    characters.fold(0, |remainder: u32, character| {
-        let (shift, value) = match character {
-            b'A'..=b'Z' => (100, u32::from(character).saturating_sub(55)),
-            _ => (10, u32::from(character).saturating_sub(48)),
-        };
-        remainder.saturating_mul(shift).saturating_add(value).rem_euclid(97)
-    })
-}
-
-fn check_digits(branch: BranchCode, serial: u64) -> u32 {
-    let digits = format!("{serial:012}");
-    let number = digits.bytes().chain(branch.as_str().bytes()).chain(*b"00");
-    98_u32.saturating_sub(mod_97(number))
+/// 98 less the remainder by 97 of serial, letters as two digits each, and 00, read as one number.
+fn check_digits(branch: BranchCode, serial: u64) -> u64 {
+    let with_letters = branch.as_str().bytes().fold(serial % 97, |remainder, letter| {
+        let value = u64::from(letter).saturating_sub(55);
+        remainder.saturating_mul(100).saturating_add(value) % 97
+    });
+    98_u64.saturating_sub(with_letters.saturating_mul(100) % 97)
 }
 
 fn parse(text: &str) -> Result<(BranchCode, u64), AccountNumberError> {
     let letters = text.bytes().take_while(u8::is_ascii_uppercase).count();
     let (code, digits) = text.split_at_checked(letters).ok_or(AccountNumberError::Form)?;
     let branch: BranchCode = code.parse().map_err(|_| AccountNumberError::Form)?;
-    let (check, serial) = digits.split_at_checked(2).ok_or(AccountNumberError::Form)?;
-    let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if serial.len() != 12 || !plain(check) || !plain(serial) {
+    let (check, serial) = digits.as_bytes().split_at_checked(CHECK_PLACES).ok_or(AccountNumberError::Form)?;
+    if serial.len() != SERIAL_PLACES {
         return Err(AccountNumberError::Form);
     }
-    let serial: u64 = serial.parse().map_err(|_| AccountNumberError::Form)?;
+    let check = digits::read(check).ok_or(AccountNumberError::Form)?;
+    let serial = digits::read(serial).ok_or(AccountNumberError::Form)?;
     // Compared whole, not by remainder: 00, 01 and 99 leave the same remainder as 97, 98 and 02.
-    if check.parse() != Ok(check_digits(branch, serial)) {
+    if check != check_digits(branch, serial) {
         return Err(AccountNumberError::CheckDigits);
     }
     Ok((branch, serial))
@@ -194,7 +212,7 @@ impl FromStr for CustomerNumber {
 
 impl fmt::Display for AccountNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{:02}{:012}", self.branch, check_digits(self.branch, self.serial), self.serial)
+        f.write_str(self.encode(&mut [0; TEXT_BYTES_MAX]))
     }
 }
 

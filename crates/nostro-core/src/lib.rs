@@ -21,6 +21,7 @@ pub mod audit;
 pub mod branch;
 pub mod currency;
 pub mod customer;
+mod digits;
 pub mod plan;
 pub mod refusal;
 pub mod time;

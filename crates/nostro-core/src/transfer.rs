@@ -78,6 +78,12 @@ impl Reference {
     }
 }
 
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
 /// One transfer as it was asked for. The two accounts differ: the constructor of requests sees to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transfer {
