@@ -4,6 +4,8 @@
 //! and settling), refused, unknown; what surely moved nothing (unavailable) is a fourth answer, not an outcome.
 
 use crate::problem::{Code, IDEMPOTENT_REPLAYED, Problem};
+use crate::view::Text;
+use crate::view::posted::Outcome;
 use crate::view::transfer::{BulkResult, State, TransferView, UnknownTransfer};
 use axum::Json;
 use axum::http::header::LOCATION;
@@ -13,6 +15,9 @@ use nostro_core::transfer::{Decision, Field};
 use nostro_core::{BranchCode, Refusal, Transfer, TransferId, TransferKind};
 use nostro_engine::{Answer, Receipt};
 use serde::Serialize;
+
+/// The media type of every other answer.
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What is asked of the answer beyond its outcome.
 #[derive(Clone, Copy)]
@@ -51,9 +56,8 @@ pub(crate) fn item(
     answer: Answer,
     body: impl Fn(&Problem) -> crate::problem::ProblemBody,
 ) -> BulkResult {
-    let id = transfer.id.to_string();
     let result = |state, view, problem: Option<Problem>| BulkResult {
-        id: id.clone(),
+        id: Text(transfer.id),
         state,
         replayed: false,
         transfer: view,
@@ -79,6 +83,16 @@ pub(crate) fn item(
         Answer::Unavailable(reason) => result(State::Unavailable, None, Some(Problem::unavailable(reason))),
         // As a single request's 500: whoever reads it must not take it for "nothing moved".
         Answer::Bug => result(State::Unknown, None, Some(Problem::internal())),
+    }
+}
+
+/// An answer that is written as a posted or settling result, if its record is posted.
+pub(crate) fn posted(answer: &Answer) -> Option<(&Receipt, Outcome)> {
+    match answer {
+        Answer::Posted(receipt) => Some((receipt, Outcome { state: State::Posted, replayed: false })),
+        Answer::Replayed(receipt) => Some((receipt, Outcome { state: State::Posted, replayed: true })),
+        Answer::Settling(receipt) => Some((receipt, Outcome { state: State::Settling, replayed: false })),
+        Answer::Refused(_) | Answer::Unknown | Answer::Conflict(_) | Answer::Unavailable(_) | Answer::Bug => None,
     }
 }
 

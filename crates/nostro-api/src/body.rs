@@ -38,12 +38,22 @@ pub(crate) struct JsonBody(Bytes);
 impl JsonBody {
     /// The one JSON value in it.
     pub(crate) fn parse(&self) -> Result<JsonValue<'_>, Problem> {
-        JsonValue::parse(&self.0).or_else(|error| {
-            let mut errors = Errors::default();
-            errors.push(String::new(), Broken::Rule(format!("is not JSON: {error}")));
-            errors.none_or(None)
-        })
+        parse(&self.0)
     }
+
+    /// As it came.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The one JSON value in the bytes of a body.
+pub(crate) fn parse(bytes: &[u8]) -> Result<JsonValue<'_>, Problem> {
+    JsonValue::parse(bytes).or_else(|error| {
+        let mut errors = Errors::default();
+        errors.push(String::new(), Broken::Rule(format!("is not JSON: {error}")));
+        errors.none_or(None)
+    })
 }
 
 impl<S: Send + Sync> FromRequest<S> for JsonBody {

@@ -19,7 +19,7 @@ pub(crate) const FIELD_ERRORS_MAX: usize = 100;
 pub(crate) const UNKNOWN_NAME_CHARS_MAX: usize = 64;
 
 /// Whether a branch has this code.
-pub(crate) type HasBranch<'a> = &'a dyn Fn(BranchCode) -> bool;
+pub type HasBranch<'a> = &'a dyn Fn(BranchCode) -> bool;
 
 /// A field and the rule that it breaks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]

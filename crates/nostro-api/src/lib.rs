@@ -5,6 +5,7 @@
 //! - `request_context`, `origin`, `authentication`, `traffic`: what happens to every request before and after its route
 //! - `json`, `fields`, `body`, `transfer_body`, `register_body`, `parameters`, `cursor`: reading, with every broken rule named
 //! - `view`: the shapes that are sent; `answer`: the outcomes of moving money as statuses; `problem`: RFC 9457
+//! - [`wire`]: the JSON of moving money as functions of bytes and values
 //! - `openapi`: the description of it all, drawn from the same code
 //!
 //! A body is parsed into the core's types at the edge. A handler decides nothing about money: it asks the engine
@@ -31,8 +32,11 @@ mod routes;
 mod traffic;
 mod transfer_body;
 mod view;
+pub mod wire;
 
 pub use config::ApiConfig;
+pub use fields::HasBranch;
 pub use key::{ApiKey, Role};
-pub use problem::problem_codes;
+pub use problem::{Problem, problem_codes};
+pub use request_context::RequestContext;
 pub use router::router;

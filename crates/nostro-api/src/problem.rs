@@ -194,7 +194,7 @@ pub fn problem_codes() -> Vec<&'static str> {
 
 /// An answer that is not what was asked for.
 #[derive(Clone, Debug)]
-pub(crate) struct Problem {
+pub struct Problem {
     code: Code,
     detail: String,
     errors: Vec<FieldError>,

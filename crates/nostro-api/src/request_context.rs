@@ -28,11 +28,11 @@ pub(crate) const EXPOSED_HEADERS: [HeaderName; 4] = [IDEMPOTENT_REPLAYED, LOCATI
 
 /// What a route may need to know of its request.
 #[derive(Clone, Debug)]
-pub(crate) struct RequestContext {
+pub struct RequestContext {
     /// Its path, without the query.
-    pub(crate) path: Arc<str>,
+    pub path: Arc<str>,
     /// Its id.
-    pub(crate) request_id: Arc<str>,
+    pub request_id: Arc<str>,
 }
 
 /// Middleware: gives the request its id and completes the answer.

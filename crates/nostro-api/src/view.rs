@@ -2,16 +2,19 @@
 //!
 //! - [`account`]: accounts, customers and the entries of an account
 //! - [`transfer`]: transfers with the batch that carried them, and the results of a bulk
+//! - [`posted`]: the same results as bytes, for the many of a bulk that were posted
 //! - [`bank`]: branches, batches in doubt, the audit
 //!
 //! Figures are text, in minor units, on the account's normal side. Nothing is computed here but that side.
 
 pub(crate) mod account;
 pub(crate) mod bank;
+pub(crate) mod posted;
 pub(crate) mod transfer;
 
 use nostro_core::{AccountNumber, Balance, Currency, NormalSide};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use std::fmt;
 use utoipa::ToSchema;
 
 /// A whole list.
@@ -32,15 +35,46 @@ pub(crate) struct PageView<T> {
 
 /// The side on which an account's figures are positive. The bank's cash is known by its number alone.
 pub(crate) fn normal_side(number: AccountNumber, currency: Currency) -> NormalSide {
-    if number == AccountNumber::cash(number.branch(), currency) { NormalSide::Debit } else { NormalSide::Credit }
+    if number.is_cash(currency) { NormalSide::Debit } else { NormalSide::Credit }
 }
 
-/// A balance as a figure on that side. Wider than a bigint, whose smallest value has no opposite.
+/// A balance as a figure on that side.
 pub(crate) fn figure(side: NormalSide, balance: Balance) -> String {
-    let credits_minus_debits = i128::from(balance.minor_units());
-    match side {
-        NormalSide::Debit => (-credits_minus_debits).to_string(),
-        NormalSide::Credit => credits_minus_debits.to_string(),
+    Figure::new(side, balance).to_string()
+}
+
+/// A balance on an account's normal side.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figure {
+    side: NormalSide,
+    balance: Balance,
+}
+
+impl Figure {
+    /// The balance, on this side.
+    pub(crate) fn new(side: NormalSide, balance: Balance) -> Self {
+        Self { side, balance }
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let credits_minus_debits = self.balance.minor_units();
+        match self.side {
+            NormalSide::Credit => credits_minus_debits.fmt(f),
+            // Wider than a bigint, whose smallest value has no opposite.
+            NormalSide::Debit => (-i128::from(credits_minus_debits)).fmt(f),
+        }
+    }
+}
+
+/// A value that is sent as its text; it becomes text while the answer is written, without a `String` of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Text<T>(pub(crate) T);
+
+impl<T: fmt::Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
     }
 }
 

@@ -9,8 +9,10 @@ use crate::request_context::RequestContext;
 use crate::router::Api;
 use crate::transfer_body::{self, CashMovement, NewCashMovement, NewTransfer, NewTransfers};
 use crate::view::transfer::{BulkResults, TransferView};
+use crate::wire;
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
 /// Moves money from one account to another, also between branches.
@@ -23,9 +25,9 @@ use axum::{Extension, Json};
     responses(MoneyMoved, Refused, BodyRefused, Unavailable)
 )]
 pub(crate) async fn create(State(api): State<Api>, body: JsonBody) -> Result<Response, Problem> {
-    let transfer = transfer_body::transfer(body.parse()?, &|code| api.engine.has_branch(code))?;
+    let transfer = wire::read_transfer(body.bytes(), &|code| api.engine.has_branch(code))?;
     let answer = api.engine.transfer(transfer.clone()).await;
-    Ok(answer::single(&transfer, answer))
+    Ok(wire::write_answer(&transfer, answer))
 }
 
 /// Many transfers, each for itself.
@@ -44,13 +46,11 @@ pub(crate) async fn create_bulk(
     State(api): State<Api>,
     Extension(context): Extension<RequestContext>,
     body: JsonBody,
-) -> Result<Json<BulkResults>, Problem> {
-    let transfers = transfer_body::transfers(body.parse()?, &|code| api.engine.has_branch(code))?;
+) -> Result<Response, Problem> {
+    let transfers = wire::read_transfers(body.bytes(), &|code| api.engine.has_branch(code))?;
     let answers = api.engine.transfers(transfers.clone()).await;
-    let complete = |problem: &Problem| problem.body(&context.path, &context.request_id);
-    let items = transfers.iter().zip(answers).enumerate();
-    let results = items.map(|(at, (transfer, answer))| answer::item(at, transfer, answer, complete)).collect();
-    Ok(Json(BulkResults { results }))
+    let bytes = wire::write_answers(&transfers, answers, &context);
+    Ok(([(CONTENT_TYPE, answer::JSON)], bytes).into_response())
 }
 
 /// Cash comes in: from the branch's cash to a customer's account.

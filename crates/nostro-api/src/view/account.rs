@@ -1,7 +1,10 @@
 //! Accounts, customers, and the entries of an account.
 
-use crate::view::figure;
-use nostro_core::{Account, Customer, Entry, NormalSide};
+use crate::view::{Text, figure};
+use nostro_core::{
+    Account, AccountNumber, Amount, Balance, BranchCode, Currency, Customer, CustomerNumber, Entry, Name, NormalSide,
+    Reference, Timestamp, TransferId,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -9,17 +12,18 @@ use utoipa::ToSchema;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Account)]
 pub(crate) struct AccountView {
-    #[schema(example = "AZ93000000001042")]
-    number: String,
-    #[schema(example = "AZ")]
-    branch: String,
+    #[schema(value_type = String, example = "AZ93000000001042")]
+    number: Text<AccountNumber>,
+    #[schema(value_type = String, example = "AZ")]
+    branch: Text<BranchCode>,
     /// Null for the bank's own accounts.
-    customer: Option<String>,
+    #[schema(value_type = Option<String>)]
+    customer: Option<Text<CustomerNumber>>,
     /// `checking`, `savings` or `cash`.
     #[schema(example = "checking")]
     kind: &'static str,
-    #[schema(example = "USD")]
-    currency: String,
+    #[schema(value_type = String, example = "USD")]
+    currency: Text<Currency>,
     /// `debit` or `credit`: where the figures are positive.
     #[schema(example = "credit")]
     normal_side: &'static str,
@@ -27,40 +31,40 @@ pub(crate) struct AccountView {
     #[schema(example = "500075")]
     posted: String,
     /// Minor units, reserved by open holds.
-    #[schema(example = "0")]
-    held: String,
+    #[schema(value_type = String, example = "0")]
+    held: Text<Balance>,
     /// `posted - held + overdraft_limit`; null for the bank's own accounts, which have no limit.
-    #[schema(example = "500075")]
-    available: Option<String>,
-    #[schema(example = "0")]
-    overdraft_limit: String,
+    #[schema(value_type = Option<String>, example = "500075")]
+    available: Option<Text<Balance>>,
+    #[schema(value_type = String, example = "0")]
+    overdraft_limit: Text<Balance>,
     /// `open` or `closed`.
     #[schema(example = "open")]
     state: &'static str,
-    #[schema(example = "2026-11-23T08:00:00.000000Z")]
-    opened_at: String,
+    #[schema(value_type = String, example = "2026-11-23T08:00:00.000000Z")]
+    opened_at: Text<Timestamp>,
     /// How many entries it has.
-    #[schema(example = "17")]
-    seq: String,
+    #[schema(value_type = String, example = "17")]
+    seq: Text<i64>,
 }
 
 impl From<&Account> for AccountView {
     fn from(account: &Account) -> Self {
         let side = account.kind.normal_side();
         Self {
-            number: account.number.to_string(),
-            branch: account.number.branch().to_string(),
-            customer: account.customer.map(|number| number.to_string()),
+            number: Text(account.number),
+            branch: Text(account.number.branch()),
+            customer: account.customer.map(Text),
             kind: account.kind.as_str(),
-            currency: account.currency.to_string(),
+            currency: Text(account.currency),
             normal_side: side.as_str(),
             posted: figure(side, account.balance),
-            held: account.held.to_string(),
-            available: account.available().map(|available| available.to_string()),
-            overdraft_limit: account.overdraft_limit.to_string(),
+            held: Text(account.held),
+            available: account.available().map(Text),
+            overdraft_limit: Text(account.overdraft_limit),
             state: account.state.as_str(),
-            opened_at: account.opened_at.to_string(),
-            seq: account.seq.to_string(),
+            opened_at: Text(account.opened_at),
+            seq: Text(account.seq),
         }
     }
 }
@@ -69,23 +73,23 @@ impl From<&Account> for AccountView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Customer)]
 pub(crate) struct CustomerView {
-    #[schema(example = "AZ55900000000001")]
-    number: String,
-    #[schema(example = "AZ")]
-    branch: String,
-    #[schema(example = "Ada Lovelace")]
-    name: String,
-    #[schema(example = "2026-11-23T08:00:00.000000Z")]
-    created_at: String,
+    #[schema(value_type = String, example = "AZ55900000000001")]
+    number: Text<CustomerNumber>,
+    #[schema(value_type = String, example = "AZ")]
+    branch: Text<BranchCode>,
+    #[schema(value_type = String, example = "Ada Lovelace")]
+    name: Text<Name>,
+    #[schema(value_type = String, example = "2026-11-23T08:00:00.000000Z")]
+    created_at: Text<Timestamp>,
 }
 
 impl From<&Customer> for CustomerView {
     fn from(customer: &Customer) -> Self {
         Self {
-            number: customer.number.to_string(),
-            branch: customer.number.branch().to_string(),
-            name: customer.name.to_string(),
-            created_at: customer.created_at.to_string(),
+            number: Text(customer.number),
+            branch: Text(customer.number.branch()),
+            name: Text(customer.name.clone()),
+            created_at: Text(customer.created_at),
         }
     }
 }
@@ -95,11 +99,11 @@ impl From<&Customer> for CustomerView {
 #[schema(as = Entry)]
 pub(crate) struct EntryView {
     /// Its number in the account's own gapless sequence.
-    #[schema(example = "18")]
-    seq: String,
+    #[schema(value_type = String, example = "18")]
+    seq: Text<i64>,
     /// The id of the transfer that left it.
-    #[schema(example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001")]
-    transfer: String,
+    #[schema(value_type = String, example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001")]
+    transfer: Text<TransferId>,
     /// `transfer`, `deposit` or `withdrawal`.
     #[schema(example = "transfer")]
     kind: &'static str,
@@ -107,32 +111,33 @@ pub(crate) struct EntryView {
     #[schema(example = "debit")]
     side: &'static str,
     /// Minor units.
-    #[schema(example = "100000")]
-    amount: String,
+    #[schema(value_type = String, example = "100000")]
+    amount: Text<Amount>,
     /// On the account's normal side.
     #[schema(example = "400075")]
     balance_after: String,
     /// The account on the other side.
-    #[schema(example = "TX25000000001042")]
-    counterparty: String,
-    reference: Option<String>,
-    #[schema(example = "2026-11-23T08:00:00.000000Z")]
-    posted_at: String,
+    #[schema(value_type = String, example = "TX25000000001042")]
+    counterparty: Text<AccountNumber>,
+    #[schema(value_type = Option<String>)]
+    reference: Option<Text<Reference>>,
+    #[schema(value_type = String, example = "2026-11-23T08:00:00.000000Z")]
+    posted_at: Text<Timestamp>,
 }
 
 impl EntryView {
     /// An entry of an account with this normal side.
     pub(crate) fn new(entry: &Entry, normal_side: NormalSide) -> Self {
         Self {
-            seq: entry.seq.to_string(),
-            transfer: entry.transfer.to_string(),
+            seq: Text(entry.seq),
+            transfer: Text(entry.transfer),
             kind: entry.kind.as_str(),
             side: entry.side.as_str(),
-            amount: entry.amount.to_string(),
+            amount: Text(entry.amount),
             balance_after: figure(normal_side, entry.balance_after),
-            counterparty: entry.counterparty.to_string(),
-            reference: entry.reference.as_ref().map(|reference| reference.as_str().to_owned()),
-            posted_at: entry.posted_at.to_string(),
+            counterparty: Text(entry.counterparty),
+            reference: entry.reference.clone().map(Text),
+            posted_at: Text(entry.posted_at),
         }
     }
 }

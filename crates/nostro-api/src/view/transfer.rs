@@ -1,10 +1,10 @@
 //! Transfers with the batch that carried them, and the results of a bulk.
 
 use crate::problem::ProblemBody;
-use crate::view::{figure, normal_side};
+use crate::view::{Figure, Text, normal_side};
 use nostro_core::transfer::{Decision, Line};
-use nostro_core::{AccountNumber, Transfer, TransferId};
-use nostro_engine::{CommitPath, Receipt};
+use nostro_core::{AccountNumber, Amount, BranchCode, Currency, Reference, Timestamp, Transfer, TransferId};
+use nostro_engine::{BatchId, CommitPath, Receipt};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -30,8 +30,8 @@ pub(crate) enum State {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Transfer)]
 pub(crate) struct TransferView {
-    #[schema(example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001")]
-    id: String,
+    #[schema(value_type = String, example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001")]
+    id: Text<TransferId>,
     /// `transfer`, `deposit` or `withdrawal`.
     #[schema(example = "transfer")]
     kind: &'static str,
@@ -40,23 +40,24 @@ pub(crate) struct TransferView {
     /// The code of the refusal, if it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<&'static str>,
-    #[schema(example = "AZ93000000001042")]
-    debit_account: String,
-    #[schema(example = "TX25000000001042")]
-    credit_account: String,
+    #[schema(value_type = String, example = "AZ93000000001042")]
+    debit_account: Text<AccountNumber>,
+    #[schema(value_type = String, example = "TX25000000001042")]
+    credit_account: Text<AccountNumber>,
     /// Minor units.
-    #[schema(example = "100000")]
-    amount: String,
-    #[schema(example = "USD")]
-    currency: String,
+    #[schema(value_type = String, example = "100000")]
+    amount: Text<Amount>,
+    #[schema(value_type = String, example = "USD")]
+    currency: Text<Currency>,
     category: u16,
-    reference: Option<String>,
+    #[schema(value_type = Option<String>)]
+    reference: Option<Text<Reference>>,
     /// The batch that recorded it.
-    #[schema(example = "AZ-1-4711")]
-    batch: String,
+    #[schema(value_type = String, example = "AZ-1-4711")]
+    batch: Text<BatchId>,
     /// When it was posted or refused.
-    #[schema(example = "2026-11-23T08:00:00.000000Z")]
-    posted_at: String,
+    #[schema(value_type = String, example = "2026-11-23T08:00:00.000000Z")]
+    posted_at: Text<Timestamp>,
     /// Where it left its accounts; a side is absent where its branch was not read.
     entries: Vec<EntryAfter>,
     commit: CommitView,
@@ -65,11 +66,11 @@ pub(crate) struct TransferView {
 /// Where a transfer left one of its accounts.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EntryAfter {
-    #[schema(example = "AZ93000000001042")]
-    account: String,
+    #[schema(value_type = String, example = "AZ93000000001042")]
+    account: Text<AccountNumber>,
     /// Minor units on the account's normal side.
-    #[schema(example = "400075")]
-    balance_after: String,
+    #[schema(value_type = String, example = "400075")]
+    balance_after: Text<Figure>,
 }
 
 /// How the batch of a transfer committed.
@@ -77,17 +78,17 @@ pub(crate) struct EntryAfter {
 #[schema(as = CommitPath)]
 pub(crate) struct CommitView {
     /// The first branch in branch order.
-    #[schema(example = "AZ")]
-    home: String,
+    #[schema(value_type = String, example = "AZ")]
+    home: Text<BranchCode>,
     /// The branches in the batch.
-    #[schema(example = json!(["AZ", "TX"]))]
-    parts: Vec<String>,
+    #[schema(value_type = Vec<String>, example = json!(["AZ", "TX"]))]
+    parts: Vec<Text<BranchCode>>,
     /// The branches that were prepared: all but home.
-    #[schema(example = json!(["TX"]))]
-    prepared: Vec<String>,
+    #[schema(value_type = Vec<String>, example = json!(["TX"]))]
+    prepared: Vec<Text<BranchCode>>,
     /// The branch whose local commit was the decision.
-    #[schema(example = "AZ")]
-    decided: String,
+    #[schema(value_type = String, example = "AZ")]
+    decided: Text<BranchCode>,
 }
 
 impl TransferView {
@@ -104,18 +105,18 @@ impl TransferView {
             Decision::Refused(refusal) => (State::Refused, Some(refusal.code()), Vec::new()),
         };
         Self {
-            id: transfer.id.to_string(),
+            id: Text(transfer.id),
             kind: transfer.kind.as_str(),
             state,
             refusal,
-            debit_account: transfer.debit.to_string(),
-            credit_account: transfer.credit.to_string(),
-            amount: transfer.amount.to_string(),
-            currency: transfer.currency.to_string(),
+            debit_account: Text(transfer.debit),
+            credit_account: Text(transfer.credit),
+            amount: Text(transfer.amount),
+            currency: Text(transfer.currency),
             category: transfer.category,
-            reference: transfer.reference.as_ref().map(|reference| reference.as_str().to_owned()),
-            batch: receipt.batch.to_string(),
-            posted_at: receipt.record.posted_at.to_string(),
+            reference: transfer.reference.clone().map(Text),
+            batch: Text(receipt.batch),
+            posted_at: Text(receipt.record.posted_at),
             entries,
             commit: CommitView::new(&receipt.commit),
         }
@@ -125,19 +126,20 @@ impl TransferView {
 impl EntryAfter {
     fn new(transfer: &Transfer, account: AccountNumber, line: Line) -> Self {
         Self {
-            account: account.to_string(),
-            balance_after: figure(normal_side(account, transfer.currency), line.balance_after),
+            account: Text(account),
+            balance_after: Text(Figure::new(normal_side(account, transfer.currency), line.balance_after)),
         }
     }
 }
 
 impl CommitView {
-    fn new(commit: &CommitPath) -> Self {
+    /// From the engine's.
+    pub(crate) fn new(commit: &CommitPath) -> Self {
         Self {
-            home: commit.home.to_string(),
-            parts: commit.parts.iter().map(ToString::to_string).collect(),
-            prepared: commit.prepared().map(|part| part.to_string()).collect(),
-            decided: commit.home.to_string(),
+            home: Text(commit.home),
+            parts: commit.parts.iter().copied().map(Text).collect(),
+            prepared: commit.prepared().map(Text).collect(),
+            decided: Text(commit.home),
         }
     }
 }
@@ -145,8 +147,8 @@ impl CommitView {
 /// A transfer of which it is not known yet whether it was decided.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UnknownTransfer {
-    #[schema(example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001")]
-    id: String,
+    #[schema(value_type = String, example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001")]
+    id: Text<TransferId>,
     /// `unknown`.
     state: State,
 }
@@ -154,15 +156,15 @@ pub(crate) struct UnknownTransfer {
 impl UnknownTransfer {
     /// Of the transfer with this id.
     pub(crate) fn new(id: TransferId) -> Self {
-        Self { id: id.to_string(), state: State::Unknown }
+        Self { id: Text(id), state: State::Unknown }
     }
 }
 
 /// What became of one transfer of a bulk.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BulkResult {
-    #[schema(example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001")]
-    pub(crate) id: String,
+    #[schema(value_type = String, example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001")]
+    pub(crate) id: Text<TransferId>,
     pub(crate) state: State,
     /// Present where it was decided earlier under the same id.
     #[serde(skip_serializing_if = "is_false")]
@@ -181,7 +183,8 @@ fn is_false(flag: &bool) -> bool {
 }
 
 /// The results of a bulk.
-#[derive(Debug, Serialize, ToSchema)]
+#[expect(dead_code, reason = "describes the answer in the OpenAPI document; it is written result by result")]
+#[derive(Debug, ToSchema)]
 pub(crate) struct BulkResults {
     /// In the order of the request.
     pub(crate) results: Vec<BulkResult>,
