@@ -94,35 +94,36 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
         let mut object = Vec::new();
-        while let Some((MemberName(name), value)) = members.next_entry()? {
+        while let Some((BorrowedText(name), value)) = members.next_entry()? {
             object.push((name, value));
         }
         Ok(JsonValue::Object(object))
     }
 }
 
-struct MemberName<'a>(Cow<'a, str>);
+/// A text or the name of a member; without escapes it is borrowed from the body.
+pub(crate) struct BorrowedText<'a>(pub(crate) Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for MemberName<'de> {
+impl<'de> Deserialize<'de> for BorrowedText<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(MemberNameVisitor)
+        deserializer.deserialize_str(BorrowedTextVisitor)
     }
 }
 
-struct MemberNameVisitor;
+struct BorrowedTextVisitor;
 
-impl<'de> Visitor<'de> for MemberNameVisitor {
-    type Value = MemberName<'de>;
+impl<'de> Visitor<'de> for BorrowedTextVisitor {
+    type Value = BorrowedText<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a member")
+        f.write_str("text")
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(MemberName(Cow::Borrowed(text)))
+        Ok(BorrowedText(Cow::Borrowed(text)))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(MemberName(Cow::Owned(text.to_owned())))
+        Ok(BorrowedText(Cow::Owned(text.to_owned())))
     }
 }

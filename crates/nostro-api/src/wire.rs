@@ -10,6 +10,7 @@ use crate::problem::Problem;
 use crate::request_context::RequestContext;
 use crate::transfer_body;
 use crate::view::posted;
+use crate::well_formed;
 use axum::response::Response;
 use nostro_core::Transfer;
 use nostro_engine::Answer;
@@ -21,12 +22,18 @@ const FRAME_BYTES: usize = 16;
 
 /// The transfer in the body of a single request.
 pub fn read_transfer(body: &[u8], has_branch: HasBranch<'_>) -> Result<Transfer, Problem> {
-    transfer_body::transfer(body::parse(body)?, has_branch)
+    match well_formed::transfer(body, has_branch) {
+        Some(transfer) => Ok(transfer),
+        None => transfer_body::transfer(body::parse(body)?, has_branch),
+    }
 }
 
 /// The transfers in the body of a bulk, in its order; one malformed item refuses them all.
 pub fn read_transfers(body: &[u8], has_branch: HasBranch<'_>) -> Result<Vec<Transfer>, Problem> {
-    transfer_body::transfers(body::parse(body)?, has_branch)
+    match well_formed::transfers(body, has_branch) {
+        Some(transfers) => Ok(transfers),
+        None => transfer_body::transfers(body::parse(body)?, has_branch),
+    }
 }
 
 /// The answer to a single request.
