@@ -5,6 +5,7 @@
 //! - `request_context`, `origin`, `authentication`, `traffic`: what happens to every request before and after its route
 //! - `json`, `fields`, `body`, `transfer_body`, `register_body`, `parameters`, `cursor`: reading, with every broken rule named
 //! - `view`: the shapes that are sent; `answer`: the outcomes of moving money as statuses; `problem`: RFC 9457
+//! - `bulk_intake`: how many bytes of bulks are in hand at one time
 //! - `well_formed`: reading again, for bodies in which nothing is wrong, without a tree
 //! - [`wire`]: the JSON of moving money as functions of bytes and values
 //! - `openapi`: the description of it all, drawn from the same code
@@ -17,6 +18,7 @@
 mod answer;
 mod authentication;
 mod body;
+mod bulk_intake;
 mod config;
 mod cursor;
 mod fields;

@@ -2,12 +2,13 @@
 
 use crate::authentication::{self, Keys};
 use crate::body::BODY_BYTES_MAX;
+use crate::bulk_intake::BulkIntake;
 use crate::config::ApiConfig;
 use crate::routes::{accounts, bank, customers, probes, transfers};
 use crate::{openapi, origin, request_context, traffic};
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware::{from_fn, from_fn_with_state};
 use metrics_exporter_prometheus::PrometheusHandle;
 use nostro_engine::Engine;
@@ -24,6 +25,14 @@ pub(crate) struct Api {
     pub(crate) metrics: PrometheusHandle,
     /// The OpenAPI document as JSON.
     pub(crate) description: Bytes,
+    /// How many bytes of bulks may be in hand.
+    pub(crate) bulk_intake: BulkIntake,
+}
+
+impl FromRef<Api> for BulkIntake {
+    fn from_ref(api: &Api) -> Self {
+        api.bulk_intake.clone()
+    }
 }
 
 /// The routes that take a key.
@@ -60,7 +69,8 @@ pub fn router(engine: Engine, config: ApiConfig, metrics: PrometheusHandle) -> R
     let origins = origin::origins(&config.console_origins);
     let guarded = v1().route_layer(from_fn_with_state(Keys::new(&config), authentication::guard));
     let (routes, document) = guarded.merge(open()).split_for_parts();
-    let api = Api { engine, metrics, description: openapi::json(&document) };
+    let description = openapi::json(&document);
+    let api = Api { engine, metrics, description, bulk_intake: BulkIntake::default() };
     // The last layer is the first that a request meets.
     routes
         .fallback(probes::not_found)

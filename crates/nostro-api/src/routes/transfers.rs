@@ -2,6 +2,7 @@
 
 use crate::answer;
 use crate::body::JsonBody;
+use crate::bulk_intake::BulkBody;
 use crate::openapi::{BodyRefused, MoneyMoved, Refused, Unavailable};
 use crate::parameters::{Parameters, Segment};
 use crate::problem::{Code, Problem, ProblemBody};
@@ -39,15 +40,15 @@ pub(crate) async fn create(State(api): State<Api>, body: JsonBody) -> Result<Res
     request_body = NewTransfers,
     responses(
         (status = 200, description = "What became of each, in the order of the request.", body = BulkResults),
-        Refused, BodyRefused
+        Refused, BodyRefused, Unavailable
     )
 )]
 pub(crate) async fn create_bulk(
     State(api): State<Api>,
     Extension(context): Extension<RequestContext>,
-    body: JsonBody,
+    bulk: BulkBody,
 ) -> Result<Response, Problem> {
-    let transfers = wire::read_transfers(body.bytes(), &|code| api.engine.has_branch(code))?;
+    let transfers = wire::read_transfers(bulk.body.bytes(), &|code| api.engine.has_branch(code))?;
     let answers = api.engine.transfers(transfers.clone()).await;
     let bytes = wire::write_answers(&transfers, answers, &context);
     Ok(([(CONTENT_TYPE, answer::JSON)], bytes).into_response())
