@@ -14,6 +14,7 @@ use nostro_core::{
 };
 use nostro_engine::{Answer, CommitPath, Receipt};
 use std::hint::black_box;
+use std::sync::Arc;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -47,7 +48,7 @@ fn item(transfer: &Transfer) -> String {
 }
 
 fn answer(transfer: &Transfer, refused: bool) -> Answer {
-    let line = |balance| Some(Line { balance_after: Balance::new(balance), seq: 18 });
+    let line = |balance| Some(Line { balance_after: Balance::new(balance), seq: 18, previous: None });
     let parts = ["AZ", "TX"].map(|code| code.parse().unwrap());
     let decision = if refused {
         Decision::Refused(Refusal::InsufficientFunds)
@@ -58,9 +59,9 @@ fn answer(transfer: &Transfer, refused: bool) -> Answer {
     let receipt = Receipt {
         record: TransferRecord { transfer: transfer.clone(), decision, posted_at },
         batch: "AZ-1-4711".parse().unwrap(),
-        commit: CommitPath { home: parts[0], parts: parts.to_vec() },
+        commit: Arc::new(CommitPath { home: parts[0], parts: parts.to_vec() }),
     };
-    if refused { Answer::Refused(receipt) } else { Answer::Posted(receipt) }
+    if refused { Answer::Refused(Arc::new(receipt)) } else { Answer::Posted(Arc::new(receipt)) }
 }
 
 fn has_branch(code: BranchCode) -> bool {

@@ -8,9 +8,8 @@
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use nostro_core::account::{AccountKind, AccountState};
-use nostro_core::plan::{LockedAccount, PlanInput, plan};
+use nostro_core::plan::{Accounts, LockedAccount, PlanInput, plan};
 use nostro_core::{AccountNumber, Amount, Balance, Timestamp, Transfer, TransferId, TransferKind};
-use std::collections::HashMap;
 use std::hint::black_box;
 
 #[global_allocator]
@@ -69,7 +68,7 @@ fn one_hot_account(at: u64) -> Transfer {
     transfer(at, number(1 + drawn(at) % (ACCOUNTS - 1)), number(0), 100)
 }
 
-fn locked(transfers: &[Transfer]) -> HashMap<AccountNumber, LockedAccount> {
+fn locked(transfers: &[Transfer]) -> Accounts {
     let account = LockedAccount {
         kind: AccountKind::Checking,
         currency: "USD".parse().unwrap(),
@@ -78,6 +77,7 @@ fn locked(transfers: &[Transfer]) -> HashMap<AccountNumber, LockedAccount> {
         overdraft_limit: Balance::ZERO,
         state: AccountState::Open,
         seq: 7,
+        last_transfer: None,
         last_posted_at: None,
     };
     transfers.iter().flat_map(|transfer| [transfer.debit, transfer.credit]).map(|number| (number, account)).collect()
@@ -98,6 +98,7 @@ fn batches(criterion: &mut Criterion) {
             transfers: transfers.iter().collect(),
             accounts: accounts.clone(),
             known: Vec::new(),
+            detached: std::collections::BTreeSet::new(),
             posted_at: Timestamp::from_micros(1_795_420_800_000_000),
         };
         group.bench_function(name, |bencher| {

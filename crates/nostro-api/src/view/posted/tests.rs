@@ -8,6 +8,7 @@ use nostro_core::{
 };
 use nostro_engine::{Answer, CommitPath, Unavailable};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 fn account() -> impl Strategy<Value = AccountNumber> {
     let serial = prop_oneof![Just(840), Just(392), 1..900_000_000_000_u64];
@@ -35,21 +36,25 @@ fn transfer() -> impl Strategy<Value = Transfer> {
 
 fn decision() -> impl Strategy<Value = Decision> {
     let balance = prop_oneof![any::<i64>(), Just(i64::MIN), Just(0)];
-    let line = proptest::option::of(balance.prop_map(|balance| Line { balance_after: Balance::new(balance), seq: 1 }));
+    let line = proptest::option::of(balance.prop_map(|balance| Line {
+        balance_after: Balance::new(balance),
+        seq: 1,
+        previous: None,
+    }));
     prop_oneof![
         9 => (line.clone(), line).prop_map(|(debit, credit)| Decision::Posted { debit, credit }),
         1 => Just(Decision::Refused(Refusal::InsufficientFunds)),
     ]
 }
 
-fn receipt() -> impl Strategy<Value = Receipt> {
+fn receipt() -> impl Strategy<Value = Arc<Receipt>> {
     let batch = prop_oneof![Just("AZ-1-4711"), Just("TX-2-7")].prop_map(|id| id.parse().unwrap());
     let posted_at = prop_oneof![Just(0), Just(1_795_420_800_123_456_i64)].prop_map(Timestamp::from_micros);
     let parts = prop_oneof![Just(vec!["AZ"]), Just(vec!["AZ", "TX"]), Just(vec!["NYC", "OHIO", "TX"])];
     (transfer(), decision(), batch, posted_at, parts).prop_map(|(transfer, decision, batch, posted_at, parts)| {
         let parts: Vec<BranchCode> = parts.iter().map(|code| code.parse().unwrap()).collect();
         let record = TransferRecord { transfer, decision, posted_at };
-        Receipt { record, batch, commit: CommitPath { home: parts[0], parts } }
+        Arc::new(Receipt { record, batch, commit: Arc::new(CommitPath { home: parts[0], parts }) })
     })
 }
 
