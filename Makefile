@@ -1,23 +1,28 @@
 # Everything that one does with this repository. `make` alone lists it.
 #
 #   make run UP="--api 127.0.0.1:8001"     arguments for `nostro up`
+#   make bench BENCH="--modes bulk"        arguments for `nostro bench`
 #   make test TEST="-p nostro-core"        arguments for `cargo test`, instead of the whole workspace
 
 CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 UP     ?=
+BENCH  ?=
 TEST   ?= --workspace --no-fail-fast
 SEED   ?= 1
 SOAK_SECONDS ?= 1200
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check soak lint tools browser postgres toolchain
+.PHONY: help run bench build test check soak lint tools browser postgres toolchain
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: postgres build ## Set up what is missing, build, and start a bank of two branches (UP="..." for its arguments)
 	@$(TARGET)/release/nostro up $(UP)
+
+bench: postgres build ## Measure what this machine carries (BENCH="..." for arguments of nostro bench)
+	@$(TARGET)/release/nostro bench $(BENCH)
 
 build: toolchain ## Build the program nostro into target/release
 	$(CARGO) build --release --locked -p nostro-cli

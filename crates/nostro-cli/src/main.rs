@@ -4,8 +4,10 @@
 //! - [`serve`]: the bank on databases that you run; [`migrate`]: their tables; [`config`]: the file for both
 //! - [`server`]: what both of them serve, until they are told to stop
 //! - [`listen`]: sockets, and what to do when one is taken
+//! - [`bench`]: how much this machine carries
 //! - [`commands`]: the commands that talk to the API
 
+mod bench;
 mod commands;
 mod config;
 mod demo;
@@ -47,6 +49,8 @@ enum Command {
     Audit(commands::audit::AuditArgs),
     /// List batches that are prepared and not finished, or settle one
     InDoubt(commands::in_doubt::InDoubtArgs),
+    /// Measure what this machine carries, with the real server on real databases
+    Bench(bench::BenchArgs),
 }
 
 #[tokio::main]
@@ -68,6 +72,7 @@ async fn main() -> ExitCode {
         Command::Transfer(args) => commands::transfer::run(args).await,
         Command::Audit(args) => commands::audit::run(args).await,
         Command::InDoubt(args) => commands::in_doubt::run(args).await,
+        Command::Bench(args) => Box::pin(bench::run(args)).await,
     };
     result.unwrap_or_else(|error| {
         eprintln!("nostro: {error:#}");

@@ -15,7 +15,7 @@ use nostro_api::{ApiKey, Role};
 use nostro_commit::Deployment;
 use nostro_core::{AccountNumber, BranchCode, BranchNumber};
 use nostro_engine::{BranchConfig, Engine, EngineConfig, Limits};
-use nostro_local::{Binaries, Cluster, ClusterSpec, DataDir, Durability, PortChoice, Start, Stop};
+use nostro_local::{Binaries, Cluster, ClusterSpec, DataDir, PortChoice, Start, Stop};
 use nostro_store::BranchId;
 use nostro_store::migrate::{DirectoryRow, prepare_cluster};
 use std::net::SocketAddr;
@@ -111,12 +111,8 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
 
 fn spec(place: &Place, at: usize, args: &UpArgs) -> ClusterSpec {
     let named = args.pg_ports.as_ref().and_then(|ports| ports.get(at).copied());
-    ClusterSpec {
-        name: place.code.to_lowercase(),
-        port: named.map_or(PortChoice::From(place.port), PortChoice::Exactly),
-        settings: vec![("max_prepared_transactions".to_owned(), "64".to_owned())],
-        durability: Durability::Full,
-    }
+    let port = named.map_or(PortChoice::From(place.port), PortChoice::Exactly);
+    ClusterSpec::branch(&place.code.to_lowercase(), port)
 }
 
 /// Migrates, starts the engine, seeds the demo customers and tells where everything is.

@@ -15,6 +15,7 @@ fn crates_depend_on_each_other_only_as_drawn() {
         ("nostro-engine", &["nostro-core", "nostro-store", "nostro-commit"]),
         ("nostro-api", &["nostro-core", "nostro-engine"]),
         ("nostro-client", &["nostro-core"]),
+        ("nostro-bench", &["nostro-core", "nostro-store", "nostro-local", "nostro-client"]),
         ("nostro-torture", &["nostro-core", "nostro-client", "nostro-local"]),
         (
             "nostro-cli",
@@ -27,6 +28,7 @@ fn crates_depend_on_each_other_only_as_drawn() {
                 "nostro-console",
                 "nostro-local",
                 "nostro-client",
+                "nostro-bench",
             ],
         ),
     ]);

@@ -27,9 +27,18 @@ fn every_command_and_option_is_in_the_reference() {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_nostro")).args(arguments).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
-    for command in
-        ["up", "serve", "migrate", "account list", "account show", "transfer", "audit", "in-doubt", "in-doubt resolve"]
-    {
+    for command in [
+        "up",
+        "serve",
+        "migrate",
+        "account list",
+        "account show",
+        "transfer",
+        "audit",
+        "in-doubt",
+        "in-doubt resolve",
+        "bench",
+    ] {
         assert!(reference.contains(&format!("nostro {command}")), "docs/reference/cli.md lacks nostro {command}");
         let arguments: Vec<&str> = command.split(' ').chain(["--help"]).collect();
         for word in help(&arguments).split_whitespace().filter(|word| word.starts_with("--")) {

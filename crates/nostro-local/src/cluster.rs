@@ -55,6 +55,18 @@ pub struct ClusterSpec {
     pub durability: Durability,
 }
 
+impl ClusterSpec {
+    /// A branch's cluster as `nostro up` runs it: what is measured is what is run.
+    pub fn branch(name: &str, port: PortChoice) -> Self {
+        Self {
+            name: name.to_owned(),
+            port,
+            settings: vec![("max_prepared_transactions".to_owned(), "64".to_owned())],
+            durability: Durability::Full,
+        }
+    }
+}
+
 /// How a cluster came to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {

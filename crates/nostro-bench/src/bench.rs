@@ -1,0 +1,324 @@
+//! The runs, one after the other: each with a warm-up, measured from outside, and counted in the databases.
+//!
+//! Every measured run gives its transfers a category of their own, by which they are found afterwards.
+
+use crate::bare::{self, Until};
+use crate::baseline;
+use crate::database::Durability;
+use crate::error::BenchError;
+use crate::machine::Machine;
+use crate::meter::{self, Meter, Sample};
+use crate::numbers::Numbers;
+use crate::options::{Mode, Options};
+use crate::report::{Measured, Report, Run, WorkloadView};
+use crate::rig::Rig;
+use crate::rows::{self, Sending};
+use crate::tally::Tally;
+use crate::tpcb::Tpcb;
+use crate::workload::{Accounts, Workload};
+use nostro_client::{AuditReport, Client};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Of transfers that are not counted: warm-ups and tries.
+pub(crate) const UNCOUNTED: u16 = 65_535;
+/// Of transfers that were there before.
+const HISTORY: u16 = 65_534;
+/// With more, comparing every balance with its entries takes longer than the runs.
+const COMPARED_MAX: u64 = 5_000_000;
+/// A try that decides how the counted run is made.
+pub(crate) const TRY: Duration = Duration::from_secs(4);
+
+/// Measures what the options ask for. `tell` gets a line of progress now and then.
+pub async fn run(options: Options, tell: impl Fn(&str) + Send + Sync) -> Result<Report, BenchError> {
+    options.check()?;
+    tell("Starting the branches.");
+    let rig = Rig::start(&options).await?;
+    let mut bench = Bench::new(rig, options, Box::new(tell)).await?;
+    bench.measure().await?;
+    bench.finish().await
+}
+
+/// A bench under way.
+pub(crate) struct Bench<'a> {
+    pub(crate) rig: Rig,
+    pub(crate) options: Options,
+    pub(crate) workload: Workload,
+    pub(crate) runs: Vec<Run>,
+    pub(crate) notes: Vec<String>,
+    pub(crate) numbers: Arc<Numbers>,
+    meter: Meter,
+    machine: Machine,
+    durability: BTreeMap<String, Durability>,
+    category: u16,
+    tell: Box<dyn Fn(&str) + Send + Sync + 'a>,
+}
+
+/// What stood before a run.
+pub(crate) struct Window {
+    pub(crate) category: u16,
+    before: Sample,
+    begin: Instant,
+}
+
+impl<'a> Bench<'a> {
+    async fn new(rig: Rig, options: Options, tell: Box<dyn Fn(&str) + Send + Sync + 'a>) -> Result<Self, BenchError> {
+        let machine = Machine::look(&rig.directory)?;
+        let mut durability = BTreeMap::new();
+        for (branch, session) in rig.branches.iter().zip(rig.sessions().await?) {
+            durability.insert(branch.code.to_string(), session.durability().await?);
+        }
+        tell(&format!("Opening {} accounts.", options.accounts));
+        let numbers = Arc::new(Numbers::new(rig.branches.len()));
+        let accounts = open_accounts(&rig, &options, &numbers).await?;
+        let workload = Workload::new(accounts, options.mix);
+        let meter = Meter::new(&rig).await?;
+        let (runs, notes) = (Vec::new(), Vec::new());
+        Ok(Self { rig, options, workload, runs, notes, numbers, meter, machine, durability, category: 0, tell })
+    }
+
+    async fn measure(&mut self) -> Result<(), BenchError> {
+        if self.options.history > 0 {
+            self.tell(&format!("Writing {} transfers of history.", self.options.history));
+            self.write_bare(Sending::Copy, HISTORY, Until::Count(self.options.history)).await?;
+        }
+        let modes = self.options.modes.clone();
+        let wants = |mode| modes.contains(&mode);
+        if wants(Mode::Baseline) {
+            self.baseline().await?;
+            self.tpcb().await?;
+        }
+        if wants(Mode::Bare) {
+            self.bare().await?;
+        }
+        self.tell("Starting the server.");
+        let options = self.options.clone();
+        self.rig.serve(&options).await?;
+        if wants(Mode::Bulk) {
+            self.bulk().await?;
+        }
+        if wants(Mode::Single) {
+            self.single().await?;
+        }
+        if wants(Mode::Reads) {
+            self.reads().await?;
+        }
+        if wants(Mode::Mixed) {
+            self.mixed().await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn tell(&self, line: &str) {
+        (self.tell)(line);
+    }
+
+    /// Begins what is measured.
+    pub(crate) async fn open(&mut self) -> Result<Window, BenchError> {
+        self.category += 1;
+        let before = self.meter.look(&self.rig).await?;
+        Ok(Window { category: self.category, before, begin: Instant::now() })
+    }
+
+    /// Ends what is measured, and counts.
+    pub(crate) async fn close(
+        &mut self,
+        window: Window,
+        mode: &str,
+        how: &str,
+        tally: &Tally,
+    ) -> Result<(), BenchError> {
+        let mut measured = self.measured(&window).await?;
+        let transfers = self.count(window.category, mode, tally.answers.posted).await?;
+        measured.shared_by = transfers + tally.reads;
+        self.push(Run::new(mode, how.to_owned(), transfers, tally, &measured));
+        Ok(())
+    }
+
+    /// What was used since the window was opened.
+    pub(crate) async fn measured(&self, window: &Window) -> Result<Measured, BenchError> {
+        let time = window.begin.elapsed();
+        let after = self.meter.look(&self.rig).await?;
+        Ok(Measured { time, used: meter::used(&window.before, &after, &self.rig), shared_by: 0 })
+    }
+
+    pub(crate) fn push(&mut self, run: Run) {
+        let (done, what) =
+            if run.reads_per_s > 0.0 { (run.reads_per_s, "reads") } else { (run.transfers_per_s, "transfers") };
+        self.tell(&format!("{}: {done:.0} {what}/s", run.mode));
+        self.runs.push(run);
+    }
+
+    /// Each posted transfer has one row with its debit and one with its credit, in one database or in two.
+    pub(crate) async fn count(&self, category: u16, mode: &str, told: u64) -> Result<u64, BenchError> {
+        let (mut debits, mut credits) = (0, 0);
+        for session in self.rig.sessions().await? {
+            let [debit, credit] = rows::count_posted(&session, category).await?;
+            debits += debit;
+            credits += credit;
+        }
+        if debits != credits {
+            return Err(BenchError::Half { mode: mode.to_owned(), debits, credits });
+        }
+        if told > debits {
+            return Err(BenchError::Lost { mode: mode.to_owned(), told, found: debits });
+        }
+        Ok(debits)
+    }
+
+    async fn write_bare(&self, sending: Sending, category: u16, until: Until) -> Result<Tally, BenchError> {
+        let task = bare::Task {
+            workload: &self.workload,
+            numbers: &self.numbers,
+            sending,
+            batch: self.options.batch,
+            category,
+            until,
+        };
+        bare::run(&self.rig, task).await
+    }
+
+    /// Both ways of sending rows are tried, and the faster one is measured.
+    async fn bare(&mut self) -> Result<(), BenchError> {
+        self.rig.settle().await?;
+        let each = TRY.min(self.options.length() / 2);
+        let mut found = Vec::new();
+        for sending in [Sending::Unnest, Sending::Copy] {
+            let tally = self.write_bare(sending, UNCOUNTED, Until::Time(each)).await?;
+            found.push((tally.answers.posted, sending));
+        }
+        let (_, best) = found.iter().copied().max_by_key(|(posted, _)| *posted).unwrap_or((0, Sending::Unnest));
+        let figures: Vec<String> = found
+            .iter()
+            .map(|(posted, sending)| format!("{sending:?} {:.0}/s", *posted as f64 / each.as_secs_f64()))
+            .collect();
+        let window = self.open().await?;
+        let tally = self.write_bare(best, window.category, Until::Time(self.options.length())).await?;
+        self.close(window, "bare", &format!("by {best:?} (tried: {})", figures.join(", ")), &tally).await
+    }
+
+    /// Each number of connections is measured, and the best one is kept.
+    async fn baseline(&mut self) -> Result<(), BenchError> {
+        self.rig.settle().await?;
+        let each = self.options.length() / 2;
+        let runs_before = self.runs.len();
+        for workers in baseline::WORKERS {
+            baseline::run(&self.rig, &self.workload, &self.numbers, workers, UNCOUNTED, self.options.warm_up() / 4)
+                .await?;
+            let window = self.open().await?;
+            let tally = baseline::run(&self.rig, &self.workload, &self.numbers, workers, window.category, each).await?;
+            self.close(window, "baseline", &format!("{workers} connections"), &tally).await?;
+        }
+        let mut tried = self.runs.split_off(runs_before);
+        tried.sort_by(|a, b| b.transfers_per_s.total_cmp(&a.transfers_per_s));
+        let figures: Vec<String> =
+            tried.iter().map(|run| format!("{} {:.0}/s", run.how, run.transfers_per_s)).collect();
+        if let Some(mut best) = tried.into_iter().next() {
+            best.how = format!("one two-phase commit a transfer, {} (tried: {})", best.how, figures.join(", "));
+            self.runs.push(best);
+        }
+        Ok(())
+    }
+
+    async fn tpcb(&mut self) -> Result<(), BenchError> {
+        self.tell(&format!("Filling the tables of TPC-B, scale {}.", self.options.tpcb_scale));
+        let tpcb = match Tpcb::prepare(&self.rig, self.options.tpcb_scale).await? {
+            Ok(tpcb) => tpcb,
+            Err(note) => {
+                self.tell(&note);
+                self.notes.push(note);
+                return Ok(());
+            }
+        };
+        self.rig.settle().await?;
+        let seconds = (self.options.seconds.ceil() as u64).max(1);
+        let before = self.meter.look(&self.rig).await?;
+        let told = tpcb.run(seconds).await?;
+        let after = self.meter.look(&self.rig).await?;
+        let how = format!(
+            "pgbench, one database, 32 clients, scale {}, mean {:.1} ms",
+            self.options.tpcb_scale, told.mean_ms
+        );
+        let time = Duration::from_secs_f64(told.transactions as f64 / told.per_s.max(1.0));
+        let used = meter::used(&before, &after, &self.rig);
+        let measured = Measured { time, used, shared_by: told.transactions };
+        self.push(Run::new("tpcb", how, told.transactions, &Tally::new(), &measured));
+        tpcb.remove().await
+    }
+
+    async fn audit(&self) -> Result<AuditReport, BenchError> {
+        let server = &self.rig.servers[0];
+        let audit = Client::new(&server.url, &self.rig.key).audit().await;
+        audit.map_err(|error| BenchError::Audit(Box::new(error)))
+    }
+
+    /// The books must be right, or the figures are worth nothing.
+    async fn finish(self) -> Result<Report, BenchError> {
+        self.tell("Auditing.");
+        let audit = self.audit().await?;
+        let written: u64 = self.runs.iter().map(|run| run.transfers).sum::<u64>() + self.options.history;
+        let mut inconsistent = None;
+        if written <= COMPARED_MAX {
+            for session in self.rig.sessions().await? {
+                inconsistent = Some(inconsistent.unwrap_or(0) + rows::count_inconsistent(&session).await?);
+            }
+        }
+        let (options, mix) = (&self.options, &self.options.mix);
+        let workload = WorkloadView {
+            accounts: options.accounts,
+            history: options.history,
+            branches: self.rig.branches.len(),
+            servers: options.servers,
+            cross: mix.cross,
+            hot: mix.hot,
+            zipf: mix.zipf,
+            replays: mix.replays,
+            batch: options.batch,
+            seconds: options.seconds,
+            seed: mix.seed,
+        };
+        let mut report = Report {
+            machine: self.machine,
+            durability: self.durability,
+            workload,
+            runs: self.runs,
+            audit,
+            inconsistent_accounts: inconsistent,
+            notes: self.notes,
+        };
+        report.compare();
+        self.rig.stop().await?;
+        Ok(report)
+    }
+}
+
+async fn open_accounts(rig: &Rig, options: &Options, numbers: &Numbers) -> Result<Accounts, BenchError> {
+    let mut accounts = Accounts::default();
+    let branches = rig.branches.len();
+    for (at, (branch, session)) in rig.branches.iter().zip(rig.sessions().await?).enumerate() {
+        // Spread evenly; the first branches take what is left over.
+        let count = options.accounts / branches + usize::from(at < options.accounts % branches);
+        let mut batches = Vec::new();
+        for _ in 0..rows::opening_batches(count) {
+            batches.push(numbers.next(at, &branch.code.to_string(), &session).await?);
+        }
+        let mut ids = std::iter::repeat_with(uuid::Uuid::now_v7);
+        let opened = rows::open_accounts(&session, branch, count, &batches, &mut ids).await?;
+        accounts.push_branch(opened.into_iter());
+    }
+    Ok(accounts)
+}
+
+impl Report {
+    /// What makes the whole bench worthless.
+    pub fn verdict_error(&self) -> Option<BenchError> {
+        let wrong = self.inconsistent_accounts.unwrap_or(0);
+        let found = match (self.audit.balanced, wrong) {
+            (true, 0) => return None,
+            (true, wrong) => format!("{wrong} accounts differ from the sum of their entries"),
+            (false, _) => "the audit's report says so".to_owned(),
+        };
+        Some(BenchError::NotBalanced { found })
+    }
+}

@@ -1,0 +1,118 @@
+//! Bulk requests over a few connections, as fast as they are answered or at a pace.
+
+use crate::answer::BulkScanner;
+use crate::error::BenchError;
+use crate::http::Connection;
+use crate::item::{ITEM_BYTES, write_item};
+use crate::rig::Rig;
+use crate::tally::{Tally, join_all};
+use crate::workload::{Choices, Op, Workload};
+use bytes::BytesMut;
+use hyper::StatusCode;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// What to send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Task {
+    pub(crate) connections: usize,
+    pub(crate) batch: usize,
+    pub(crate) category: u16,
+    pub(crate) time: Duration,
+    /// Transfers a second over all connections; as fast as answers come when absent.
+    pub(crate) pace: Option<f64>,
+}
+
+/// Sends until the time is over and waits for the last answers.
+pub(crate) async fn run(rig: &Rig, workload: &Workload, task: Task) -> Result<Tally, BenchError> {
+    let mut ready = Vec::new();
+    for at in 0..task.connections {
+        let server = &rig.servers[at % rig.servers.len()];
+        ready.push(Client {
+            connection: Connection::open(&server.url, &rig.key).await?,
+            choices: workload.choices(task.category, at),
+            workload: workload.clone(),
+            scanner: BulkScanner::new(),
+            posted: Vec::new(),
+            task,
+        });
+    }
+    let begin = Instant::now();
+    let mut clients = JoinSet::new();
+    for (at, client) in ready.into_iter().enumerate() {
+        clients.spawn(client.run(begin, at));
+    }
+    join_all(clients).await
+}
+
+struct Client {
+    connection: Connection,
+    workload: Workload,
+    choices: Choices,
+    scanner: BulkScanner,
+    /// What the last request sent, to be repeated where that is wanted.
+    posted: Vec<Op>,
+    task: Task,
+}
+
+impl Client {
+    async fn run(mut self, begin: Instant, at: usize) -> Result<Tally, BenchError> {
+        let mut tally = Tally::new();
+        let mut buffer = BytesMut::with_capacity(self.task.batch * ITEM_BYTES);
+        let between = self.task.pace.map(|pace| {
+            let requests_per_second = pace / self.task.batch as f64 / self.task.connections as f64;
+            Duration::from_secs_f64(1.0 / requests_per_second)
+        });
+        // Connections take turns instead of sending all at once.
+        let mut due = begin + between.unwrap_or_default().mul_f64(at as f64 / self.task.connections as f64);
+        loop {
+            if let Some(between) = between {
+                if due >= begin + self.task.time {
+                    break;
+                }
+                tokio::time::sleep_until(due.into()).await;
+                due += between;
+            }
+            if begin.elapsed() >= self.task.time {
+                break;
+            }
+            self.write(&mut buffer);
+            let sent = Instant::now();
+            let (status, _) = self.connection.post("/v1/transfers/bulk", buffer.split().freeze()).await?;
+            let latency = sent.elapsed();
+            if status != StatusCode::OK {
+                let body = String::from_utf8_lossy(&self.connection.body).chars().take(300).collect::<String>();
+                return Err(BenchError::Answer { what: "a bulk request with 200", found: format!("{status} {body}") });
+            }
+            tally.answers.add(self.scanner.scan(&self.connection.body, self.task.batch)?);
+            tally.record(latency, u64::try_from(self.task.batch).unwrap_or(0));
+            buffer.reserve(self.task.batch * ITEM_BYTES);
+        }
+        Ok(tally)
+    }
+
+    fn write(&mut self, buffer: &mut BytesMut) {
+        buffer.extend_from_slice(b"{\"transfers\":[");
+        let mut sent = Vec::new();
+        let keeps = self.workload.mix.replays > 0.0;
+        for at in 0..self.task.batch {
+            let op = if !self.posted.is_empty() && self.choices.is_replay() {
+                self.posted[self.choices.below(self.posted.len())]
+            } else {
+                let op = self.choices.any();
+                if keeps {
+                    sent.push(op);
+                }
+                op
+            };
+            if at > 0 {
+                buffer.extend_from_slice(b",");
+            }
+            write_item(buffer, &op, &self.workload.accounts, self.task.category);
+        }
+        buffer.extend_from_slice(b"]}");
+        if keeps {
+            self.posted = sent;
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Look-ups: an account with its balance, and a page of its entries.
+
+use crate::error::BenchError;
+use crate::http::Connection;
+use crate::rig::Rig;
+use crate::tally::{Tally, join_all};
+use crate::workload::{Choices, Workload};
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// Connections of each kind of look-up: as many as a server has for reading at a branch.
+const READERS: usize = 8;
+
+/// What is looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// `GET /v1/accounts/{number}`.
+    Balance,
+    /// `GET /v1/accounts/{number}/entries?limit=50`.
+    Entries,
+}
+
+/// Reads until the time is over.
+pub(crate) async fn run(
+    rig: &Rig,
+    workload: &Workload,
+    look: Look,
+    run: u16,
+    time: Duration,
+) -> Result<Tally, BenchError> {
+    let deadline = Instant::now() + time;
+    let mut readers = JoinSet::new();
+    for at in 0..READERS {
+        let server = &rig.servers[at % rig.servers.len()];
+        let connection = Connection::open(&server.url, &rig.key).await?;
+        let client = 20_000 + at + if look == Look::Balance { 0 } else { READERS };
+        let choices = workload.choices(run, client);
+        readers.spawn(read(connection, workload.clone(), choices, look, deadline));
+    }
+    join_all(readers).await
+}
+
+async fn read(
+    mut connection: Connection,
+    workload: Workload,
+    mut choices: Choices,
+    look: Look,
+    deadline: Instant,
+) -> Result<Tally, BenchError> {
+    let mut tally = Tally::new();
+    while Instant::now() < deadline {
+        let number = &workload.accounts.text[choices.account() as usize];
+        let path = match look {
+            Look::Balance => format!("/v1/accounts/{number}"),
+            Look::Entries => format!("/v1/accounts/{number}/entries?limit=50"),
+        };
+        let begin = Instant::now();
+        let status = connection.get(&path).await?;
+        tally.record(begin.elapsed(), 1);
+        match status.as_u16() {
+            200 => tally.reads += 1,
+            503 => tally.answers.unavailable += 1,
+            _ => tally.answers.other += 1,
+        }
+    }
+    Ok(tally)
+}

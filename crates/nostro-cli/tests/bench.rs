@@ -1,0 +1,138 @@
+//! `nostro bench`, for a moment: every mode gives figures, the books balance, and what it must refuse it refuses.
+//!
+//! The figures themselves mean nothing here: a debug build, few accounts, other tests beside it.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+fn bench(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_nostro")).arg("bench").args(arguments).output().unwrap()
+}
+
+fn directory(name: &str) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("nostro-test-{}-bench-{name}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+#[test]
+fn every_mode_is_measured_and_the_books_balance() {
+    let directory = directory("modes");
+    let json = directory.join("report.json");
+    let output = bench(&[
+        "--seconds=0.4",
+        "--accounts=200",
+        "--history=500",
+        "--batch=64",
+        "--clients=8",
+        "--connections=2",
+        "--cross=0.8",
+        "--hot=0.3",
+        "--zipf=0.5",
+        "--replays=0.2",
+        "--beside=bulk",
+        "--servers=2",
+        "--tpcb-scale=1",
+        "--data",
+        directory.to_str().unwrap(),
+        "--json",
+        json.to_str().unwrap(),
+    ]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+    std::fs::remove_file(&json).unwrap();
+    let left: Vec<_> = std::fs::read_dir(&directory).unwrap().flatten().map(|entry| entry.path()).collect();
+    assert!(left.is_empty(), "it leaves {left:?} behind");
+    std::fs::remove_dir(&directory).unwrap();
+
+    assert_eq!(report["audit"]["balanced"], true);
+    assert_eq!(report["inconsistent_accounts"], 0, "the bare writer and the baseline keep the books right");
+    for (branch, durability) in report["durability"].as_object().unwrap() {
+        let settings: Vec<[String; 2]> = serde_json::from_value(durability["settings"].clone()).unwrap();
+        for name in ["fsync", "synchronous_commit", "full_page_writes"] {
+            assert!(settings.contains(&[name.to_owned(), "on".to_owned()]), "{branch}: {name} is not on");
+        }
+    }
+    let runs = report["runs"].as_array().unwrap();
+    let mut modes: Vec<&str> = runs.iter().map(|run| run["mode"].as_str().unwrap()).collect();
+    if report["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().starts_with("TPC-B was left out")) {
+        eprintln!("not looked at: TPC-B, as there is no pgbench");
+        modes.insert(1, "tpcb");
+    }
+    let expected = [
+        "baseline",
+        "tpcb",
+        "bare",
+        "bulk",
+        "single.rest",
+        "commit.rest",
+        "single",
+        "single.open",
+        "reads.balance",
+        "reads.entries",
+        "reads.bulk",
+        "mixed.bulk",
+        "mixed.single",
+        "mixed.balance",
+    ];
+    assert_eq!(modes, expected);
+    for run in runs {
+        let mode = run["mode"].as_str().unwrap();
+        let figure = |name: &str| run[name].as_f64().unwrap_or_else(|| panic!("{mode}: {name} is {}", run[name]));
+        assert!(figure("transfers_per_s") + figure("reads_per_s") > 0.0, "{mode}: nothing was done");
+        assert!(figure("acknowledged") <= figure("transfers"), "{mode}: told of more than there is");
+        assert_eq!(figure("errors"), 0.0, "{mode}: {run}");
+        if mode != "tpcb" {
+            assert!(figure("p50_ms") <= figure("p99_ms") && figure("p999_ms") <= figure("max_ms"), "{mode}: {run}");
+        }
+        let groups: Vec<&String> = run["cpu_us"].as_object().unwrap().keys().collect();
+        assert!(groups.iter().any(|group| *group == "postgres_az") && groups.iter().any(|group| *group == "load"));
+        if figure("reads_per_s") == 0.0 {
+            assert!(figure("wal_bytes") > 0.0, "{mode}: rows without a log");
+        }
+    }
+    let of = |mode: &str, name: &str| runs.iter().find(|run| run["mode"] == mode).unwrap()[name].clone();
+    assert_eq!(of("baseline", "to_baseline"), 1.0);
+    assert!(of("bulk", "replayed").as_u64().unwrap() > 0, "{}", of("bulk", "replayed"));
+}
+
+#[test]
+fn an_argument_that_breaks_its_rule_is_named_with_the_rule() {
+    for (arguments, told) in [
+        (&["--accounts=1"] as &[&str], ["--accounts", "expected 4 to"]),
+        (&["--batch=8193"], ["--batch", "expected 1 to 8192"]),
+        (&["--cross=1.5"], ["--cross", "expected 0 to 1"]),
+        (&["--hot=-1"], ["--hot", "expected 0 to 1"]),
+        (&["--seconds=0"], ["--seconds", "expected 0.1 to 3600"]),
+        (&["--seconds=NaN"], ["--seconds", "expected 0.1 to 3600"]),
+        (&["--rate=0"], ["--rate", "expected 1 to"]),
+        (&["--branches=9"], ["--branches", "expected 2 to 8"]),
+        (&["--servers=0"], ["--servers", "expected 1 to 4"]),
+        (&["--modes=bulk,nonsense"], ["--modes", "expected modes of"]),
+        (&["--ids=v5"], ["--ids", "v7"]),
+        (&["--config=/no/such/nostro.toml"], ["/no/such/nostro.toml", "cannot read"]),
+        (&["--json=/no/such/directory/report.json"], ["--json", "cannot be written"]),
+    ] {
+        let output = bench(arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{arguments:?} was taken");
+        assert!(told.iter().all(|word| said.contains(word)), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_data_directory_in_memory_is_refused() {
+    let mounts = std::fs::read_to_string("/proc/mounts").unwrap();
+    if !mounts.lines().any(|line| line.contains(" /dev/shm tmpfs ")) {
+        eprintln!("skipped: /dev/shm is no tmpfs here");
+        return;
+    }
+    let output = bench(&["--data", "/dev/shm/nostro-bench-of-a-test", "--modes", "bare"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "it measured a disk that is none");
+    assert!(said.contains("tmpfs") && said.contains("--data /var/tmp"), "{said}");
+    assert!(!PathBuf::from("/dev/shm/nostro-bench-of-a-test").exists(), "nothing is made there");
+}
