@@ -9,6 +9,7 @@ use crate::error::BenchError;
 use crate::numbers::Numbers;
 use crate::rig::Rig;
 use crate::rows::{self, BatchStatements, Columns, Sending, Shared};
+use crate::span::{Moment, Span};
 use crate::tally::{Tally, join_all};
 use crate::workload::{Accounts, Choices, Op, Workload};
 use futures_util::future::try_join;
@@ -16,7 +17,7 @@ use nostro_core::{BranchCode, BranchNumber};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
@@ -32,7 +33,6 @@ struct Common {
     lock_phase: Mutex<()>,
     sending: Sending,
     batch: usize,
-    category: u16,
     /// Transfers that are still to be written, where there is an end.
     left: AtomicU64,
 }
@@ -41,44 +41,62 @@ struct Common {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Until {
     /// As many as fit a time.
-    Time(Duration),
-    /// So many.
-    Count(u64),
+    Over(Span),
+    /// So many, of a category.
+    Count(u64, u16),
 }
 
 /// What and how to write.
-pub(crate) struct Task<'a> {
-    pub(crate) workload: &'a Workload,
-    pub(crate) numbers: &'a Arc<Numbers>,
+pub(crate) struct Task {
+    pub(crate) numbers: Arc<Numbers>,
     pub(crate) sending: Sending,
     pub(crate) batch: usize,
-    pub(crate) category: u16,
     pub(crate) until: Until,
 }
 
-/// Writes transfers until the time is over or all are written.
-pub(crate) async fn run(rig: &Rig, task: Task<'_>) -> Result<Tally, BenchError> {
-    let (left, deadline) = match task.until {
-        Until::Time(time) => (u64::MAX, Some(Instant::now() + time)),
-        Until::Count(count) => (count, None),
+/// Connected workers that wait for their time.
+pub(crate) struct Load {
+    workers: Vec<Worker>,
+    until: Until,
+}
+
+/// Connects the workers.
+pub(crate) async fn ready(rig: &Rig, workload: &Workload, task: Task) -> Result<Load, BenchError> {
+    let left = match task.until {
+        Until::Over(_) => u64::MAX,
+        Until::Count(count, _) => count,
     };
     let common = Arc::new(Common {
-        workload: task.workload.clone(),
-        numbers: Arc::clone(task.numbers),
+        workload: workload.clone(),
+        numbers: task.numbers,
         codes: rig.branches.iter().map(|branch| branch.code).collect(),
         branch_numbers: rig.branches.iter().map(|branch| (branch.code, branch.number)).collect(),
         lock_phase: Mutex::new(()),
         sending: task.sending,
         batch: task.batch,
-        category: task.category,
         left: AtomicU64::new(left),
     });
-    let mut workers = JoinSet::new();
+    let mut workers = Vec::new();
     for at in 0..WORKERS {
-        let worker = Worker::new(rig, Arc::clone(&common), at).await?;
-        workers.spawn(worker.run(deadline));
+        workers.push(Worker::new(rig, Arc::clone(&common), at).await?);
     }
-    join_all(workers).await
+    Ok(Load { workers, until: task.until })
+}
+
+impl Load {
+    /// Once all are ready.
+    pub(crate) fn set_span(&mut self, span: Span) {
+        self.until = Until::Over(span);
+    }
+
+    /// Writes transfers until the time is over or all are written.
+    pub(crate) async fn run(self) -> Result<Tally, BenchError> {
+        let mut workers = JoinSet::new();
+        for worker in self.workers {
+            workers.spawn(worker.run(self.until));
+        }
+        join_all(workers).await
+    }
 }
 
 struct Worker {
@@ -102,33 +120,35 @@ impl Worker {
             let statements = BatchStatements::prepare(&session).await?;
             sites.push(Site { session, statements, columns: Columns::default() });
         }
-        let choices = common.workload.choices(common.category, at);
+        let choices = common.workload.choices(30_000 + at);
         let slots = vec![0; common.workload.accounts.key.len()];
         Ok(Self { common, sites, choices, slots })
     }
 
-    async fn run(mut self, deadline: Option<Instant>) -> Result<Tally, BenchError> {
+    async fn run(mut self, until: Until) -> Result<Tally, BenchError> {
         let mut tally = Tally::new();
         let pairs: Vec<[usize; 2]> = (0..self.sites.len())
             .flat_map(|first| (first + 1..self.sites.len()).map(move |second| [first, second]))
             .collect();
-        while deadline.is_none_or(|deadline| Instant::now() < deadline) {
-            let count = self.take();
-            if count == 0 {
-                break;
-            }
+        loop {
+            let (begin, count) = (Instant::now(), self.take());
+            let moment = match until {
+                Until::Over(span) => span.at(begin),
+                Until::Count(_, category) => (count > 0).then_some(Moment { category, counts: true }),
+            };
+            let Some(moment) = moment else { return Ok(tally) };
             let [first, second] = pairs[self.choices.below(pairs.len())];
             // Home is the first in the order of the codes.
             let pair =
                 if self.common.codes[first] < self.common.codes[second] { [first, second] } else { [second, first] };
             let ops: Vec<Op> = (0..count).map(|_| self.choices.within_pair(pair)).collect();
-            let begin = Instant::now();
-            self.batch(pair, &ops).await?;
-            let written = u64::try_from(ops.len()).unwrap_or(0);
-            tally.record(begin.elapsed(), written);
-            tally.answers.posted += written;
+            self.batch(pair, &ops, moment.category).await?;
+            if moment.counts {
+                let written = u64::try_from(ops.len()).unwrap_or(0);
+                tally.record(begin.elapsed(), written);
+                tally.answers.posted += written;
+            }
         }
-        Ok(tally)
     }
 
     fn take(&self) -> usize {
@@ -138,7 +158,7 @@ impl Worker {
         usize::try_from(left.unwrap_or(0).min(full)).unwrap_or(0)
     }
 
-    async fn batch(&mut self, pair: [usize; 2], ops: &[Op]) -> Result<(), BenchError> {
+    async fn batch(&mut self, pair: [usize; 2], ops: &[Op], category: u16) -> Result<(), BenchError> {
         let common = Arc::clone(&self.common);
         let codes = pair.map(|branch| common.codes[branch]);
         let names = codes.map(|code| code.to_string());
@@ -162,7 +182,7 @@ impl Worker {
             site.begin(rows, touched, &mut self.slots);
         }
         plan(ops, accounts, pair, home, other, &self.slots);
-        let shared = Shared { batch: &batch, category: common.category, posted_at: home_time.max(other_time) };
+        let shared = Shared { batch: &batch, category, posted_at: home_time.max(other_time) };
         let (home, other, sending) = (&*home, &*other, common.sending);
         let [home_net, other_net] = nets.as_ref().map_or([None, None], |nets| nets.each_ref().map(Some));
         let at_home = home.statements.write(&home.session, &home.columns, home_net, &shared, sending);

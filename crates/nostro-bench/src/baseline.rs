@@ -5,36 +5,44 @@ use crate::error::BenchError;
 use crate::numbers::Numbers;
 use crate::rig::Rig;
 use crate::rows::{self, BatchStatements, Columns, One, OneByOne, Sending, Shared};
+use crate::span::{Moment, Span};
 use crate::tally::{Tally, join_all};
 use crate::workload::{Choices, Op, Workload};
 use nostro_core::{BranchCode, BranchNumber};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::task::JoinSet;
 
 /// Connections to each branch that are tried; the best one counts.
 pub(crate) const WORKERS: [usize; 3] = [1, 8, 32];
 
-/// Runs so many workers for so long.
-pub(crate) async fn run(
+/// Connected workers that wait for their time.
+pub(crate) struct Load(Vec<Worker>);
+
+/// Connects so many workers to every branch.
+pub(crate) async fn ready(
     rig: &Rig,
     workload: &Workload,
     numbers: &Arc<Numbers>,
     workers: usize,
-    category: u16,
-    time: Duration,
-) -> Result<Tally, BenchError> {
+) -> Result<Load, BenchError> {
     let mut ready = Vec::new();
     for at in 0..workers {
-        ready.push(Worker::new(rig, workload, numbers, category, at).await?);
+        ready.push(Worker::new(rig, workload, numbers, at).await?);
     }
-    let deadline = Instant::now() + time;
-    let mut running = JoinSet::new();
-    for worker in ready {
-        running.spawn(worker.run(deadline));
+    Ok(Load(ready))
+}
+
+impl Load {
+    /// Writes until the span is over.
+    pub(crate) async fn run(self, span: Span) -> Result<Tally, BenchError> {
+        let mut running = JoinSet::new();
+        for worker in self.0 {
+            running.spawn(worker.run(span));
+        }
+        join_all(running).await
     }
-    join_all(running).await
 }
 
 struct Worker {
@@ -44,17 +52,10 @@ struct Worker {
     workload: Workload,
     numbers: Arc<Numbers>,
     choices: Choices,
-    category: u16,
 }
 
 impl Worker {
-    async fn new(
-        rig: &Rig,
-        workload: &Workload,
-        numbers: &Arc<Numbers>,
-        category: u16,
-        at: usize,
-    ) -> Result<Self, BenchError> {
+    async fn new(rig: &Rig, workload: &Workload, numbers: &Arc<Numbers>, at: usize) -> Result<Self, BenchError> {
         let mut sites = Vec::new();
         for session in rig.sessions().await? {
             let (one, batch) = (OneByOne::prepare(&session).await?, BatchStatements::prepare(&session).await?);
@@ -64,31 +65,32 @@ impl Worker {
             sites,
             codes: rig.branches.iter().map(|branch| branch.code).collect(),
             branch_numbers: rig.branches.iter().map(|branch| (branch.code, branch.number)).collect(),
-            choices: workload.choices(category, at),
+            choices: workload.choices(at),
             workload: workload.clone(),
             numbers: Arc::clone(numbers),
-            category,
         })
     }
 
-    async fn run(mut self, deadline: Instant) -> Result<Tally, BenchError> {
+    async fn run(mut self, span: Span) -> Result<Tally, BenchError> {
         let mut tally = Tally::new();
-        while Instant::now() < deadline {
-            let op = self.choices.any();
+        loop {
             let begin = Instant::now();
+            let Some(Moment { category, counts }) = span.at(begin) else { return Ok(tally) };
+            let op = self.choices.any();
             let [debit, credit] = [op.debit, op.credit].map(|account| self.workload.accounts.branch_of(account));
             if debit == credit {
-                self.local(op, debit).await?;
+                self.local(op, debit, category).await?;
             } else {
-                self.cross(op, debit, credit).await?;
+                self.cross(op, [debit, credit], category).await?;
             }
-            tally.record(begin.elapsed(), 1);
-            tally.answers.posted += 1;
+            if counts {
+                tally.record(begin.elapsed(), 1);
+                tally.answers.posted += 1;
+            }
         }
-        Ok(tally)
     }
 
-    async fn cross(&self, op: Op, debit: usize, credit: usize) -> Result<(), BenchError> {
+    async fn cross(&self, op: Op, [debit, credit]: [usize; 2], category: u16) -> Result<(), BenchError> {
         let home_pays = self.codes[debit] < self.codes[credit];
         let [home, other] = if home_pays { [debit, credit] } else { [credit, debit] };
         let codes = [self.codes[home], self.codes[other]];
@@ -103,7 +105,7 @@ impl Worker {
             nets: rows::net_of(&[op], accounts, codes, &self.branch_numbers)
                 .expect("a transfer between branches leaves a net"),
             home_pays,
-            category: self.category,
+            category,
         };
         let site = |at: usize| (&self.sites[at].0, &self.sites[at].1);
         OneByOne::transfer(site(home), site(other), &one)
@@ -111,7 +113,7 @@ impl Worker {
             .map_err(BenchError::database("a transfer of the baseline"))
     }
 
-    async fn local(&self, op: Op, branch: usize) -> Result<(), BenchError> {
+    async fn local(&self, op: Op, branch: usize, category: u16) -> Result<(), BenchError> {
         let failed = || BenchError::database("a local transfer of the baseline");
         let (session, _, statements) = &self.sites[branch];
         let code = self.codes[branch].to_string();
@@ -129,7 +131,7 @@ impl Worker {
             columns.seq.push(row.seq + 1);
         }
         columns.push(&op, accounts, from, to);
-        let shared = Shared { batch: &batch, category: self.category, posted_at };
+        let shared = Shared { batch: &batch, category, posted_at };
         statements.write(session, &columns, None, &shared, Sending::Unnest).await.map_err(failed())?;
         rows::decide(session, &batch, &code, &[&code]).await.map_err(failed())
     }

@@ -7,22 +7,21 @@ use crate::baseline;
 use crate::database::Durability;
 use crate::error::BenchError;
 use crate::machine::Machine;
-use crate::meter::{self, Meter, Sample};
+use crate::meter::{self, Meter};
 use crate::numbers::Numbers;
 use crate::options::{Mode, Options};
 use crate::report::{Measured, Report, Run, WorkloadView};
 use crate::rig::Rig;
 use crate::rows::{self, Sending};
+use crate::span::{Span, UNCOUNTED};
 use crate::tally::Tally;
 use crate::tpcb::Tpcb;
 use crate::workload::{Accounts, Workload};
 use nostro_client::{AuditReport, Client};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Of transfers that are not counted: warm-ups and tries.
-pub(crate) const UNCOUNTED: u16 = 65_535;
 /// Of transfers that were there before.
 const HISTORY: u16 = 65_534;
 /// With more, comparing every balance with its entries takes longer than the runs.
@@ -55,13 +54,6 @@ pub(crate) struct Bench<'a> {
     tell: Box<dyn Fn(&str) + Send + Sync + 'a>,
 }
 
-/// What stood before a run.
-pub(crate) struct Window {
-    pub(crate) category: u16,
-    before: Sample,
-    begin: Instant,
-}
-
 impl<'a> Bench<'a> {
     async fn new(rig: Rig, options: Options, tell: Box<dyn Fn(&str) + Send + Sync + 'a>) -> Result<Self, BenchError> {
         let machine = Machine::look(&rig.directory)?;
@@ -81,7 +73,9 @@ impl<'a> Bench<'a> {
     async fn measure(&mut self) -> Result<(), BenchError> {
         if self.options.history > 0 {
             self.tell(&format!("Writing {} transfers of history.", self.options.history));
-            self.write_bare(Sending::Copy, HISTORY, Until::Count(self.options.history)).await?;
+            let task = self.bare_task(Sending::Copy, Until::Count(self.options.history, HISTORY));
+            let written = bare::ready(&self.rig, &self.workload, task).await?.run().await?.answers.posted;
+            self.count(HISTORY, "history", written).await?;
         }
         let modes = self.options.modes.clone();
         let wants = |mode| modes.contains(&mode);
@@ -114,33 +108,39 @@ impl<'a> Bench<'a> {
         (self.tell)(line);
     }
 
-    /// Begins what is measured.
-    pub(crate) async fn open(&mut self) -> Result<Window, BenchError> {
+    /// A category of its own for a run.
+    pub(crate) fn category(&mut self) -> u16 {
         self.category += 1;
+        self.category
+    }
+
+    /// A warm-up and the measured time, from now on.
+    pub(crate) fn span(&mut self, warm_up: Duration, time: Duration) -> Span {
+        Span::from_now(warm_up, time, self.category())
+    }
+
+    /// Looks at the begin and at the end of a span, while a load runs.
+    pub(crate) async fn observe(&self, span: Span) -> Result<Measured, BenchError> {
+        tokio::time::sleep_until(span.begin.into()).await;
         let before = self.meter.look(&self.rig).await?;
-        Ok(Window { category: self.category, before, begin: Instant::now() })
-    }
-
-    /// Ends what is measured, and counts.
-    pub(crate) async fn close(
-        &mut self,
-        window: Window,
-        mode: &str,
-        how: &str,
-        tally: &Tally,
-    ) -> Result<(), BenchError> {
-        let mut measured = self.measured(&window).await?;
-        let transfers = self.count(window.category, mode, tally.answers.posted).await?;
-        measured.shared_by = transfers + tally.reads;
-        self.push(Run::new(mode, how.to_owned(), transfers, tally, &measured));
-        Ok(())
-    }
-
-    /// What was used since the window was opened.
-    pub(crate) async fn measured(&self, window: &Window) -> Result<Measured, BenchError> {
-        let time = window.begin.elapsed();
+        tokio::time::sleep_until(span.end.into()).await;
         let after = self.meter.look(&self.rig).await?;
-        Ok(Measured { time, used: meter::used(&window.before, &after, &self.rig), shared_by: 0 })
+        Ok(Measured { time: span.time(), used: meter::used(&before, &after, &self.rig), shared_by: 0 })
+    }
+
+    /// Runs a load over a span, looks at it meanwhile, and counts what it left.
+    pub(crate) async fn measured(
+        &mut self,
+        mode: &str,
+        how: String,
+        span: Span,
+        load: impl Future<Output = Result<Tally, BenchError>>,
+    ) -> Result<(), BenchError> {
+        let (tally, mut measured) = tokio::try_join!(load, self.observe(span))?;
+        let transfers = self.count(span.category, mode, tally.answers.posted).await?;
+        measured.shared_by = transfers + tally.reads;
+        self.push(Run::new(mode, how, transfers, &tally, &measured));
+        Ok(())
     }
 
     pub(crate) fn push(&mut self, run: Run) {
@@ -167,16 +167,8 @@ impl<'a> Bench<'a> {
         Ok(debits)
     }
 
-    async fn write_bare(&self, sending: Sending, category: u16, until: Until) -> Result<Tally, BenchError> {
-        let task = bare::Task {
-            workload: &self.workload,
-            numbers: &self.numbers,
-            sending,
-            batch: self.options.batch,
-            category,
-            until,
-        };
-        bare::run(&self.rig, task).await
+    fn bare_task(&self, sending: Sending, until: Until) -> bare::Task {
+        bare::Task { numbers: Arc::clone(&self.numbers), sending, batch: self.options.batch, until }
     }
 
     /// Both ways of sending rows are tried, and the faster one is measured.
@@ -185,30 +177,30 @@ impl<'a> Bench<'a> {
         let each = TRY.min(self.options.length() / 2);
         let mut found = Vec::new();
         for sending in [Sending::Unnest, Sending::Copy] {
-            let tally = self.write_bare(sending, UNCOUNTED, Until::Time(each)).await?;
-            found.push((tally.answers.posted, sending));
+            let span = Span::from_now(self.options.warm_up() / 4, each, UNCOUNTED);
+            let load = bare::ready(&self.rig, &self.workload, self.bare_task(sending, Until::Over(span))).await?;
+            let posted = load.run().await?.answers.posted;
+            found.push((posted as f64 / span.begin.elapsed().as_secs_f64(), sending));
         }
-        let (_, best) = found.iter().copied().max_by_key(|(posted, _)| *posted).unwrap_or((0, Sending::Unnest));
-        let figures: Vec<String> = found
-            .iter()
-            .map(|(posted, sending)| format!("{sending:?} {:.0}/s", *posted as f64 / each.as_secs_f64()))
-            .collect();
-        let window = self.open().await?;
-        let tally = self.write_bare(best, window.category, Until::Time(self.options.length())).await?;
-        self.close(window, "bare", &format!("by {best:?} (tried: {})", figures.join(", ")), &tally).await
+        let best = found.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0)).map_or(Sending::Unnest, |best| best.1);
+        let figures: Vec<String> = found.iter().map(|(per_s, sending)| format!("{sending:?} {per_s:.0}/s")).collect();
+        let how = format!("by {best:?} (tried: {})", figures.join(", "));
+        // The time begins when all are ready.
+        let span = self.span(self.options.warm_up(), self.options.length());
+        let mut load = bare::ready(&self.rig, &self.workload, self.bare_task(best, Until::Over(span))).await?;
+        let span = Span::from_now(self.options.warm_up(), self.options.length(), span.category);
+        load.set_span(span);
+        self.measured("bare", how, span, load.run()).await
     }
 
     /// Each number of connections is measured, and the best one is kept.
     async fn baseline(&mut self) -> Result<(), BenchError> {
         self.rig.settle().await?;
-        let each = self.options.length() / 2;
         let runs_before = self.runs.len();
         for workers in baseline::WORKERS {
-            baseline::run(&self.rig, &self.workload, &self.numbers, workers, UNCOUNTED, self.options.warm_up() / 4)
-                .await?;
-            let window = self.open().await?;
-            let tally = baseline::run(&self.rig, &self.workload, &self.numbers, workers, window.category, each).await?;
-            self.close(window, "baseline", &format!("{workers} connections"), &tally).await?;
+            let load = baseline::ready(&self.rig, &self.workload, &self.numbers, workers).await?;
+            let span = self.span(self.options.warm_up() / 2, self.options.length() / 2);
+            self.measured("baseline", format!("{workers} connections"), span, load.run(span)).await?;
         }
         let mut tried = self.runs.split_off(runs_before);
         tried.sort_by(|a, b| b.transfers_per_s.total_cmp(&a.transfers_per_s));

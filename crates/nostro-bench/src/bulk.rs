@@ -5,6 +5,7 @@ use crate::error::BenchError;
 use crate::http::Connection;
 use crate::item::{ITEM_BYTES, write_item};
 use crate::rig::Rig;
+use crate::span::Span;
 use crate::tally::{Tally, join_all};
 use crate::workload::{Choices, Op, Workload};
 use bytes::BytesMut;
@@ -17,32 +18,39 @@ use tokio::task::JoinSet;
 pub(crate) struct Task {
     pub(crate) connections: usize,
     pub(crate) batch: usize,
-    pub(crate) category: u16,
-    pub(crate) time: Duration,
     /// Transfers a second over all connections; as fast as answers come when absent.
     pub(crate) pace: Option<f64>,
 }
 
-/// Sends until the time is over and waits for the last answers.
-pub(crate) async fn run(rig: &Rig, workload: &Workload, task: Task) -> Result<Tally, BenchError> {
+/// Connected clients that wait for their time.
+pub(crate) struct Load(Vec<Client>);
+
+/// Connects.
+pub(crate) async fn ready(rig: &Rig, workload: &Workload, task: Task) -> Result<Load, BenchError> {
     let mut ready = Vec::new();
     for at in 0..task.connections {
         let server = &rig.servers[at % rig.servers.len()];
         ready.push(Client {
             connection: Connection::open(&server.url, &rig.key).await?,
-            choices: workload.choices(task.category, at),
+            choices: workload.choices(at),
             workload: workload.clone(),
             scanner: BulkScanner::new(),
             posted: Vec::new(),
             task,
         });
     }
-    let begin = Instant::now();
-    let mut clients = JoinSet::new();
-    for (at, client) in ready.into_iter().enumerate() {
-        clients.spawn(client.run(begin, at));
+    Ok(Load(ready))
+}
+
+impl Load {
+    /// Sends until the span is over and waits for the last answers.
+    pub(crate) async fn run(self, span: Span) -> Result<Tally, BenchError> {
+        let mut clients = JoinSet::new();
+        for (at, client) in self.0.into_iter().enumerate() {
+            clients.spawn(client.run(span, at));
+        }
+        join_all(clients).await
     }
-    join_all(clients).await
 }
 
 struct Client {
@@ -51,13 +59,13 @@ struct Client {
     choices: Choices,
     scanner: BulkScanner,
     /// What the last request sent, to be repeated where that is wanted.
-    posted: Vec<Op>,
+    posted: Vec<(Op, u16)>,
     task: Task,
 }
 
 impl Client {
-    async fn run(mut self, begin: Instant, at: usize) -> Result<Tally, BenchError> {
-        let mut tally = Tally::new();
+    async fn run(mut self, span: Span, at: usize) -> Result<Tally, BenchError> {
+        let (mut tally, begin) = (Tally::new(), Instant::now());
         let mut buffer = BytesMut::with_capacity(self.task.batch * ITEM_BYTES);
         let between = self.task.pace.map(|pace| {
             let requests_per_second = pace / self.task.batch as f64 / self.task.connections as f64;
@@ -67,16 +75,11 @@ impl Client {
         let mut due = begin + between.unwrap_or_default().mul_f64(at as f64 / self.task.connections as f64);
         loop {
             if let Some(between) = between {
-                if due >= begin + self.task.time {
-                    break;
-                }
-                tokio::time::sleep_until(due.into()).await;
+                tokio::time::sleep_until(due.min(span.end).into()).await;
                 due += between;
             }
-            if begin.elapsed() >= self.task.time {
-                break;
-            }
-            self.write(&mut buffer);
+            let Some(moment) = span.at(Instant::now()) else { break };
+            self.write(&mut buffer, moment.category);
             let sent = Instant::now();
             let (status, _) = self.connection.post("/v1/transfers/bulk", buffer.split().freeze()).await?;
             let latency = sent.elapsed();
@@ -84,31 +87,34 @@ impl Client {
                 let body = String::from_utf8_lossy(&self.connection.body).chars().take(300).collect::<String>();
                 return Err(BenchError::Answer { what: "a bulk request with 200", found: format!("{status} {body}") });
             }
-            tally.answers.add(self.scanner.scan(&self.connection.body, self.task.batch)?);
-            tally.record(latency, u64::try_from(self.task.batch).unwrap_or(0));
+            let answers = self.scanner.scan(&self.connection.body, self.task.batch)?;
+            if moment.counts {
+                tally.answers.add(answers);
+                tally.record(latency, u64::try_from(self.task.batch).unwrap_or(0));
+            }
             buffer.reserve(self.task.batch * ITEM_BYTES);
         }
         Ok(tally)
     }
 
-    fn write(&mut self, buffer: &mut BytesMut) {
+    fn write(&mut self, buffer: &mut BytesMut, category: u16) {
         buffer.extend_from_slice(b"{\"transfers\":[");
         let mut sent = Vec::new();
         let keeps = self.workload.mix.replays > 0.0;
         for at in 0..self.task.batch {
-            let op = if !self.posted.is_empty() && self.choices.is_replay() {
+            let (op, category) = if !self.posted.is_empty() && self.choices.is_replay() {
                 self.posted[self.choices.below(self.posted.len())]
             } else {
                 let op = self.choices.any();
                 if keeps {
-                    sent.push(op);
+                    sent.push((op, category));
                 }
-                op
+                (op, category)
             };
             if at > 0 {
                 buffer.extend_from_slice(b",");
             }
-            write_item(buffer, &op, &self.workload.accounts, self.task.category);
+            write_item(buffer, &op, &self.workload.accounts, category);
         }
         buffer.extend_from_slice(b"]}");
         if keeps {

@@ -3,7 +3,7 @@
 //! - [`options`]: what a bench is told; [`error`]: why it ended without figures; [`report`]: what it found
 //! - `bench`: the runs one after the other, each measured and counted in the databases; `modes`: those over the API
 //! - `rig`: clusters and servers as processes; `server`: one of them; `database`: connections; `machine`: the head
-//! - `workload`: which transfers; `item`: as JSON; `http`, `answer`: a connection and what comes back; `tally`: of a run
+//! - `workload`: which transfers; `item`: as JSON; `http`, `answer`: a connection and what comes back; `tally`: of a run; `span`: its time
 //! - `bulk`, `single`, `reads`: the loads over the API
 //! - `bare`, `baseline`, `tpcb`: the same without Nostro; `numbers`: batch numbers for them
 //! - `rows`: all SQL that knows the bank's columns
@@ -37,6 +37,7 @@ mod rig;
 mod rows;
 mod server;
 mod single;
+mod span;
 mod tally;
 mod tpcb;
 mod workload;

@@ -3,9 +3,10 @@
 use crate::error::BenchError;
 use crate::http::Connection;
 use crate::rig::Rig;
+use crate::span::Span;
 use crate::tally::{Tally, join_all};
 use crate::workload::{Choices, Workload};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::task::JoinSet;
 
 /// Connections of each kind of look-up: as many as a server has for reading at a branch.
@@ -20,22 +21,15 @@ pub(crate) enum Look {
     Entries,
 }
 
-/// Reads until the time is over.
-pub(crate) async fn run(
-    rig: &Rig,
-    workload: &Workload,
-    look: Look,
-    run: u16,
-    time: Duration,
-) -> Result<Tally, BenchError> {
-    let deadline = Instant::now() + time;
+/// Reads until the span is over.
+pub(crate) async fn run(rig: &Rig, workload: &Workload, look: Look, span: Span) -> Result<Tally, BenchError> {
     let mut readers = JoinSet::new();
     for at in 0..READERS {
         let server = &rig.servers[at % rig.servers.len()];
         let connection = Connection::open(&server.url, &rig.key).await?;
         let client = 20_000 + at + if look == Look::Balance { 0 } else { READERS };
-        let choices = workload.choices(run, client);
-        readers.spawn(read(connection, workload.clone(), choices, look, deadline));
+        let choices = workload.choices(client);
+        readers.spawn(read(connection, workload.clone(), choices, look, span));
     }
     join_all(readers).await
 }
@@ -45,10 +39,10 @@ async fn read(
     workload: Workload,
     mut choices: Choices,
     look: Look,
-    deadline: Instant,
+    span: Span,
 ) -> Result<Tally, BenchError> {
     let mut tally = Tally::new();
-    while Instant::now() < deadline {
+    while let Some(moment) = span.at(Instant::now()) {
         let number = &workload.accounts.text[choices.account() as usize];
         let path = match look {
             Look::Balance => format!("/v1/accounts/{number}"),
@@ -56,6 +50,9 @@ async fn read(
         };
         let begin = Instant::now();
         let status = connection.get(&path).await?;
+        if !moment.counts {
+            continue;
+        }
         tally.record(begin.elapsed(), 1);
         match status.as_u16() {
             200 => tally.reads += 1,

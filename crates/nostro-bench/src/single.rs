@@ -9,6 +9,7 @@ use crate::error::BenchError;
 use crate::http::Connection;
 use crate::item::{ITEM_BYTES, write_item};
 use crate::rig::Rig;
+use crate::span::{Moment, Span};
 use crate::tally::{Tally, join_all};
 use crate::workload::{Choices, Workload};
 use bytes::BytesMut;
@@ -26,36 +27,46 @@ const TICK: Duration = Duration::from_micros(250);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Task {
     pub(crate) clients: usize,
-    pub(crate) category: u16,
-    pub(crate) time: Duration,
     /// Requests a second of the open loop; closed when absent.
     pub(crate) rate: Option<f64>,
 }
 
-/// Sends until the time is over and waits for the last answers.
-pub(crate) async fn run(rig: &Rig, workload: &Workload, task: Task) -> Result<Tally, BenchError> {
+/// Connected clients that wait for their time.
+pub(crate) struct Load {
+    clients: Vec<Client>,
+    rate: Option<f64>,
+}
+
+/// Connects.
+pub(crate) async fn ready(rig: &Rig, workload: &Workload, task: Task) -> Result<Load, BenchError> {
     let mut ready = Vec::new();
     for at in 0..task.clients {
         let server = &rig.servers[at % rig.servers.len()];
         ready.push(Client {
             connection: Connection::open(&server.url, &rig.key).await?,
             // Bulk and single clients of one run choose differently.
-            choices: workload.choices(task.category, 10_000 + at),
+            choices: workload.choices(10_000 + at),
             workload: workload.clone(),
             buffer: BytesMut::with_capacity(ITEM_BYTES),
-            category: task.category,
         });
     }
-    let begin = Instant::now();
-    let schedule = task.rate.map(|rate| Schedule::start(begin, rate, task.time));
-    let mut clients = JoinSet::new();
-    for client in ready {
-        match &schedule {
-            None => clients.spawn(client.closed(begin + task.time)),
-            Some(schedule) => clients.spawn(client.open(Arc::clone(&schedule.due))),
-        };
+    Ok(Load { clients: ready, rate: task.rate })
+}
+
+impl Load {
+    /// Sends until the span is over and waits for the last answers.
+    pub(crate) async fn run(self, span: Span) -> Result<Tally, BenchError> {
+        let begin = Instant::now();
+        let schedule = self.rate.map(|rate| Schedule::start(begin, rate, span.end - begin));
+        let mut clients = JoinSet::new();
+        for client in self.clients {
+            match &schedule {
+                None => clients.spawn(client.closed(span)),
+                Some(schedule) => clients.spawn(client.open(Arc::clone(&schedule.due), span)),
+            };
+        }
+        join_all(clients).await
     }
-    join_all(clients).await
 }
 
 /// When each request is due, and a thread that hands them out.
@@ -138,36 +149,37 @@ struct Client {
     workload: Workload,
     choices: Choices,
     buffer: BytesMut,
-    category: u16,
 }
 
 impl Client {
-    async fn closed(mut self, deadline: Instant) -> Result<Tally, BenchError> {
+    async fn closed(mut self, span: Span) -> Result<Tally, BenchError> {
         let mut tally = Tally::new();
-        while Instant::now() < deadline {
+        loop {
             let begin = Instant::now();
-            self.send(&mut tally).await?;
-            tally.record(begin.elapsed(), 1);
+            let Some(moment) = span.at(begin) else { return Ok(tally) };
+            self.send(&mut tally, moment, begin).await?;
         }
-        Ok(tally)
     }
 
-    async fn open(mut self, due: Arc<Due>) -> Result<Tally, BenchError> {
+    async fn open(mut self, due: Arc<Due>, span: Span) -> Result<Tally, BenchError> {
         let mut tally = Tally::new();
         while let Some(at) = due.take().await {
-            self.send(&mut tally).await?;
-            tally.record(at.elapsed(), 1);
+            let Some(moment) = span.at(at) else { break };
+            self.send(&mut tally, moment, at).await?;
         }
         Ok(tally)
     }
 
-    async fn send(&mut self, tally: &mut Tally) -> Result<(), BenchError> {
+    async fn send(&mut self, tally: &mut Tally, moment: Moment, begin: Instant) -> Result<(), BenchError> {
         let op = self.choices.any();
         self.buffer.reserve(ITEM_BYTES);
-        write_item(&mut self.buffer, &op, &self.workload.accounts, self.category);
+        write_item(&mut self.buffer, &op, &self.workload.accounts, moment.category);
         let (status, headers) = self.connection.post("/v1/transfers", self.buffer.split().freeze()).await?;
         let is_replay = headers.contains_key("idempotent-replayed");
-        tally.answers.add(answer::single(status, is_replay, &self.connection.body));
+        if moment.counts {
+            tally.answers.add(answer::single(status, is_replay, &self.connection.body));
+            tally.record(begin.elapsed(), 1);
+        }
         Ok(())
     }
 }

@@ -62,6 +62,8 @@ pub(crate) struct Choices {
     accounts: Arc<Accounts>,
     mix: Mix,
     rng: Rng,
+    /// Of ids, which must not come again: no seed.
+    id_rng: Rng,
     /// Cumulated shares of the ranks, when the choice is not even.
     ranks: Option<Arc<[f64]>>,
     counter: u32,
@@ -82,12 +84,19 @@ impl Workload {
         Self { accounts: Arc::new(accounts), mix, ranks }
     }
 
-    /// The choices of client number `client` in run number `run`.
-    pub(crate) fn choices(&self, run: u16, client: usize) -> Choices {
-        let seed = self.mix.seed ^ (u64::from(run) << 48) ^ ((client as u64) << 20);
+    /// The choices of client number `client`.
+    pub(crate) fn choices(&self, client: usize) -> Choices {
+        let seed = self.mix.seed ^ ((client as u64) << 40);
         let mut rng = Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         rng.u64(..);
-        Choices { accounts: Arc::clone(&self.accounts), mix: self.mix, rng, ranks: self.ranks.clone(), counter: 0 }
+        Choices {
+            accounts: Arc::clone(&self.accounts),
+            mix: self.mix,
+            rng,
+            id_rng: Rng::new(),
+            ranks: self.ranks.clone(),
+            counter: 0,
+        }
     }
 }
 
@@ -185,13 +194,13 @@ impl Choices {
     /// Version 7 (RFC 9562): milliseconds, then a counter, so that a client's ids grow, then random bits.
     fn id(&mut self) -> Uuid {
         if self.mix.ids == Ids::V4 {
-            return uuid::Builder::from_random_bytes(self.rng.u128(..).to_be_bytes()).into_uuid();
+            return uuid::Builder::from_random_bytes(self.id_rng.u128(..).to_be_bytes()).into_uuid();
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         self.counter = self.counter.wrapping_add(1);
         let counter = u128::from(self.counter);
         let high = (now & 0xffff_ffff_ffff) << 80 | 7 << 76 | ((counter >> 14) & 0xfff) << 64;
-        let low = 2 << 62 | (counter & 0x3fff) << 48 | u128::from(self.rng.u64(..) >> 16);
+        let low = 2 << 62 | (counter & 0x3fff) << 48 | u128::from(self.id_rng.u64(..) >> 16);
         Uuid::from_u128(high | low)
     }
 }
@@ -220,7 +229,7 @@ mod tests {
             (Mix { zipf: 1.0, ..MIX }, 1000..=1000, 50..=200),
         ] {
             let workload = workload(mix);
-            let mut choices = workload.choices(1, 0);
+            let mut choices = workload.choices(0);
             let ops: Vec<Op> = (0..1000).map(|_| choices.any()).collect();
             let branch = |account| workload.accounts.branch_of(account);
             assert!(ops.iter().all(|op| op.debit != op.credit && op.amount > 0));
@@ -232,10 +241,10 @@ mod tests {
 
     #[test]
     fn ids_of_version_7_grow_and_those_of_version_4_do_not() {
-        let mut choices = workload(MIX).choices(1, 0);
+        let mut choices = workload(MIX).choices(0);
         let ids: Vec<Uuid> = (0..100).map(|_| choices.id()).collect();
         assert!(ids.is_sorted() && ids.iter().all(|id| id.get_version_num() == 7));
-        let mut choices = workload(Mix { ids: Ids::V4, ..MIX }).choices(1, 0);
+        let mut choices = workload(Mix { ids: Ids::V4, ..MIX }).choices(0);
         let ids: Vec<Uuid> = (0..100).map(|_| choices.id()).collect();
         assert!(!ids.is_sorted() && ids.iter().all(|id| id.get_version_num() == 4));
     }
@@ -243,7 +252,7 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_choices_and_another_client_others() {
         let accounts = |client| {
-            let mut choices = workload(MIX).choices(1, client);
+            let mut choices = workload(MIX).choices(client);
             (0..20).map(|_| choices.any()).map(|op| (op.debit, op.credit)).collect::<Vec<_>>()
         };
         assert_eq!(accounts(3), accounts(3));
