@@ -142,7 +142,7 @@ impl Worker {
             let pair =
                 if self.common.codes[first] < self.common.codes[second] { [first, second] } else { [second, first] };
             let ops: Vec<Op> = (0..count).map(|_| self.choices.within_pair(pair)).collect();
-            self.batch(pair, &ops, moment.category).await?;
+            Box::pin(self.batch(pair, &ops, moment.category)).await?;
             if moment.counts {
                 let written = u64::try_from(ops.len()).unwrap_or(0);
                 tally.record(begin.elapsed(), written);

@@ -57,6 +57,8 @@ pub(crate) struct Bench<'a> {
 impl<'a> Bench<'a> {
     async fn new(rig: Rig, options: Options, tell: Box<dyn Fn(&str) + Send + Sync + 'a>) -> Result<Self, BenchError> {
         let machine = Machine::look(&rig.directory)?;
+        let codes: Vec<_> = rig.branches.iter().map(|branch| branch.code).collect();
+        rows::settle_left(&rig.sessions().await?, &codes).await?;
         let mut durability = BTreeMap::new();
         for (branch, session) in rig.branches.iter().zip(rig.sessions().await?) {
             durability.insert(branch.code.to_string(), session.durability().await?);

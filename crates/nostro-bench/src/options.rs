@@ -191,7 +191,12 @@ impl Options {
     }
 }
 
-fn within<T: PartialOrd + std::fmt::Display>(option: &'static str, found: T, min: T, max: T) -> Result<(), BenchError> {
+fn within<T: Copy + PartialOrd + std::fmt::Display>(
+    option: &'static str,
+    found: T,
+    min: T,
+    max: T,
+) -> Result<(), BenchError> {
     if found >= min && found <= max {
         return Ok(());
     }

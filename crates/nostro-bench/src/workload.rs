@@ -121,7 +121,7 @@ impl Choices {
         // The account that everybody pays is of the first branch.
         if self.rng.f64() < self.mix.hot {
             let payer = if is_cross { self.rng.usize(1..branches) } else { 0 };
-            return self.to_hot(0, payer);
+            return self.paying_hot(0, payer);
         }
         let debit = self.rng.usize(..branches);
         let credit = if is_cross { (debit + self.rng.usize(1..branches)) % branches } else { debit };
@@ -133,7 +133,7 @@ impl Choices {
         let [first, second] = pair;
         let is_cross = self.rng.f64() < self.mix.cross;
         if self.rng.f64() < self.mix.hot {
-            return self.to_hot(first, if is_cross { second } else { first });
+            return self.paying_hot(first, if is_cross { second } else { first });
         }
         let (debit, other) = if self.rng.bool() { (first, second) } else { (second, first) };
         self.between(debit, if is_cross { other } else { debit })
@@ -155,7 +155,7 @@ impl Choices {
         self.mix.replays > 0.0 && self.rng.f64() < self.mix.replays
     }
 
-    fn to_hot(&mut self, branch: usize, payer: usize) -> Op {
+    fn paying_hot(&mut self, branch: usize, payer: usize) -> Op {
         let hot = self.accounts.ranges[branch].start;
         let mut debit = self.pick(payer);
         if debit == hot {
