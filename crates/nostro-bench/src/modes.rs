@@ -88,6 +88,7 @@ impl Bench<'_> {
 
     /// Both kinds of look-up at once, beside bulk at half speed where that is wanted.
     pub(crate) async fn reads(&mut self) -> Result<(), BenchError> {
+        self.rig.settle().await?;
         let pace = if self.options.reads_beside_bulk { Some(self.half_speed().await?) } else { None };
         let load = match pace {
             None => None,
