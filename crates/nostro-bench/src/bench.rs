@@ -24,6 +24,8 @@ use std::time::Duration;
 
 /// Of transfers that were there before.
 const HISTORY: u16 = 65_534;
+/// Categories that one bench may need.
+const RUNS_MAX: u16 = 100;
 /// With more, comparing every balance with its entries takes longer than the runs.
 const COMPARED_MAX: u64 = 5_000_000;
 /// A try that decides how the counted run is made.
@@ -59,6 +61,7 @@ impl<'a> Bench<'a> {
         let machine = Machine::look(&rig.directory)?;
         let codes: Vec<_> = rig.branches.iter().map(|branch| branch.code).collect();
         rows::settle_left(&rig.sessions().await?, &codes).await?;
+        let category = first_category(&rig).await?;
         let mut durability = BTreeMap::new();
         for (branch, session) in rig.branches.iter().zip(rig.sessions().await?) {
             durability.insert(branch.code.to_string(), session.durability().await?);
@@ -69,7 +72,7 @@ impl<'a> Bench<'a> {
         let workload = Workload::new(accounts, options.mix);
         let meter = Meter::new(&rig).await?;
         let (runs, notes) = (Vec::new(), Vec::new());
-        Ok(Self { rig, options, workload, runs, notes, numbers, meter, machine, durability, category: 0, tell })
+        Ok(Self { rig, options, workload, runs, notes, numbers, meter, machine, durability, category, tell })
     }
 
     async fn measure(&mut self) -> Result<(), BenchError> {
@@ -285,6 +288,19 @@ impl<'a> Bench<'a> {
         self.rig.stop().await?;
         Ok(report)
     }
+}
+
+/// After those of earlier benches on the same databases, whose transfers must not be counted again.
+async fn first_category(rig: &Rig) -> Result<u16, BenchError> {
+    let mut last = 0;
+    for session in rig.sessions().await? {
+        last = rows::last_category(&session, HISTORY).await?.max(last);
+    }
+    if last <= HISTORY - RUNS_MAX {
+        return Ok(last);
+    }
+    let rule = format!("expected databases with categories below {}, found {last}: use new ones", HISTORY - RUNS_MAX);
+    Err(BenchError::Option { option: "--config", rule })
 }
 
 async fn open_accounts(rig: &Rig, options: &Options, numbers: &Numbers) -> Result<Accounts, BenchError> {

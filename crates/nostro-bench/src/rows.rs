@@ -537,6 +537,16 @@ impl OneByOne {
     }
 }
 
+/// The highest category below `end` that is in use at one branch, 0 if none is.
+pub(crate) async fn last_category(session: &Session, end: u16) -> Result<u16, BenchError> {
+    let row = session
+        .client
+        .query_one("select coalesce(max(category), 0) from transfer where category < $1", &[&i32::from(end)])
+        .await
+        .map_err(BenchError::database("the categories of earlier runs"))?;
+    Ok(u16::try_from(row.get::<_, i32>(0)).unwrap_or(0))
+}
+
 /// Posted transfers of a category at one branch: rows with the debit's side and rows with the credit's.
 pub(crate) async fn count_posted(session: &Session, category: u16) -> Result<[u64; 2], BenchError> {
     let row = session
