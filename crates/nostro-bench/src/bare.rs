@@ -8,7 +8,7 @@ use crate::database::Session;
 use crate::error::BenchError;
 use crate::numbers::Numbers;
 use crate::rig::Rig;
-use crate::rows::{self, BatchStatements, Columns, Sending, Shared};
+use crate::rows::{self, BatchStatements, Columns, Line, Sending, Shared};
 use crate::span::{Moment, Span};
 use crate::tally::{Tally, join_all};
 use crate::workload::{Accounts, Choices, Op, Workload};
@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 /// One locks, one writes, one commits.
 const WORKERS: usize = 3;
@@ -190,16 +191,7 @@ impl Worker {
             let written = other.statements.write(&other.session, &other.columns, other_net, &shared, sending);
             try_join(written, rows::prepare(&other.session, &batch, parts[0], &parts)).await
         };
-        // COPY is a conversation, so the vote cannot be sent before its end.
-        let there_by_copy = async {
-            other.statements.write(&other.session, &other.columns, other_net, &shared, sending).await?;
-            rows::prepare(&other.session, &batch, parts[0], &parts).await
-        };
-        match sending {
-            Sending::Unnest => try_join(at_home, there).await.map(drop),
-            Sending::Copy => try_join(at_home, there_by_copy).await.map(drop),
-        }
-        .map_err(failed())?;
+        try_join(at_home, there).await.map_err(failed())?;
         rows::decide(&home.session, &batch, parts[0], &parts).await.map_err(failed())?;
         rows::commit_prepared(&other.session, &batch, &parts).await.map_err(failed())
     }
@@ -215,14 +207,16 @@ impl Site {
             self.columns.account.push(row.key);
             self.columns.balance.push(row.balance);
             self.columns.seq.push(row.seq);
+            self.columns.last_transfer.push(row.last_transfer);
         }
     }
 
-    fn post(&mut self, slot: u32, delta: i64) -> (i64, i64) {
+    fn post(&mut self, slot: u32, delta: i64, id: Uuid) -> Line {
         let slot = slot as usize;
         self.columns.balance[slot] += delta;
         self.columns.seq[slot] += 1;
-        (self.columns.balance[slot], self.columns.seq[slot])
+        let previous = self.columns.last_transfer[slot].replace(id);
+        Line { balance_after: self.columns.balance[slot], seq: self.columns.seq[slot], previous }
     }
 }
 
@@ -244,7 +238,7 @@ fn plan(ops: &[Op], accounts: &Accounts, pair: [usize; 2], home: &mut Site, othe
         for (side, (account, delta)) in [(op.debit, -op.amount), (op.credit, op.amount)].into_iter().enumerate() {
             let is_home = at_home.contains(&account);
             let site = if is_home { &mut *home } else { &mut *other };
-            sides[usize::from(!is_home)][side] = Some(site.post(slots[account as usize], delta));
+            sides[usize::from(!is_home)][side] = Some(site.post(slots[account as usize], delta, op.id));
         }
         for (site, [debit, credit]) in [&mut *home, &mut *other].into_iter().zip(sides) {
             if debit.is_some() || credit.is_some() {

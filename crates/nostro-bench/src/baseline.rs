@@ -4,7 +4,7 @@ use crate::database::Session;
 use crate::error::BenchError;
 use crate::numbers::Numbers;
 use crate::rig::Rig;
-use crate::rows::{self, BatchStatements, Columns, One, OneByOne, Sending, Shared};
+use crate::rows::{self, BatchStatements, Columns, Line, One, OneByOne, Sending, Shared};
 use crate::span::{Moment, Span};
 use crate::tally::{Tally, join_all};
 use crate::workload::{Choices, Op, Workload};
@@ -125,10 +125,11 @@ impl Worker {
         let (mut from, mut to) = (None, None);
         for row in locked {
             let (delta, side) = if row.key == debit { (-op.amount, &mut from) } else { (op.amount, &mut to) };
-            *side = Some((row.balance + delta, row.seq + 1));
+            *side = Some(Line { balance_after: row.balance + delta, seq: row.seq + 1, previous: row.last_transfer });
             columns.account.push(row.key);
             columns.balance.push(row.balance + delta);
             columns.seq.push(row.seq + 1);
+            columns.last_transfer.push(Some(op.id));
         }
         columns.push(&op, accounts, from, to);
         let shared = Shared { batch: &batch, category, posted_at };

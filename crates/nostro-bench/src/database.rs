@@ -49,7 +49,10 @@ impl Session {
     /// As the role that the server works as: what it prepares it may finish.
     pub(crate) async fn open(config: &Config) -> Result<Self, BenchError> {
         let session = Self::open_plain(config).await?;
-        let settings = "set role nostro_commit; set synchronous_commit = on; set lock_timeout = '30s'";
+        // The planner's settings are those of the engine's writers: every statement finds its rows by key.
+        let settings = "set role nostro_commit; set synchronous_commit = on; set lock_timeout = '30s'; set jit = off;
+             set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set enable_hashjoin = off;
+             set enable_mergejoin = off";
         session.client.batch_execute(settings).await.map_err(BenchError::database("the server's role"))?;
         Ok(session)
     }

@@ -52,7 +52,7 @@ pub(crate) async fn open_accounts(
     let what = BenchError::database;
     let cash = AccountNumber::cash(branch.code, currency()).key(branch.number).as_i64();
     let base = i64::from(branch.number.get()) * 1_000_000_000_000;
-    let insert = "insert into account (id, kind, currency) values ($1, 'cash', $2) on conflict do nothing";
+    let insert = "insert into account (id, kind, currency) values ($1, 'cash', $2::text) on conflict do nothing";
     session.client.execute(insert, &[&cash, &CURRENCY]).await.map_err(what("the cash account"))?;
     let customer: i64 = session
         .client
@@ -105,31 +105,34 @@ async fn open_some(
 ) -> Result<(), Error> {
     let client = &session.client;
     client.batch_execute("begin").await?;
-    let row = client.query_one("select balance, seq from account where id = $1 for no key update", &[&cash]).await?;
-    let (balance, seq): (i64, i64) = (row.get(0), row.get(1));
+    let row = client
+        .query_one("select balance, seq, last_transfer from account where id = $1 for no key update", &[&cash])
+        .await?;
+    let (balance, seq, last): (i64, i64, Option<Uuid>) = (row.get(0), row.get(1), row.get(2));
     let posted_at: SystemTime = client.query_one("select clock_timestamp()", &[]).await?.get(0);
     let count = i64::try_from(keys.len()).unwrap_or(0);
     client
         .execute(
-            "insert into account (id, customer, kind, currency, balance, seq, last_posted_at, request_id)
-             select id, $2, 'checking', $3, $4, 1, $5, gen_random_uuid()
-             from unnest($1::bigint[]) as w (id)",
-            &[&keys, &customer, &CURRENCY, &OPENING, &posted_at],
+            "insert into account (id, customer, kind, currency, balance, seq, last_transfer, last_posted_at, request_id)
+             select w.account, $3, 'checking', $4::text, $5, 1, w.id, $6, gen_random_uuid()
+             from unnest($1::bigint[], $2::uuid[]) as w (account, id)",
+            &[&keys, &ids, &customer, &CURRENCY, &OPENING, &posted_at],
         )
         .await?;
     client
         .execute(
-            "insert into transfer (id, kind, debit, credit, amount, currency, category, batch, posted_at,
-               debit_balance_after, debit_seq, credit_balance_after, credit_seq)
-             select w.id, 'deposit', $3, w.account, $4, $5, 0, $6, $7, $8 - w.n * $4, $9 + w.n, $4, 1
+            "insert into transfer (id, period, kind, debit, credit, amount, currency, category, batch, posted_at,
+               debit_balance_after, debit_seq, debit_previous, credit_balance_after, credit_seq)
+             select w.id, transfer_period_of(w.id), 'deposit', $3, w.account, $4, $5, 0, $6, $7, $8 - w.n * $4, $9 + w.n,
+               coalesce(lag(w.id) over (order by w.n), $10), $4, 1
              from unnest($1::uuid[], $2::bigint[]) with ordinality as w (id, account, n)",
-            &[&ids, &keys, &cash, &OPENING, &CURRENCY, &batch, &posted_at, &balance, &seq],
+            &[&ids, &keys, &cash, &OPENING, &CURRENCY, &batch, &posted_at, &balance, &seq, &last],
         )
         .await?;
     client
         .execute(
-            "update account set balance = $2, seq = $3, last_posted_at = $4 where id = $1",
-            &[&cash, &(balance - count * OPENING), &(seq + count), &posted_at],
+            "update account set balance = $2, seq = $3, last_posted_at = $4, last_transfer = $5 where id = $1",
+            &[&cash, &(balance - count * OPENING), &(seq + count), &posted_at, &ids.last().or(last.as_ref())],
         )
         .await?;
     let code = branch.code.to_string();
@@ -195,6 +198,7 @@ pub(crate) struct LockedRow {
     pub(crate) key: i64,
     pub(crate) balance: i64,
     pub(crate) seq: i64,
+    pub(crate) last_transfer: Option<Uuid>,
 }
 
 /// The statements of a batch, prepared on one session.
@@ -213,39 +217,68 @@ pub(crate) struct Columns {
     pub(crate) account: Vec<i64>,
     pub(crate) balance: Vec<i64>,
     pub(crate) seq: Vec<i64>,
+    pub(crate) last_transfer: Vec<Option<Uuid>>,
     id: Vec<Uuid>,
+    period: Vec<i32>,
     debit: Vec<i64>,
     credit: Vec<i64>,
     amount: Vec<i64>,
-    debit_balance_after: Vec<Option<i64>>,
-    debit_seq: Vec<Option<i64>>,
-    credit_balance_after: Vec<Option<i64>>,
-    credit_seq: Vec<Option<i64>>,
+    debit_line: LineColumns,
+    credit_line: LineColumns,
 }
 
-/// A side's balance after the transfer and its number among the account's entries.
-pub(crate) type Side = Option<(i64, i64)>;
+#[derive(Default)]
+struct LineColumns {
+    balance_after: Vec<Option<i64>>,
+    seq: Vec<Option<i64>>,
+    previous: Vec<Option<Uuid>>,
+}
+
+/// Where a transfer left one of its accounts.
+#[derive(Clone, Copy)]
+pub(crate) struct Line {
+    pub(crate) balance_after: i64,
+    /// Its number among the account's entries.
+    pub(crate) seq: i64,
+    /// The transfer before it.
+    pub(crate) previous: Option<Uuid>,
+}
+
+impl LineColumns {
+    fn clear(&mut self) {
+        self.balance_after.clear();
+        self.seq.clear();
+        self.previous.clear();
+    }
+
+    fn push(&mut self, line: Option<Line>) {
+        self.balance_after.push(line.map(|line| line.balance_after));
+        self.seq.push(line.map(|line| line.seq));
+        self.previous.push(line.and_then(|line| line.previous));
+    }
+}
 
 impl Columns {
     pub(crate) fn clear(&mut self) {
-        let Self { account, balance, seq, id, debit, credit, amount, .. } = self;
+        let Self { account, balance, seq, last_transfer, id, period, debit, credit, amount, debit_line, credit_line } =
+            self;
         [account, balance, seq, debit, credit, amount].into_iter().for_each(Vec::clear);
+        last_transfer.clear();
         id.clear();
-        [&mut self.debit_balance_after, &mut self.debit_seq, &mut self.credit_balance_after, &mut self.credit_seq]
-            .into_iter()
-            .for_each(Vec::clear);
+        period.clear();
+        debit_line.clear();
+        credit_line.clear();
     }
 
     /// A row with the sides that are of this branch.
-    pub(crate) fn push(&mut self, op: &Op, accounts: &Accounts, debit: Side, credit: Side) {
+    pub(crate) fn push(&mut self, op: &Op, accounts: &Accounts, debit: Option<Line>, credit: Option<Line>) {
         self.id.push(op.id);
+        self.period.push(TransferId(op.id).period().as_i32());
         self.debit.push(accounts.key[op.debit as usize]);
         self.credit.push(accounts.key[op.credit as usize]);
         self.amount.push(op.amount);
-        self.debit_balance_after.push(debit.map(|side| side.0));
-        self.debit_seq.push(debit.map(|side| side.1));
-        self.credit_balance_after.push(credit.map(|side| side.0));
-        self.credit_seq.push(credit.map(|side| side.1));
+        self.debit_line.push(debit);
+        self.credit_line.push(credit);
     }
 }
 
@@ -262,13 +295,17 @@ impl BatchStatements {
         let refused = || BenchError::database("a statement of the bare writer");
         let (lock, clock, update) = try_join3(
             prepared(
-                "select id, balance, seq, last_posted_at from account where id = any($1) order by id for no key update",
+                "select id, balance, seq, last_posted_at, last_transfer
+                 from account
+                 where id = any($1)
+                 order by id
+                 for no key update",
             ),
             prepared("select clock_timestamp()"),
             prepared(
                 "update account a
-                 set balance = w.balance, seq = w.seq, last_posted_at = $4
-                 from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as w (id, balance, seq)
+                 set balance = w.balance, seq = w.seq, last_transfer = w.last_transfer, last_posted_at = $5
+                 from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[]) as w (id, balance, seq, last_transfer)
                  where a.id = w.id",
             ),
         )
@@ -276,18 +313,18 @@ impl BatchStatements {
         .map_err(refused())?;
         let (insert, net) = try_join(
             prepared(
-                "insert into transfer (kind, currency, category, batch, posted_at, id, debit, credit, amount,
-                   debit_balance_after, debit_seq, credit_balance_after, credit_seq)
-                 select 'transfer', 'USD', $9, $10, $11, w.*
-                 from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-                   $7::bigint[], $8::bigint[]) as w",
+                "insert into transfer (kind, currency, category, batch, posted_at, id, period, debit, credit, amount,
+                   debit_balance_after, debit_seq, debit_previous, credit_balance_after, credit_seq, credit_previous)
+                 select 'transfer', 'USD', $12, $13, $14, w.*
+                 from unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+                   $7::bigint[], $8::uuid[], $9::bigint[], $10::bigint[], $11::uuid[]) as w",
             ),
             prepared("insert into batch_net (batch, counterparty, currency, amount, hash) values ($1, $2, $3, $4, $5)"),
         )
         .await
         .map_err(refused())?;
-        let copy = "copy transfer (kind, currency, category, batch, posted_at, id, debit, credit, amount,
-                      debit_balance_after, debit_seq, credit_balance_after, credit_seq)
+        let copy = "copy transfer (kind, currency, category, batch, posted_at, id, period, debit, credit, amount,
+                      debit_balance_after, debit_seq, debit_previous, credit_balance_after, credit_seq, credit_previous)
                     from stdin (format binary)";
         Ok(Self { lock, clock, update, insert, net, copy: copy.to_owned() })
     }
@@ -303,7 +340,12 @@ impl BatchStatements {
         .await?;
         let last = rows.iter().filter_map(|row| row.get::<_, Option<SystemTime>>(3)).max();
         let clock: SystemTime = clock.get(0);
-        let locked = rows.iter().map(|row| LockedRow { key: row.get(0), balance: row.get(1), seq: row.get(2) });
+        let locked = rows.iter().map(|row| LockedRow {
+            key: row.get(0),
+            balance: row.get(1),
+            seq: row.get(2),
+            last_transfer: row.get(4),
+        });
         Ok((locked.collect(), last.map_or(clock, |last| last.max(clock))))
     }
 
@@ -319,20 +361,25 @@ impl BatchStatements {
         let client = &session.client;
         let (c, category) = (columns, i32::from(shared.category));
         let update = async {
-            client.execute(&self.update, &[&c.account, &c.balance, &c.seq, &shared.posted_at]).await.map(drop)
+            let columns: [&(dyn ToSql + Sync); 5] =
+                [&c.account, &c.balance, &c.seq, &c.last_transfer, &shared.posted_at];
+            client.execute(&self.update, &columns).await.map(drop)
         };
         let rows = async {
             match sending {
                 Sending::Unnest => {
-                    let columns: [&(dyn ToSql + Sync); 11] = [
+                    let columns: [&(dyn ToSql + Sync); 14] = [
                         &c.id,
+                        &c.period,
                         &c.debit,
                         &c.credit,
                         &c.amount,
-                        &c.debit_balance_after,
-                        &c.debit_seq,
-                        &c.credit_balance_after,
-                        &c.credit_seq,
+                        &c.debit_line.balance_after,
+                        &c.debit_line.seq,
+                        &c.debit_line.previous,
+                        &c.credit_line.balance_after,
+                        &c.credit_line.seq,
+                        &c.credit_line.previous,
                         &category,
                         &shared.batch,
                         &shared.posted_at,
@@ -351,26 +398,29 @@ impl BatchStatements {
     }
 
     async fn copy(&self, session: &Session, c: &Columns, category: i32, shared: &Shared<'_>) -> Result<(), Error> {
-        const BIGINTS: [Type; 7] = [Type::INT8, Type::INT8, Type::INT8, Type::INT8, Type::INT8, Type::INT8, Type::INT8];
-        let mut types = vec![Type::TEXT, Type::TEXT, Type::INT4, Type::TEXT, Type::TIMESTAMPTZ, Type::UUID];
-        types.extend(BIGINTS);
+        let mut types = vec![Type::TEXT, Type::TEXT, Type::INT4, Type::TEXT, Type::TIMESTAMPTZ, Type::UUID, Type::INT4];
+        types.extend([Type::INT8, Type::INT8, Type::INT8]);
+        types.extend([Type::INT8, Type::INT8, Type::UUID, Type::INT8, Type::INT8, Type::UUID]);
         let sink = session.client.copy_in(&self.copy).await?;
         let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
         for at in 0..c.id.len() {
-            let row: [&(dyn ToSql + Sync); 13] = [
+            let row: [&(dyn ToSql + Sync); 16] = [
                 &"transfer",
                 &CURRENCY,
                 &category,
                 &shared.batch,
                 &shared.posted_at,
                 &c.id[at],
+                &c.period[at],
                 &c.debit[at],
                 &c.credit[at],
                 &c.amount[at],
-                &c.debit_balance_after[at],
-                &c.debit_seq[at],
-                &c.credit_balance_after[at],
-                &c.credit_seq[at],
+                &c.debit_line.balance_after[at],
+                &c.debit_line.seq[at],
+                &c.debit_line.previous[at],
+                &c.credit_line.balance_after[at],
+                &c.credit_line.seq[at],
+                &c.credit_line.previous[at],
             ];
             writer.as_mut().write(&row).await?;
         }
@@ -435,28 +485,32 @@ impl OneByOne {
         let prepared = |text| session.client.prepare(text);
         let statements = try_join3(
             prepared(
-                "update account
-                 set balance = balance + $2, seq = seq + 1,
-                     last_posted_at = greatest(last_posted_at, clock_timestamp())
-                 where id = $1
-                 returning balance, seq, last_posted_at",
+                "update account a
+                 set balance = a.balance + $2, seq = a.seq + 1, last_transfer = $3,
+                     last_posted_at = greatest(a.last_posted_at, clock_timestamp())
+                 from (select id, last_transfer from account where id = $1 for no key update) before
+                 where a.id = before.id
+                 returning a.balance, a.seq, a.last_posted_at, before.last_transfer",
             ),
             prepared(
                 "with side as (
-                   update account
-                   set balance = balance + $2, seq = seq + 1,
-                       last_posted_at = greatest(last_posted_at, clock_timestamp(), $3)
-                   where id = $1
-                   returning balance, seq, last_posted_at
+                   update account a
+                   set balance = a.balance + $2, seq = a.seq + 1, last_transfer = $4,
+                       last_posted_at = greatest(a.last_posted_at, clock_timestamp(), $3)
+                   from (select id, last_transfer from account where id = $1 for no key update) before
+                   where a.id = before.id
+                   returning a.balance, a.seq, a.last_posted_at, before.last_transfer
                  ), net as (
                    insert into batch_net (batch, counterparty, currency, amount, hash)
                    values ($9, $10, 'USD', $11, $12)
                  )
-                 insert into transfer (id, kind, debit, credit, amount, currency, category, batch, posted_at,
-                   debit_balance_after, debit_seq, credit_balance_after, credit_seq)
-                 select $4, 'transfer', $5, $6, $7, 'USD', $8, $9, side.last_posted_at,
+                 insert into transfer (id, period, kind, debit, credit, amount, currency, category, batch, posted_at,
+                   debit_balance_after, debit_seq, debit_previous, credit_balance_after, credit_seq, credit_previous)
+                 select $4, $13, 'transfer', $5, $6, $7, 'USD', $8, $9, side.last_posted_at,
                    case when $2 < 0 then side.balance end, case when $2 < 0 then side.seq end,
-                   case when $2 > 0 then side.balance end, case when $2 > 0 then side.seq end
+                   case when $2 < 0 then side.last_transfer end,
+                   case when $2 > 0 then side.balance end, case when $2 > 0 then side.seq end,
+                   case when $2 > 0 then side.last_transfer end
                  from side
                  returning posted_at",
             ),
@@ -465,9 +519,9 @@ impl OneByOne {
                    insert into batch_net (batch, counterparty, currency, amount, hash)
                    values ($6, $8, 'USD', $9, $10)
                  )
-                 insert into transfer (id, kind, debit, credit, amount, currency, category, batch, posted_at,
-                   debit_balance_after, debit_seq, credit_balance_after, credit_seq)
-                 values ($1, 'transfer', $2, $3, $4, 'USD', $5, $6, $7, $11, $12, $13, $14)",
+                 insert into transfer (id, period, kind, debit, credit, amount, currency, category, batch, posted_at,
+                   debit_balance_after, debit_seq, debit_previous, credit_balance_after, credit_seq, credit_previous)
+                 values ($1, $17, 'transfer', $2, $3, $4, 'USD', $5, $6, $7, $11, $12, $13, $14, $15, $16)",
             ),
         )
         .await;
@@ -485,13 +539,15 @@ impl OneByOne {
         let (delta, at_home, there) =
             if one.home_pays { (-op.amount, debit, credit) } else { (op.amount, credit, debit) };
         let category = i32::from(one.category);
-        let locked: [&(dyn ToSql + Sync); 2] = [&at_home, &delta];
+        let locked: [&(dyn ToSql + Sync); 3] = [&at_home, &delta, &op.id];
+        let period = TransferId(op.id).period().as_i32();
         let begun = home.0.client.batch_execute("begin");
         let ((), side) = try_join(begun, home.0.client.query_one(&home.1.lock, &locked)).await?;
         let (balance, seq, posted_at): (i64, i64, SystemTime) = (side.get(0), side.get(1), side.get(2));
+        let previous: Option<Uuid> = side.get(3);
         let [net_home, net_there] = &one.nets;
         let (counterparty, hash) = (net_there.counterparty.to_string(), net_there.hash.as_slice());
-        let rows: [&(dyn ToSql + Sync); 12] = [
+        let rows: [&(dyn ToSql + Sync); 13] = [
             &there,
             &-delta,
             &posted_at,
@@ -504,6 +560,7 @@ impl OneByOne {
             &counterparty,
             &net_there.amount,
             &hash,
+            &period,
         ];
         let (_, row, ()) = try_join3(
             other.0.client.batch_execute("begin"),
@@ -515,7 +572,8 @@ impl OneByOne {
         let (counterparty, hash) = (net_home.counterparty.to_string(), net_home.hash.as_slice());
         let (after, number) = (Some(balance), Some(seq));
         let sides = if one.home_pays { [after, number, None, None] } else { [None, None, after, number] };
-        let rows: [&(dyn ToSql + Sync); 14] = [
+        let previous = if one.home_pays { [previous, None] } else { [None, previous] };
+        let rows: [&(dyn ToSql + Sync); 17] = [
             &op.id,
             &debit,
             &credit,
@@ -528,8 +586,11 @@ impl OneByOne {
             &hash,
             &sides[0],
             &sides[1],
+            &previous[0],
             &sides[2],
             &sides[3],
+            &previous[1],
+            &period,
         ];
         try_join(home.0.client.execute(&home.1.decide, &rows), decide(home.0, one.batch, one.parts[0], &one.parts))
             .await?;

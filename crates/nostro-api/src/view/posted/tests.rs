@@ -73,9 +73,9 @@ fn answer() -> impl Strategy<Value = Answer> {
 fn of(transfer: &Transfer, mut answer: Answer) -> Answer {
     match &mut answer {
         Answer::Posted(receipt) | Answer::Replayed(receipt) | Answer::Settling(receipt) | Answer::Refused(receipt) => {
-            receipt.record.transfer.id = transfer.id;
+            Arc::make_mut(receipt).record.transfer.id = transfer.id;
         }
-        Answer::Unknown | Answer::Conflict(_) | Answer::Unavailable(_) | Answer::Bug => {}
+        Answer::Unknown | Answer::Conflict(_) | Answer::Unusable(_) | Answer::Unavailable(_) | Answer::Bug => {}
     }
     answer
 }
