@@ -54,6 +54,9 @@ pub(crate) async fn open_accounts(
     let base = i64::from(branch.number.get()) * 1_000_000_000_000;
     let insert = "insert into account (id, kind, currency) values ($1, 'cash', $2::text) on conflict do nothing";
     session.client.execute(insert, &[&cash, &CURRENCY]).await.map_err(what("the cash account"))?;
+    let now = TransferId(ids.next().unwrap_or_default()).period().as_i32();
+    let partition = "select make_transfer_period($1)";
+    session.client.execute(partition, &[&now]).await.map_err(what("this month's partition"))?;
     let customer: i64 = session
         .client
         .query_one(
