@@ -50,11 +50,13 @@ pub enum Message {
     Tombstone = 19,
     /// At a participant, by the resolver, after COMMIT PREPARED met nothing.
     ReadMarker = 20,
+    /// Reads which periods of the batch's ids are in the archive, beside [`Self::ReadKnown`].
+    ReadPeriods = 21,
 }
 
 impl Message {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::OpenSession,
         Self::DrawNumbers,
         Self::EnterGate,
@@ -75,6 +77,7 @@ impl Message {
         Self::RollBackPrepared,
         Self::Tombstone,
         Self::ReadMarker,
+        Self::ReadPeriods,
     ];
 
     /// Which one an SQL text is, by the comment at its head.
@@ -105,7 +108,7 @@ mod tests {
             assert_eq!(message.number(), number);
             assert_eq!(Message::of(&format!("{message} select 1")), Some(message));
         }
-        for other in ["select 1", "/*n0*/ select 1", "/*n21*/ select 1", "/*n1 select", " /*n1*/ select 1"] {
+        for other in ["select 1", "/*n0*/ select 1", "/*n22*/ select 1", "/*n1 select", " /*n1*/ select 1"] {
             assert_eq!(Message::of(other), None, "{other}");
         }
     }

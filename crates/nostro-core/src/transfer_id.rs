@@ -48,14 +48,14 @@ impl TransferId {
 pub struct Period(i32);
 
 impl Period {
-    /// Of all ids that are not of version 7, and of those beyond the year 9999.
+    /// Of all ids that are not of version 7, and of those from the year 9999 on.
     pub const OTHER: Self = Self(0);
 
-    /// The month of an instant; `None` beyond the years 1 to 9999.
+    /// The month of an instant; `None` beyond the years 1 to 9998.
     pub fn of(time: Timestamp) -> Option<Self> {
         let date = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::from_microsecond(time.micros()).ok()?);
-        let year = i32::from(date.year()).checked_mul(100).filter(|year| *year > 0)?;
-        Some(Self(year.checked_add(i32::from(date.month()))?))
+        let year = Some(i32::from(date.year())).filter(|year| (1..=9_998).contains(year))?;
+        Some(Self(year.checked_mul(100)?.checked_add(i32::from(date.month()))?))
     }
 
     /// As the database has it.
@@ -92,7 +92,8 @@ mod tests {
         for (text, time, period) in [
             ("0193556a-6e00-7000-8000-000000000000", Some("2024-11-22T19:47:38.624000Z"), "202411"),
             ("00000000-0000-7000-8000-000000000000", Some("1970-01-01T00:00:00.000000Z"), "197001"),
-            ("e677d21f-dbff-7fff-bfff-ffffffffffff", Some("9999-12-31T23:59:59.999000Z"), "999912"),
+            ("e6707a6e-afff-7fff-bfff-ffffffffffff", Some("9998-12-31T23:59:59.999000Z"), "999812"),
+            ("e6707a6e-b000-7000-8000-000000000000", Some("9999-01-01T00:00:00.000000Z"), "other"),
             ("ffffffff-ffff-7fff-bfff-ffffffffffff", Some("281474976710655000 us since 1970"), "other"),
             ("0193556a-6e00-4000-8000-000000000000", None, "other"),
             ("0193556a-6e00-7000-c000-000000000000", None, "other"),

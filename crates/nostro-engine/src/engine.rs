@@ -5,7 +5,8 @@ use crate::bank::Bank;
 use crate::config::EngineConfig;
 use crate::health::{BranchStatus, InDoubtList, ResolveError, Resolved};
 use crate::in_flight::{Admission, InFlight};
-use crate::lane::Lanes;
+use crate::lane::{Company, Lanes};
+use crate::lookups::Lookups;
 use crate::register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
 use crate::watch::{self, Recovering};
 use crate::{audit, in_doubt, periods, positions, reading, registry};
@@ -29,6 +30,7 @@ pub struct Engine {
 struct Shared {
     bank: Arc<Bank>,
     lanes: Lanes,
+    lookups: Lookups,
     in_flight: Arc<InFlight>,
     stop: tokio::sync::watch::Sender<bool>,
 }
@@ -97,22 +99,27 @@ impl Engine {
             bank.tasks.spawn("roll-up", positions::run(Arc::clone(&bank), *code, stop.subscribe()));
         }
         let lanes = Lanes::new(Arc::clone(&bank));
-        Ok(Self { shared: Arc::new(Shared { bank, lanes, in_flight: Arc::default(), stop }) })
+        let lookups = Lookups::start(&bank, &stop);
+        Ok(Self { shared: Arc::new(Shared { bank, lanes, lookups, in_flight: Arc::default(), stop }) })
     }
 
     /// Moves money. The commit runs in a task of the engine's own: dropping this future does not stop it.
     /// The two accounts must differ and their branches be known ([`Self::has_branch`]).
     pub async fn transfer(&self, transfer: Transfer) -> Answer {
-        self.transfers(vec![transfer]).await.pop().unwrap_or(Answer::Unknown)
+        self.move_money(vec![transfer], Company::Single).await.pop().unwrap_or(Answer::Unknown)
     }
 
     /// Moves money, each transfer for itself; answers in the order of the request.
     pub async fn transfers(&self, transfers: Vec<Transfer>) -> Vec<Answer> {
+        self.move_money(transfers, Company::Bulk).await
+    }
+
+    async fn move_money(&self, transfers: Vec<Transfer>, company: Company) -> Vec<Answer> {
         let mut answers: Vec<Option<Answer>> = vec![None; transfers.len()];
         let mut wave: Vec<(usize, Transfer)> = transfers.into_iter().enumerate().collect();
         while !wave.is_empty() {
             let submitted: Vec<(usize, Submitted)> =
-                wave.drain(..).map(|(at, transfer)| (at, self.submit(transfer))).collect();
+                wave.drain(..).map(|(at, transfer)| (at, self.submit(transfer, company))).collect();
             for (at, submitted) in submitted {
                 match submitted {
                     Submitted::Known(answer) => answers[at] = Some(answer),
@@ -129,14 +136,14 @@ impl Engine {
         answers.into_iter().map(|answer| answer.unwrap_or(Answer::Unknown)).collect()
     }
 
-    fn submit(&self, transfer: Transfer) -> Submitted {
+    fn submit(&self, transfer: Transfer, company: Company) -> Submitted {
         debug_assert_ne!(transfer.debit, transfer.credit, "the API refuses a transfer to the same account");
         if let Some(answer) = self.shared.bank.replays.answer(&transfer) {
             answer.count();
             return Submitted::Known(answer);
         }
         match self.shared.in_flight.admit(transfer.id) {
-            Admission::First(busy) => Submitted::Waiting(self.shared.lanes.submit(transfer, busy)),
+            Admission::First(busy) => Submitted::Waiting(self.shared.lanes.submit(transfer, company, busy)),
             Admission::Parked(turn) => Submitted::Parked(transfer, turn),
             Admission::Crowded => Submitted::Crowded,
         }
@@ -179,12 +186,12 @@ impl Engine {
 
     /// One account.
     pub async fn account(&self, number: AccountNumber) -> Result<Option<Account>, ReadError> {
-        reading::account(&self.shared.bank, number).await
+        self.shared.lookups.account(number).await
     }
 
     /// An account and its entries, newest first; `None` if there is no such account.
     pub async fn entries(&self, number: AccountNumber, page: Page) -> Result<Option<(Account, Vec<Entry>)>, ReadError> {
-        reading::entries(&self.shared.bank, number, page).await
+        reading::entries(&self.shared.bank, &self.shared.lookups, number, page).await
     }
 
     /// Asks one branch for a transfer, or all of them; an error while one that could have it is unreachable.

@@ -1,7 +1,8 @@
 //! Lanes: for each branch, and each pair of branches, a bounded queue and the batches that form in it.
 //!
 //! While a lane's batches are in flight the next one forms in its queue. At rest a transfer is a batch of its own
-//! at once; under load a batch carries thousands.
+//! at once; under load a batch carries thousands. A lane has two queues, so that whoever sends one transfer does not
+//! stand behind somebody's thousands: half of each batch is for single ones first.
 
 use crate::answer::{Answer, Unavailable};
 use crate::bank::Bank;
@@ -9,7 +10,9 @@ use crate::batch;
 use crate::in_flight::Busy;
 use nostro_core::{BranchCode, Transfer};
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Instant;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -54,12 +57,35 @@ impl Item {
     }
 }
 
+/// What a transfer came with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// A request of its own.
+    Single,
+    /// Others of the same request.
+    Bulk,
+}
+
+/// The ways into a lane.
+#[derive(Clone, Debug)]
+struct Queue {
+    single: mpsc::Sender<Item>,
+    bulk: mpsc::Sender<Item>,
+}
+
+/// What waits in a lane.
+#[derive(Debug)]
+struct Waiting {
+    single: mpsc::Receiver<Item>,
+    bulk: mpsc::Receiver<Item>,
+}
+
 /// The lanes of an engine, made when a transfer first needs them.
 #[derive(Debug)]
 pub(crate) struct Lanes {
     bank: Arc<Bank>,
     /// None once the lanes are closed.
-    queues: Mutex<Option<HashMap<LaneKey, mpsc::Sender<Item>>>>,
+    queues: Mutex<Option<HashMap<LaneKey, Queue>>>,
 }
 
 impl Lanes {
@@ -68,7 +94,7 @@ impl Lanes {
     }
 
     /// Queues a transfer. The answer comes on the channel; if that is dropped without one, it is unknown.
-    pub(crate) fn submit(&self, transfer: Transfer, busy: Busy) -> oneshot::Receiver<Answer> {
+    pub(crate) fn submit(&self, transfer: Transfer, company: Company, busy: Busy) -> oneshot::Receiver<Answer> {
         let key = LaneKey::of(&transfer);
         let (answer, answered) = oneshot::channel();
         let item = Item { transfer, arrived: Instant::now(), answer, busy };
@@ -80,7 +106,11 @@ impl Lanes {
             item.answer(Answer::Unavailable(Unavailable::IntakeClosed));
             return answered;
         };
-        match queue.try_send(item) {
+        let way = match company {
+            Company::Single => &queue.single,
+            Company::Bulk => &queue.bulk,
+        };
+        match way.try_send(item) {
             Ok(()) => {}
             Err(TrySendError::Full(item)) => item.answer(Answer::Unavailable(Unavailable::QueueFull)),
             Err(TrySendError::Closed(item)) => item.answer(Answer::Unavailable(Unavailable::IntakeClosed)),
@@ -88,12 +118,14 @@ impl Lanes {
         answered
     }
 
-    fn queue(&self, key: LaneKey) -> Option<mpsc::Sender<Item>> {
+    fn queue(&self, key: LaneKey) -> Option<Queue> {
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = queues.as_mut()?.entry(key).or_insert_with(|| {
-            let (queue, items) = mpsc::channel(self.bank.limits.queue_transfers_max);
-            self.bank.tasks.spawn("lane", run(Arc::clone(&self.bank), key, items));
-            queue
+            let limit = self.bank.limits.queue_transfers_max;
+            let ((single, singles), (bulk, bulks)) = (mpsc::channel(limit), mpsc::channel(limit));
+            let waiting = Waiting { single: singles, bulk: bulks };
+            self.bank.tasks.spawn("lane", run(Arc::clone(&self.bank), key, waiting));
+            Queue { single, bulk }
         });
         Some(queue.clone())
     }
@@ -104,15 +136,85 @@ impl Lanes {
     }
 }
 
-async fn run(bank: Arc<Bank>, key: LaneKey, mut items: mpsc::Receiver<Item>) {
+async fn run(bank: Arc<Bank>, key: LaneKey, mut waiting: Waiting) {
     let in_flight = Arc::new(Semaphore::new(bank.limits.batches_in_flight_max));
     loop {
         let place = Arc::clone(&in_flight).acquire_owned().await.expect("the lane's semaphore is never closed");
-        let mut batch = Vec::new();
-        if items.recv_many(&mut batch, bank.limits.batch_transfers_max).await == 0 {
+        let batch = waiting.next(bank.limits.batch_transfers_max).await;
+        if batch.is_empty() {
             return;
         }
         metrics::histogram!("nostro_batch_transfers").record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
         bank.tasks.spawn("batch", batch::run(Arc::clone(&bank), key, batch, place));
+    }
+}
+
+impl Waiting {
+    /// Everything that waits, up to `limit`, or the first that comes. Nothing once both queues are closed and empty.
+    async fn next(&mut self, limit: usize) -> Vec<Item> {
+        let mut batch = Vec::new();
+        poll_fn(|cx| {
+            let single = self.single.poll_recv_many(cx, &mut batch, limit.div_ceil(2));
+            let room = limit.saturating_sub(batch.len());
+            let bulk = self.bulk.poll_recv_many(cx, &mut batch, room);
+            let closed = single == Poll::Ready(0) && bulk == Poll::Ready(0);
+            if closed || !batch.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        batch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::in_flight::{Admission, InFlight};
+    use nostro_core::{AccountNumber, Amount, TransferId, TransferKind};
+
+    fn item(all: &Arc<InFlight>, id: u128) -> Item {
+        let account = |serial| AccountNumber::new("AZ".parse().unwrap(), serial).unwrap();
+        let transfer = Transfer {
+            id: TransferId(uuid::Uuid::from_u128(id)),
+            kind: TransferKind::Transfer,
+            debit: account(1),
+            credit: account(2),
+            amount: Amount::new(1).unwrap(),
+            currency: "USD".parse().unwrap(),
+            category: 0,
+            reference: None,
+        };
+        let Admission::First(busy) = all.admit(transfer.id) else { panic!("nobody is busy with it") };
+        Item { transfer, arrived: Instant::now(), answer: oneshot::channel().0, busy }
+    }
+
+    #[tokio::test]
+    async fn single_transfers_do_not_stand_behind_a_bulk() {
+        let all = Arc::new(InFlight::default());
+        let ((single, singles), (bulk, bulks)) = (mpsc::channel(100), mpsc::channel(100));
+        let mut waiting = Waiting { single: singles, bulk: bulks };
+        for id in 0..20 {
+            bulk.try_send(item(&all, id)).unwrap();
+        }
+        for id in 100..107 {
+            single.try_send(item(&all, id)).unwrap();
+        }
+        drop((single, bulk));
+        let mut batches = Vec::new();
+        loop {
+            let batch = waiting.next(10).await;
+            if batch.is_empty() {
+                break;
+            }
+            batches.push(batch.iter().map(|item| item.transfer.id.0.as_u128()).collect::<Vec<_>>());
+        }
+        assert_eq!(
+            batches,
+            [
+                vec![100, 101, 102, 103, 104, 0, 1, 2, 3, 4],
+                vec![105, 106, 5, 6, 7, 8, 9, 10, 11, 12],
+                vec![13, 14, 15, 16, 17, 18, 19]
+            ],
+            "each queue in its order, and half of a batch for the single ones"
+        );
     }
 }

@@ -9,7 +9,7 @@
 //! - [`doubt`]: accounts held by batches in doubt; [`in_doubt`]: what an operator sees of them and resolves
 //! - [`replays`]: ids that come again; [`periods`]: the partitions of `transfer`
 //! - [`positions`]: rolls the nostro positions up, so that an audit is cheap
-//! - [`registry`], [`register`]: customers and accounts; [`reading`]: look-ups; [`audit`]: the totals
+//! - [`registry`], [`register`]: customers and accounts; [`reading`]: look-ups, [`lookups`]: of accounts, many at once; [`audit`]: the totals
 //!
 //! A commit never runs in a request's future: batches are tasks of the engine's own, so that a client that hangs
 //! up, a timeout or a shutdown cannot stop one half-way.
@@ -27,6 +27,7 @@ pub mod health;
 mod in_doubt;
 mod in_flight;
 mod lane;
+mod lookups;
 mod periods;
 mod pool;
 mod positions;

@@ -4,6 +4,7 @@ use crate::answer::Receipt;
 use crate::attempt::path;
 use crate::bank::{Bank, Branch};
 use crate::engine::Found;
+use crate::lookups::Lookups;
 use crate::register::{Page, ReadError};
 use futures_util::future::join_all;
 use nostro_core::transfer::Decision;
@@ -34,25 +35,18 @@ pub(crate) async fn accounts(bank: &Bank, code: BranchCode, page: Page) -> Resul
     bank.ask(code, lease, read::list_accounts(&client, branch, query(page))).await
 }
 
-pub(crate) async fn account(bank: &Bank, number: AccountNumber) -> Result<Option<Account>, ReadError> {
-    let code = number.branch();
-    let branch = known(bank, code)?.config.branch;
-    let lease = bank.reader(code).await?;
-    let client = Arc::clone(lease.session.link.client());
-    bank.ask(code, lease, read::find_account(&client, branch, number)).await
-}
-
 pub(crate) async fn entries(
     bank: &Bank,
+    lookups: &Lookups,
     number: AccountNumber,
     page: Page,
 ) -> Result<Option<(Account, Vec<Entry>)>, ReadError> {
-    let Some(account) = account(bank, number).await? else { return Ok(None) };
+    let Some(account) = lookups.account(number).await? else { return Ok(None) };
     let code = number.branch();
     let branch = known(bank, code)?.config.branch;
     let lease = bank.reader(code).await?;
-    let client = Arc::clone(lease.session.link.client());
-    let question = read::list_entries(&client, branch, &bank.directory, number, query(page));
+    let (client, statements) = (Arc::clone(lease.session.link.client()), lease.session.statements.clone());
+    let question = read::list_entries(&client, &statements, branch, &bank.directory, number, query(page));
     let entries = bank.ask(code, lease, question).await?;
     Ok(Some((account, entries)))
 }

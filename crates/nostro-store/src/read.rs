@@ -4,6 +4,7 @@ use crate::rows::{
     ACCOUNT_COLUMNS, BranchId, Directory, RowError, StoredTransfer, TRANSFER_COLUMNS, account, customer, entry,
     stored_transfer,
 };
+use crate::statements::Statements;
 use nostro_core::{Account, AccountNumber, Customer, Entry, Period, TransferId};
 use std::collections::BTreeMap;
 use tokio_postgres::Client;
@@ -18,15 +19,16 @@ pub struct PageQuery {
     pub before: i64,
 }
 
-/// One account.
-pub async fn find_account(
+/// Accounts by their numbers; one that is absent does not exist.
+pub async fn find_accounts(
     client: &Client,
+    statements: &Statements,
     branch: BranchId,
-    number: AccountNumber,
-) -> Result<Option<Account>, RowError> {
-    let statement = format!("select {ACCOUNT_COLUMNS} from account where id = $1");
-    let row = client.query_opt(&statement, &[&number.key(branch.number).as_i64()]).await?;
-    row.map(|row| account(&row, branch.code)).transpose()
+    numbers: &[AccountNumber],
+) -> Result<Vec<Account>, RowError> {
+    let keys: Vec<i64> = numbers.iter().map(|number| number.key(branch.number).as_i64()).collect();
+    let rows = client.query(&statements.find_accounts, &[&keys]).await?;
+    rows.iter().map(|row| account(row, branch.code)).collect()
 }
 
 /// Accounts of the branch, by key.
@@ -50,19 +52,15 @@ pub async fn list_customers(client: &Client, branch: BranchId, page: PageQuery) 
 /// The lines of one account, by sequence number.
 pub async fn list_entries(
     client: &Client,
+    statements: &Statements,
     branch: BranchId,
     directory: &Directory,
     number: AccountNumber,
     page: PageQuery,
 ) -> Result<Vec<Entry>, RowError> {
     let limit = i32::try_from(page.limit).unwrap_or(i32::MAX);
-    let rows = client
-        .query(
-            "select seq, transfer, kind, side, amount, balance_after, counterparty, reference, posted_at
-             from account_entries($1, $2, $3)",
-            &[&number.key(branch.number).as_i64(), &page.before, &limit],
-        )
-        .await?;
+    let key = number.key(branch.number).as_i64();
+    let rows = client.query(&statements.list_entries, &[&key, &page.before, &limit]).await?;
     rows.iter().map(|row| entry(row, directory)).collect()
 }
 

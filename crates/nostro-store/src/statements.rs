@@ -1,13 +1,13 @@
-//! The prepared statements of the engine's writers, made once on each connection.
+//! The prepared statements of the engine, made once on each connection.
 
-use crate::rows::{LOCKED_COLUMNS, TRANSFER_COLUMNS};
+use crate::rows::{ACCOUNT_COLUMNS, LOCKED_COLUMNS, TRANSFER_COLUMNS};
 use crate::write::COPIED_COLUMNS;
 use futures_util::future::try_join5;
 use nostro_commit::Message;
 use std::time::Duration;
 use tokio_postgres::{Client, Error, Statement};
 
-/// What a writer sends for every batch. Arrays in, so that one row is the N = 1 case.
+/// What is sent again and again. Arrays in, so that one row is the N = 1 case.
 #[derive(Clone)]
 pub struct Statements {
     pub(crate) lock_accounts: Statement,
@@ -17,6 +17,8 @@ pub struct Statements {
     pub(crate) insert_transfers: Statement,
     pub(crate) insert_nets: Statement,
     pub(crate) clock: Statement,
+    pub(crate) find_accounts: Statement,
+    pub(crate) list_entries: Statement,
 }
 
 /// What a connection is for.
@@ -60,7 +62,7 @@ impl Statements {
         );
         let detached_periods = format!(
             "{} select period from transfer_period where period = any($1) and detached_at is not null",
-            Message::ReadKnown
+            Message::ReadPeriods
         );
         let clock = client.prepare(&format!("{} select clock_timestamp()", Message::ReadClock)).await?;
         let update_accounts = format!(
@@ -79,6 +81,14 @@ impl Statements {
             Message::InsertNets
         );
         let detached_periods = client.prepare(&detached_periods).await?;
+        let find_accounts =
+            client.prepare(&format!("select {ACCOUNT_COLUMNS} from account where id = any($1)")).await?;
+        let list_entries = client
+            .prepare(
+                "select seq, transfer, kind, side, amount, balance_after, counterparty, reference, posted_at
+                 from account_entries($1, $2, $3)",
+            )
+            .await?;
         let (lock_accounts, find_transfers, update_accounts, insert_transfers, insert_nets) = try_join5(
             client.prepare(&lock_accounts),
             client.prepare(&find_transfers),
@@ -95,6 +105,8 @@ impl Statements {
             insert_transfers,
             insert_nets,
             clock,
+            find_accounts,
+            list_entries,
         })
     }
 }

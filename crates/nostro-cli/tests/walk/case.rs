@@ -8,13 +8,14 @@ use crate::point::{Point, Scene};
 use nostro_client::{Client, TransferRequest};
 use nostro_commit::Message;
 use nostro_core::AccountNumber;
+use nostro_core::transfer_id::ID_DISTANCE_MAX;
 use nostro_local::Stop;
 use nostro_torture::databases::Databases;
 use nostro_torture::money::{balance, nothing_in_doubt_within, open, pay, told, until_final};
 use nostro_torture::server::Server;
 use nostro_torture::wire::{Held, Hold, Wire};
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::{sleep, timeout};
 
@@ -134,7 +135,7 @@ impl Case {
     /// Runs it; the first answer that the client got. Panics if anything does not hold.
     pub async fn run(self, ground: &mut Ground) -> String {
         let amount = if self.point.scene == Scene::VoteAgainst { POISONED } else { HARMLESS };
-        let request = pay(ground.accounts[0], ground.accounts[1], amount);
+        let request = looked_up(pay(ground.accounts[0], ground.accounts[1], amount));
         if self.point.scene == Scene::VoteAgainst {
             ground.databases.sql("TX", "insert into poison default values").await;
         }
@@ -319,11 +320,22 @@ pub fn assert_numbered(text: &str) {
         "from pg_prepared_xacts",
         "select clock_timestamp()",
         "roll_up_positions()",
+        // this month's partition and the next one's, before any batch
+        "make_transfer_period(",
         // after a row lock that was not given, on a connection for look-ups: which accounts are in doubt
         "x.transaction = a.xmax",
     ];
     let known = Message::of(text).is_some() || beside.iter().any(|known| text.contains(known));
     assert!(known, "a message without a number: {text}");
+}
+
+/// With an id that is looked up before it is used: its time is nearly as far from the clock as an id's may be. Ahead
+/// of it, so that it stays good however long the case takes.
+pub fn looked_up(request: TransferRequest) -> TransferRequest {
+    let ahead = SystemTime::now() + ID_DISTANCE_MAX - Duration::from_secs(30);
+    let since = ahead.duration_since(UNIX_EPOCH).unwrap();
+    let time = uuid::Timestamp::from_unix(uuid::NoContext, since.as_secs(), since.subsec_nanos());
+    TransferRequest { id: uuid::Uuid::new_v7(time), ..request }
 }
 
 fn ask(server: &Server, request: &TransferRequest) -> JoinHandle<String> {

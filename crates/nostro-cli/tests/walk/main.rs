@@ -123,7 +123,7 @@ async fn no_message_of_a_transfer_is_without_a_number_or_a_crash_point() {
     let server = Server::start_through(&databases, &[("AZ", &to_az), ("TX", &to_tx)]).await;
     to_az.record();
     to_tx.record();
-    assert_posted(server.client.transfer(&pay(az, tx, 100)).await);
+    assert_posted(server.client.transfer(&case::looked_up(pay(az, tx, 100))).await);
     nothing_in_doubt_within(&server, Duration::from_secs(5)).await;
     let mut seen = BTreeSet::new();
     for (branch, wire) in [("AZ", &to_az), ("TX", &to_tx)] {

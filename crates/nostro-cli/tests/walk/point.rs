@@ -45,14 +45,16 @@ fn branches(message: Message, scene: Scene) -> &'static [&'static str] {
             | Message::Begin
             | Message::LockRows
             | Message::ReadKnown
+            | Message::ReadPeriods
             | Message::ReadClock
             | Message::LeaveGate
             | Message::UpdateRows
             | Message::InsertRows
             | Message::InsertNets,
-        )
-        | (Scene::VoteAgainst, Message::RollBack) => &["AZ", "TX"],
-        (Scene::Live, Message::DrawNumbers | Message::Decide)
+        ) => &["AZ", "TX"],
+        // Texas voted against by an error, and its connection is closed.
+        (Scene::VoteAgainst, Message::RollBack)
+        | (Scene::Live, Message::DrawNumbers | Message::Decide)
         | (Scene::Undecided | Scene::Decided, Message::Settle) => &["AZ"],
         (Scene::Live | Scene::Decided, Message::CommitPrepared)
         | (Scene::Live, Message::Mark | Message::Prepare)

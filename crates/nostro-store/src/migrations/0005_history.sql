@@ -10,9 +10,9 @@ comment on column account.last_transfer is 'The transfer that left its last line
 
 create function transfer_period_of(id uuid) returns integer
 language sql immutable parallel safe as $$
-  -- Version 7 of the variant of RFC 9562, up to 9999-12-31T23:59:59.999Z. One expression, so that it is inlined.
+  -- Version 7 of the variant of RFC 9562, before the year 9999. One expression, so that it is inlined.
   select case
-    when id::text ~ '^.{14}7.{4}[89ab]' and id < 'e677d21f-dc00-0000-0000-000000000000'
+    when id::text ~ '^.{14}7.{4}[89ab]' and id < 'e6707a6e-b000-0000-0000-000000000000'
     then extract(year from timezone('UTC', to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000)))::integer * 100
        + extract(month from timezone('UTC', to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000)))::integer
     else 0
