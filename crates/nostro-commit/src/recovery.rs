@@ -55,6 +55,8 @@ pub struct Look {
     pub prepared: Vec<Prepared>,
     /// Of the whole server.
     pub slots: Slots,
+    /// Whether it was connected to anew: what stands there may be another server than before.
+    pub connected: bool,
 }
 
 /// A session that waits for a prepared transaction of ours, or behind a session that does.
@@ -205,16 +207,16 @@ impl Sweeper {
 
     /// The prepared transactions of ours at this part, and its slots.
     pub async fn look(&mut self, connector: &Connector) -> Result<Look, ConnectError> {
-        let link = match self.link.take().filter(|link| !link.is_closed()) {
-            Some(link) => link,
-            None => connector.connect(self.part).await?,
+        let (link, connected) = match self.link.take().filter(|link| !link.is_closed()) {
+            Some(link) => (link, false),
+            None => (connector.connect(self.part).await?, true),
         };
         let found = timeout(LOOK_MAX, look(link.client(), connector.deployment()))
             .await
             .map_err(|_| ConnectError::TimedOut(self.part))?
             .map_err(|error| ConnectError::Unreachable(self.part, error))?;
         self.link = Some(link);
-        Ok(found)
+        Ok(Look { connected, ..found })
     }
 
     /// The clock of the part, over the connection of the last look.

@@ -99,6 +99,7 @@ fn batches(criterion: &mut Criterion) {
             accounts: accounts.clone(),
             known: Vec::new(),
             detached: std::collections::BTreeSet::new(),
+            clock: Timestamp::from_micros(1_795_420_800_000_000),
             posted_at: Timestamp::from_micros(1_795_420_800_000_000),
         };
         group.bench_function(name, |bencher| {

@@ -55,6 +55,8 @@ pub struct PlanInput<'a> {
     pub known: Vec<TransferRecord>,
     /// Periods that were taken out for the archive, of those of the batch's ids.
     pub detached: BTreeSet<Period>,
+    /// The latest clock of the batch's branches: what the times in ids are held against.
+    pub clock: Timestamp,
     /// The batch's time, see [`posted_at`].
     pub posted_at: Timestamp,
 }
@@ -113,7 +115,7 @@ pub fn posted_at<'a>(
 
 /// Decides the batch.
 pub fn plan(input: PlanInput<'_>) -> Plan {
-    let PlanInput { transfers, mut accounts, known, detached, posted_at } = input;
+    let PlanInput { transfers, mut accounts, known, detached, clock, posted_at } = input;
     let earlier = Earlier::new(known);
     let mut here: HashMap<TransferId, usize> = HashMap::with_capacity(transfers.len());
     let mut touched: HashSet<AccountNumber> = HashSet::new();
@@ -125,7 +127,7 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
             Some(Outcome::Decided(record)) => Some(met(transfer, record)),
             Some(outcome) => Some(outcome.clone()),
             None => earlier.met(transfer).or_else(|| {
-                let unusable = unusable(transfer.id, &detached, posted_at);
+                let unusable = unusable(transfer.id, &detached, clock);
                 unusable.map(Outcome::Unusable)
             }),
         };

@@ -16,11 +16,11 @@ use nostro_commit::{Batch, BatchId, Part, Participants};
 use nostro_core::plan::{self, Accounts, Outcome, Plan, PlanInput};
 use nostro_core::transfer::Decision;
 use nostro_core::{AccountNumber, BranchCode, Period, Timestamp, TransferId, TransferRecord};
-use nostro_store::lock::{self, Locked, LockedRows, Wanted};
+use nostro_store::lock::{self, Asked, Locked, LockedRows};
 use nostro_store::nets::nets;
 use nostro_store::rows::{RowError, StoredTransfer};
 use nostro_store::write::Writes;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::MutexGuard;
@@ -63,6 +63,8 @@ struct Locking {
     leases: Vec<Lease>,
     locked: Vec<Locked>,
     look_ups: LookUps,
+    /// The ids that were looked up because they are far from the clock.
+    looked_up: HashSet<TransferId>,
 }
 
 /// Why the lock phase came to nothing.
@@ -112,9 +114,18 @@ pub(crate) async fn prepare(bank: &Bank, lane: LaneKey, items: Vec<Item>) -> Out
         }
     };
     let look_ups = if bank.replays.are_expected() { LookUps::All } else { LookUps::Far };
-    match lock_phase(bank, &branches, &leases, &items, look_ups).await {
+    let now = Timestamp::from(SystemTime::now());
+    let far = items.iter().filter(|item| periods::is_far(item, now)).map(|item| item.transfer.id);
+    let looked_up: HashSet<TransferId> = far.collect();
+    let ids = match look_ups {
+        LookUps::All => items.iter().map(|item| item.transfer.id).collect(),
+        LookUps::Far => looked_up.iter().copied().collect(),
+    };
+    let periods: BTreeSet<Period> = looked_up.iter().map(|id| id.period()).collect();
+    let asked = Asked { ids, periods: periods.into_iter().collect() };
+    match lock_phase(bank, &branches, &leases, &items, &asked).await {
         Ok(locked) => {
-            let locked = Locking { leases, locked, look_ups };
+            let locked = Locking { leases, locked, look_ups, looked_up };
             planned(bank, lane, number, locked, items).await
         }
         Err(trouble) => {
@@ -146,12 +157,12 @@ async fn lock_phase(
     branches: &[&Branch],
     leases: &[Lease],
     items: &[Item],
-    look_ups: LookUps,
+    asked: &Asked,
 ) -> Result<Vec<Locked>, Trouble> {
     let mut sites = branches.iter().zip(leases);
     let Some((home, lease)) = sites.next() else { return Err(Trouble::Lost) };
-    let wanted: Vec<Wanted> =
-        branches.iter().map(|branch| wanted(branch.config.branch.code, items, look_ups)).collect();
+    let accounts: Vec<Vec<AccountNumber>> =
+        branches.iter().map(|branch| touched(branch.config.branch.code, items)).collect();
     let gate = timeout(GATE_WAIT, enter(home, lease)).await.map_err(|_| Trouble::Locked)??;
     // From here on home's other batches wait, whatever the other branch does.
     let inside = async {
@@ -159,9 +170,9 @@ async fn lock_phase(
         for (branch, lease) in sites {
             gates.push(enter(branch, lease).await?);
         }
-        let locking = branches.iter().zip(leases).zip(&wanted).map(|((branch, lease), wanted)| {
+        let locking = branches.iter().zip(leases).zip(&accounts).map(|((branch, lease), accounts)| {
             let session = &lease.session;
-            lock::lock(session.link.client(), &session.statements, branch.config.branch, wanted)
+            lock::lock(session.link.client(), &session.statements, branch.config.branch, accounts, asked)
         });
         let locked = try_join_all(locking).await.map_err(|error| trouble(error.into()))?;
         let leaving = leases.iter().map(|lease| lock::leave_gate(lease.session.link.client()));
@@ -181,8 +192,8 @@ async fn enter<'a>(branch: &'a Branch, lease: &Lease) -> Result<MutexGuard<'a, (
     Ok(own)
 }
 
-/// The accounts of a branch that the transfers touch, each once, and the ids to look up there.
-fn wanted(code: BranchCode, items: &[Item], look_ups: LookUps) -> Wanted {
+/// The accounts of a branch that the transfers touch, each once.
+fn touched(code: BranchCode, items: &[Item]) -> Vec<AccountNumber> {
     let mut accounts: Vec<AccountNumber> = items
         .iter()
         .flat_map(|item| [item.transfer.debit, item.transfer.credit])
@@ -191,15 +202,7 @@ fn wanted(code: BranchCode, items: &[Item], look_ups: LookUps) -> Wanted {
     // In order, because neighbours share a page; compared by number, which is cheaper than by key and the same order.
     accounts.sort_unstable();
     accounts.dedup();
-    let now = Timestamp::from(SystemTime::now());
-    let far: Vec<TransferId> =
-        items.iter().filter(|item| periods::is_far(item, now)).map(|item| item.transfer.id).collect();
-    let periods: BTreeSet<Period> = far.iter().map(|id| id.period()).collect();
-    let ids = match look_ups {
-        LookUps::All => items.iter().map(|item| item.transfer.id).collect(),
-        LookUps::Far => far,
-    };
-    Wanted { accounts, ids, periods: periods.into_iter().collect() }
+    accounts
 }
 
 fn trouble(error: RowError) -> Trouble {
@@ -219,7 +222,7 @@ fn trouble(error: RowError) -> Trouble {
 }
 
 async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, items: Vec<Item>) -> Outset {
-    let Locking { leases, locked, look_ups } = locking;
+    let Locking { leases, locked, look_ups, looked_up } = locking;
     let clocks: Vec<Timestamp> = locked.iter().map(|branch| branch.clock).collect();
     let mut accounts = Accounts::default();
     let mut stored: Vec<StoredTransfer> = Vec::new();
@@ -231,10 +234,20 @@ async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, 
     }
     let batches: HashMap<TransferId, (BatchId, Arc<CommitPath>)> =
         stored.iter().map(|row| (row.record.transfer.id, (row.batch, Arc::new(path(bank, row))))).collect();
+    let clock = clocks.iter().copied().max().expect("every lane has a branch, and so a clock");
     let posted_at = plan::posted_at(clocks, accounts.values()).expect("every lane has a branch, and so a clock");
     let transfers = items.iter().map(|item| &item.transfer).collect();
     let known = stored.into_iter().map(|row| row.record).collect();
-    let plan = plan::plan(PlanInput { transfers, accounts, known, detached, posted_at });
+    let plan = plan::plan(PlanInput { transfers, accounts, known, detached, clock, posted_at });
+    // A clock that jumps: what this server did not look up may yet be recorded, so it is not called unusable.
+    let unusable = |(item, outcome): (&Item, &Outcome)| {
+        matches!(outcome, Outcome::Unusable(_)) && !looked_up.contains(&item.transfer.id)
+    };
+    if look_ups == LookUps::Far && items.iter().zip(&plan.outcomes).any(unusable) {
+        bank.replays.met();
+        roll_back(leases).await;
+        return Outset::Next(Next::Again(items));
+    }
     if look_ups == LookUps::Far {
         match timeout(GATE_WAIT, is_recorded_elsewhere(&leases, &plan)).await {
             Ok(Ok(false)) => {}

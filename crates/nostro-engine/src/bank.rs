@@ -185,9 +185,7 @@ impl Bank {
         let up = if now == Health::Reachable { 1.0 } else { 0.0 };
         metrics::gauge!("nostro_branch_up", "branch" => code.to_string()).set(up);
         if now != before {
-            if !matches!(before, Health::Reachable | Health::ClockSkew) {
-                self.replays.forget();
-            }
+            self.replays.forget();
             tracing::info!(branch = %code, health = now.as_str(), "a branch's health changed");
         }
     }

@@ -96,6 +96,7 @@ async fn commit(bank: &Arc<Bank>, ready: Ready, place: &mut Option<OwnedSemaphor
     let Ready { batch, sites, mut places, answers } = ready;
     let mut answers = Some(answers);
     let mut coordinating = Some(bank.coordinate(batch.id));
+    let memory = bank.replays.generation();
     let (progress, mut seen) = watch::channel(Progress::Voting);
     let commit = driver::commit(&bank.connector, batch.clone(), sites, &progress, bank.limits.resolve_patience);
     tokio::pin!(commit);
@@ -130,7 +131,7 @@ async fn commit(bank: &Arc<Bank>, ready: Ready, place: &mut Option<OwnedSemaphor
     let connections = ended.links.len();
     metrics::counter!("nostro_batches_total", "verdict" => label(ended.verdict)).increment(1);
     tracing::trace!(batch = %batch.id, verdict = label(ended.verdict), connections, "a batch ended");
-    let next = conclude(bank, &ended, answers);
+    let next = conclude(bank, &ended, answers, memory);
     for (part, link) in ended.links {
         if let Some(place) = places.remove(&part) {
             place.give_back(link);
@@ -178,12 +179,12 @@ fn settling(answer: Answer) -> Answer {
     }
 }
 
-fn conclude(bank: &Bank, ended: &Ended, answers: Option<Vec<(Item, Answer)>>) -> Next {
+fn conclude(bank: &Bank, ended: &Ended, answers: Option<Vec<(Item, Answer)>>, memory: u64) -> Next {
     let Some(answers) = answers else { return Next::Answered };
     match ended.verdict {
         Some(Verdict::Committed) => {
             if ended.finished {
-                bank.replays.remember(answers.iter().filter_map(|(_, answer)| answer.recorded()));
+                bank.replays.remember(memory, answers.iter().filter_map(|(_, answer)| answer.recorded()));
             }
             // An alarm, or a part that could not be reached in time: decided, and not finished.
             let told = |answer| if ended.finished { answer } else { settling(answer) };

@@ -158,6 +158,11 @@ impl Waiting {
             let room = limit.saturating_sub(batch.len());
             let bulk = self.bulk.poll_recv_many(cx, &mut batch, room);
             let closed = single == Poll::Ready(0) && bulk == Poll::Ready(0);
+            let room = limit.saturating_sub(batch.len());
+            if room > 0 && !batch.is_empty() {
+                // What bulks leave is for single ones too.
+                let _ = self.single.poll_recv_many(cx, &mut batch, room);
+            }
             if closed || !batch.is_empty() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;

@@ -63,6 +63,8 @@ async fn run(bank: Arc<Bank>, code: BranchCode, mut waiting: mpsc::Receiver<Look
             _ = stop.wait_for(|stop| *stop) => return,
             _ = waiting.recv_many(&mut together, TOGETHER_MAX) => {}
         }
+        // Whoever gave up waiting is not asked for.
+        together.retain(|lookup: &Lookup| !lookup.answer.is_closed());
         let numbers: Vec<AccountNumber> = together.iter().map(|lookup| lookup.number).collect();
         let found = ask(&bank, code, &numbers).await;
         for Lookup { number, answer } in together.drain(..) {

@@ -29,6 +29,8 @@ pub(crate) struct Replays {
 struct Recent {
     young: HashMap<TransferId, Arc<Receipt>>,
     old: HashMap<TransferId, Arc<Receipt>>,
+    /// Grows when all is forgotten.
+    generation: u64,
 }
 
 impl Replays {
@@ -36,30 +38,46 @@ impl Replays {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The answer to a transfer whose id is remembered.
+    /// The answer to a transfer that is remembered. Other content under a remembered id is for its branches to judge:
+    /// they may never have seen the id.
     pub(crate) fn answer(&self, transfer: &Transfer) -> Option<Answer> {
         let recent = self.recent();
         let receipt = recent.young.get(&transfer.id).or_else(|| recent.old.get(&transfer.id))?;
-        Some(match transfer.differs_from(&receipt.record.transfer) {
-            Some(field) => Answer::Conflict(field),
-            None => Answer::Replayed(Arc::clone(receipt)),
-        })
+        let same = transfer.differs_from(&receipt.record.transfer).is_none();
+        same.then(|| Answer::Replayed(Arc::clone(receipt)))
     }
 
-    /// Remembers what is committed at every branch of its batch.
-    pub(crate) fn remember(&self, receipts: impl Iterator<Item = Arc<Receipt>>) {
+    /// Which memory a batch that begins now is to be remembered in.
+    pub(crate) fn generation(&self) -> u64 {
+        self.recent().generation
+    }
+
+    /// Remembers what is committed at every branch of its batch, unless all was forgotten since the batch began.
+    pub(crate) fn remember(&self, generation: u64, receipts: impl Iterator<Item = Arc<Receipt>>) {
         let mut recent = self.recent();
+        if recent.generation != generation {
+            return;
+        }
+        // Dropped when nobody waits for the lock any more.
+        let mut forgotten = Vec::new();
         for receipt in receipts {
             if recent.young.len() >= GENERATION_MAX {
-                recent.old = std::mem::replace(&mut recent.young, HashMap::with_capacity(GENERATION_MAX));
+                let full = std::mem::replace(&mut recent.young, HashMap::with_capacity(GENERATION_MAX));
+                forgotten.push(std::mem::replace(&mut recent.old, full));
             }
             recent.young.insert(receipt.record.transfer.id, receipt);
         }
+        drop(recent);
     }
 
-    /// A branch was away: should it have been restored, it decides anew what it has lost.
+    /// A branch went away, came back or was connected to anew: should it have been restored, or another server have
+    /// taken its place, it decides anew what it has lost.
     pub(crate) fn forget(&self) {
-        *self.recent() = Recent::default();
+        let mut recent = self.recent();
+        let generation = recent.generation.wrapping_add(1);
+        let forgotten = std::mem::replace(&mut *recent, Recent { generation, ..Recent::default() });
+        drop(recent);
+        drop(forgotten);
     }
 
     /// A record was met that nobody had looked for.

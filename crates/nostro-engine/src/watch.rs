@@ -93,7 +93,10 @@ pub(crate) async fn look(bank: &Bank, branch: &Branch, sweeper: &mut Sweeper) ->
         Ok((look, clock))
     };
     match looked.await {
-        Ok((Look { prepared, slots }, clock)) => {
+        Ok((Look { prepared, slots, connected }, clock)) => {
+            if connected {
+                bank.replays.forget();
+            }
             let clock_ahead = Timestamp::from(clock).micros() - Timestamp::from(SystemTime::now()).micros();
             bank.doubt.settle(branch.part, &prepared.iter().map(|prepared| prepared.gid.clone()).collect());
             show(code, &prepared, slots);

@@ -11,12 +11,17 @@ use futures_util::future::{join5, try_join_all};
 use nostro_commit::{Message, statement};
 use nostro_core::plan::LockedAccount;
 use nostro_core::{AccountKey, AccountNumber, Period, Timestamp, TransferId};
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Row};
+use uuid::Uuid;
 
 /// "Lock phase of this branch", of the bytes of the name.
 const GATE: i64 = 0x006e_6f73_7472_6f21;
+
+/// A batch's ids are of two months at most, and others; whoever makes ids up may name any month.
+const PERIODS_ASKED_MAX: usize = 4;
 
 /// What a batch found at one branch, with the accounts locked.
 #[derive(Debug)]
@@ -40,11 +45,9 @@ pub struct LockedRows {
     clock: Row,
 }
 
-/// What a batch needs to know of one branch.
+/// What a batch asks every one of its branches.
 #[derive(Debug, Default)]
-pub struct Wanted {
-    /// To be locked, each once.
-    pub accounts: Vec<AccountNumber>,
+pub struct Asked {
     /// Ids under which there may be a record. What is not looked up and has one is met by the unique key.
     pub ids: Vec<TransferId>,
     /// Periods of which is asked whether they are in the archive.
@@ -79,25 +82,26 @@ pub async fn lock(
     client: &Client,
     statements: &Statements,
     branch: BranchId,
-    wanted: &Wanted,
+    accounts: &[AccountNumber],
+    asked: &Asked,
 ) -> Result<LockedRows, Error> {
-    let keys: Vec<i64> = wanted.accounts.iter().map(|number| number.key(branch.number).as_i64()).collect();
+    let keys: Vec<i64> = accounts.iter().map(|number| number.key(branch.number).as_i64()).collect();
     // Others wait at the gate meanwhile, so a row that is not given soon is not waited for, nor many of them in a row.
     let begin = format!(
         "{} begin isolation level read committed; set local lock_timeout = '500ms'; set local statement_timeout = '1500ms'",
         Message::Begin
     );
     let detached = async {
-        if wanted.periods.is_empty() {
+        if asked.periods.is_empty() {
             return Ok(Vec::new());
         }
-        let periods: Vec<i32> = wanted.periods.iter().map(|period| period.as_i32()).collect();
+        let periods: Vec<i32> = asked.periods.iter().map(|period| period.as_i32()).collect();
         client.query(&statements.detached_periods, &[&periods]).await
     };
     let (begun, accounts, known, detached, clock) = join5(
         client.batch_execute(&begin),
         client.query(&statements.lock_accounts, &[&keys]),
-        find(client, statements, &wanted.ids),
+        find(client, statements, &asked.ids),
         detached,
         client.query_one(&statements.clock, &[]),
     )
@@ -106,8 +110,13 @@ pub async fn lock(
     Ok(LockedRows { accounts: accounts?, known: known?, detached: detached?, clock: clock? })
 }
 
-/// The rows under ids, a query for each period.
+/// The rows under ids: a question for each period, or one for all partitions if that would be many questions.
 async fn find(client: &Client, statements: &Statements, ids: &[TransferId]) -> Result<Vec<Vec<Row>>, Error> {
+    let periods: BTreeSet<Period> = ids.iter().map(|id| id.period()).collect();
+    if periods.len() > PERIODS_ASKED_MAX {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        return Ok(vec![client.query(&statements.find_transfers_anywhere, &[&ids]).await?]);
+    }
     let asked = by_period(ids.iter().copied())
         .into_iter()
         .map(|(period, ids)| async move { client.query(&statements.find_transfers, &[&period.as_i32(), &ids]).await });

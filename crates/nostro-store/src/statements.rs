@@ -12,6 +12,7 @@ use tokio_postgres::{Client, Error, Statement};
 pub struct Statements {
     pub(crate) lock_accounts: Statement,
     pub(crate) find_transfers: Statement,
+    pub(crate) find_transfers_anywhere: Statement,
     pub(crate) detached_periods: Statement,
     pub(crate) update_accounts: Statement,
     pub(crate) insert_transfers: Statement,
@@ -36,6 +37,9 @@ pub enum Purpose {
 const BY_KEY: &str = "set jit = off; set plan_cache_mode = force_generic_plan; set enable_seqscan = off; \
      set enable_hashjoin = off; set enable_mergejoin = off";
 
+/// Nobody waits for a look-up, an audit or a roll-up longer; what nobody waits for ends by itself.
+const ABANDONED: &str = "set statement_timeout = '60s'";
+
 impl std::fmt::Debug for Statements {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Statements")
@@ -45,7 +49,10 @@ impl std::fmt::Debug for Statements {
 impl Statements {
     /// Bounds every lock wait of the session, gates included, and prepares all statements.
     pub async fn open(client: &Client, purpose: Purpose, lock_wait: Duration) -> Result<Self, Error> {
-        let by_key = if purpose == Purpose::Writing { BY_KEY } else { "" };
+        let by_key = match purpose {
+            Purpose::Writing => BY_KEY,
+            Purpose::Reading => ABANDONED,
+        };
         client
             .batch_execute(&format!(
                 "{} set lock_timeout = '{}ms'; {by_key}",
@@ -81,6 +88,8 @@ impl Statements {
             Message::InsertNets
         );
         let detached_periods = client.prepare(&detached_periods).await?;
+        let anywhere = format!("{} select {TRANSFER_COLUMNS} from transfer where id = any($1)", Message::ReadKnown);
+        let find_transfers_anywhere = client.prepare(&anywhere).await?;
         let find_accounts =
             client.prepare(&format!("select {ACCOUNT_COLUMNS} from account where id = any($1)")).await?;
         let list_entries = client
@@ -100,6 +109,7 @@ impl Statements {
         Ok(Self {
             lock_accounts,
             find_transfers,
+            find_transfers_anywhere,
             detached_periods,
             update_accounts,
             insert_transfers,

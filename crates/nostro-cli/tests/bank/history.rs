@@ -26,7 +26,7 @@ async fn lines(admin: &Client, from: &str, account: i64, before: i64, limit: i32
 }
 
 async fn check_pages(admin: &Client, account: i64, last: i64) {
-    for before in [i64::MAX, last + 1, last, last - 1, 130, 129, 128, 127, 65, 64, 63, 2, 1] {
+    for before in [i64::MAX, last + 1, last, last - 1, 130, 129, 128, 127, 65, 64, 63, 2, 1, 0, -7, i64::MIN] {
         for limit in [1, 7, 50, 200] {
             let chain = format!("account_entries({account}, {before}, {limit})");
             let by_chain = lines(admin, &chain, account, before, limit).await;
@@ -172,6 +172,33 @@ async fn an_id_from_another_time_is_refused_and_not_recorded() {
         ("id_time_out_of_range", "/transfers/1/id")
     );
     assert_eq!(balance(client, tx).await, 60);
+    // As many months as somebody likes: one question for all.
+    let month = 31 * day;
+    let mut bulk: Vec<TransferRequest> =
+        (1..=200).map(|months| TransferRequest { id: id_of(now - months * month), ..pay(az, tx, 10) }).collect();
+    bulk.push(pay(az, tx, 10));
+    let items = client.transfers_bulk(&bulk).await.unwrap();
+    assert!(items[..200].iter().all(|item| item.problem.as_ref().unwrap().code == "id_time_out_of_range"));
+    assert_eq!(items[200].state, "posted");
+    databases.finish().await;
+}
+
+#[tokio::test]
+async fn an_id_is_another_transfer_where_it_was_never_seen_whatever_a_server_remembers() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let client = &server.client;
+    let (az, tx) = (open(client, "AZ", 1_000).await, open(client, "TX", 1_000).await);
+    let (other_az, other_tx) = (open(client, "AZ", 0).await, open(client, "TX", 0).await);
+    let in_arizona = pay(az, other_az, 10);
+    let in_texas = TransferRequest { id: in_arizona.id, ..pay(tx, other_tx, 20) };
+    let between = TransferRequest { id: in_arizona.id, ..pay(az, tx, 10) };
+    for expected in ["posted", "replayed"] {
+        assert_eq!(told(&client.transfer(&in_arizona).await), expected);
+        assert_eq!(told(&client.transfer(&in_texas).await), expected);
+        assert!(told(&client.transfer(&between).await).starts_with("conflict"), "both branches know the id otherwise");
+    }
+    assert_eq!((balance(client, az).await, balance(client, tx).await), (990, 980));
     databases.finish().await;
 }
 

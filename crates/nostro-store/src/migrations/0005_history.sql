@@ -196,17 +196,21 @@ comment on view entry is
 create function account_entries(account bigint, before bigint, rows_max integer) returns setof entry
 language sql stable rows 50 as $$
   with recursive top as (
-    -- The line to begin with: the account's last one, or the nearest marked line above the first that is wanted.
-    select coalesce(marked.id, a.last_transfer) as id, least($2, a.seq + 1) as before
+    -- The line to begin with: the nearest marked line at or above the first that is wanted; where there is none yet, the
+    -- account's last one. None if the marked line is in the archive: then what is wanted is there too.
+    select case when wanted.marked <= a.seq then marked.id else a.last_transfer end as id, wanted.before
     from account a
+    cross join lateral (
+      select least(greatest($2, 1), a.seq + 1) as before, (least(greatest($2, 1), a.seq + 1) + 62) / 64 * 64 as marked
+    ) wanted
     left join lateral (
       select t.id
       from transfer t
-      where t.debit = a.id and t.debit_seq = (least($2, a.seq + 1) + 62) / 64 * 64 and t.debit_seq % 64 = 0
+      where t.debit = a.id and t.debit_seq = wanted.marked and t.debit_seq % 64 = 0
       union all
       select t.id
       from transfer t
-      where t.credit = a.id and t.credit_seq = (least($2, a.seq + 1) + 62) / 64 * 64 and t.credit_seq % 64 = 0
+      where t.credit = a.id and t.credit_seq = wanted.marked and t.credit_seq % 64 = 0
     ) marked on true
     where a.id = $1
   ), line as (
