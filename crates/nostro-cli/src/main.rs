@@ -4,7 +4,7 @@
 //! - [`serve`]: the bank on databases that you run; [`migrate`]: their tables; [`config`]: the file for both
 //! - [`server`]: what both of them serve, until they are told to stop
 //! - [`listen`]: sockets, and what to do when one is taken
-//! - [`bench`]: how much this machine carries
+//! - [`mod@bench`]: how much this machine carries
 //! - [`commands`]: the commands that talk to the API
 
 mod bench;
