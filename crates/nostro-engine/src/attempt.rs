@@ -10,6 +10,7 @@ use crate::doubt;
 use crate::lane::{Item, LaneKey};
 use crate::periods;
 use crate::pool::{Lease, LeaseError, Place};
+use crate::register::ReadError;
 use futures_util::future::{join_all, try_join_all};
 use nostro_commit::driver::{Site, chain};
 use nostro_commit::{Batch, BatchId, Part, Participants};
@@ -84,7 +85,11 @@ pub(crate) async fn prepare(bank: &Bank, lane: LaneKey, items: Vec<Item>) -> Out
     for branch in &branches {
         if let Err(error) = periods::ensure(bank, branch, &periods).await {
             tracing::info!(branch = %branch.config.branch.code, ?error, "no partition for a batch");
-            answer_all(items, &Answer::Unavailable(Unavailable::Busy));
+            let reason = match error {
+                ReadError::Unavailable(reason) => reason,
+                ReadError::UnknownBranch(_) | ReadError::Bug => Unavailable::Busy,
+            };
+            answer_all(items, &Answer::Unavailable(reason));
             return Outset::Next(Next::Answered);
         }
     }

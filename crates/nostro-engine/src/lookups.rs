@@ -65,6 +65,9 @@ async fn run(bank: Arc<Bank>, code: BranchCode, mut waiting: mpsc::Receiver<Look
         }
         // Whoever gave up waiting is not asked for.
         together.retain(|lookup: &Lookup| !lookup.answer.is_closed());
+        if together.is_empty() {
+            continue;
+        }
         let numbers: Vec<AccountNumber> = together.iter().map(|lookup| lookup.number).collect();
         let found = ask(&bank, code, &numbers).await;
         for Lookup { number, answer } in together.drain(..) {

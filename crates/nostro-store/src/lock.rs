@@ -4,14 +4,13 @@
 //! first row lock and left when all rows are locked everywhere. Inside, the rows are locked in any order; nobody
 //! past its lock phase waits for a row, so no cycle can form, in one database or across several.
 
-use crate::read::by_period;
 use crate::rows::{BranchId, Directory, RowError, StoredTransfer, locked_account, stored_transfer};
 use crate::statements::Statements;
 use futures_util::future::{join5, try_join_all};
 use nostro_commit::{Message, statement};
 use nostro_core::plan::LockedAccount;
 use nostro_core::{AccountKey, AccountNumber, Period, Timestamp, TransferId};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Row};
@@ -112,12 +111,15 @@ pub async fn lock(
 
 /// The rows under ids: a question for each period, or one for all partitions if that would be many questions.
 async fn find(client: &Client, statements: &Statements, ids: &[TransferId]) -> Result<Vec<Vec<Row>>, Error> {
-    let periods: BTreeSet<Period> = ids.iter().map(|id| id.period()).collect();
+    let mut periods: BTreeMap<Period, Vec<Uuid>> = BTreeMap::new();
+    for id in ids {
+        periods.entry(id.period()).or_default().push(id.0);
+    }
     if periods.len() > PERIODS_ASKED_MAX {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         return Ok(vec![client.query(&statements.find_transfers_anywhere, &[&ids]).await?]);
     }
-    let asked = by_period(ids.iter().copied())
+    let asked = periods
         .into_iter()
         .map(|(period, ids)| async move { client.query(&statements.find_transfers, &[&period.as_i32(), &ids]).await });
     try_join_all(asked).await

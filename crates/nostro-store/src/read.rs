@@ -5,8 +5,7 @@ use crate::rows::{
     stored_transfer,
 };
 use crate::statements::Statements;
-use nostro_core::{Account, AccountNumber, Customer, Entry, Period, TransferId};
-use std::collections::BTreeMap;
+use nostro_core::{Account, AccountNumber, Customer, Entry, TransferId};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -78,13 +77,4 @@ pub async fn find_transfers(
     );
     let (periods, ids): (Vec<i32>, Vec<Uuid>) = ids.into_iter().map(|id| (id.period().as_i32(), id.0)).unzip();
     client.query(&statement, &[&periods, &ids]).await?.iter().map(|row| stored_transfer(row, directory)).collect()
-}
-
-/// Each id with the others of its period: a look-up is in one partition.
-pub(crate) fn by_period(ids: impl IntoIterator<Item = TransferId>) -> BTreeMap<Period, Vec<Uuid>> {
-    let mut periods: BTreeMap<Period, Vec<Uuid>> = BTreeMap::new();
-    for id in ids {
-        periods.entry(id.period()).or_default().push(id.0);
-    }
-    periods
 }
