@@ -39,7 +39,25 @@ pub struct Site {
     /// Its connection.
     pub link: Link,
     /// Sends the part's writes when it is polled first; nothing of it may run after it is dropped.
-    pub writes: BoxFuture<'static, Result<(), Error>>,
+    pub writes: BoxFuture<'static, Result<(), WriteError>>,
+}
+
+/// Why a part votes against a batch that it was to write.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// A statement failed, or its answer was lost.
+    #[error("a statement of a batch failed")]
+    Database(#[from] Error),
+    /// A statement succeeded for other rows than it was sent for: the database does not do what it is told.
+    #[error("{statement:?} was sent for {expected} rows and wrote {found}")]
+    Rows {
+        /// Which one.
+        statement: Message,
+        /// Rows that it was sent for.
+        expected: usize,
+        /// Rows that it wrote.
+        found: u64,
+    },
 }
 
 /// How far a batch has come, for whoever answers the client.
@@ -151,7 +169,8 @@ async fn voting(connector: &Connector, batch: &Batch, site: Site) -> (Part, Opti
         // Polled in this order, so the messages stand in this order on the wire.
         let (writes, marker, prepared) =
             join3(writes, client.batch_execute(&participate), client.batch_execute(&prepare)).await;
-        writes.and(marker).and(prepared)
+        writes?;
+        Ok(marker.and(prepared)?)
     };
     let answer = timeout(Duration::from_millis(VOTE_MS_MAX), sent).await;
     match answer {
@@ -159,7 +178,12 @@ async fn voting(connector: &Connector, batch: &Batch, site: Site) -> (Part, Opti
         Ok(Ok(())) | Err(_) => (part, None, Vote::Lost, None),
         // Closed, not rolled back: a COPY that fails before it begins leaves an answer too many on a connection of
         // tokio-postgres, and every later answer would be taken for that of the statement before.
-        Ok(Err(error)) => (part, None, classify::vote(&error), Some(error)),
+        Ok(Err(WriteError::Database(error))) => (part, None, classify::vote(&error), Some(error)),
+        // What stands behind it on the wire may have prepared it.
+        Ok(Err(error @ WriteError::Rows { .. })) => {
+            tracing::error!(batch = %batch.id, %part, error = chain(error), "a part did not write what it was sent, aborting");
+            (part, None, Vote::Lost, None)
+        }
     }
 }
 

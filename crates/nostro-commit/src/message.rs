@@ -14,14 +14,14 @@ pub enum Message {
     OpenSession = 1,
     /// At home: draws a block of batch numbers, once in a thousand batches.
     DrawNumbers = 2,
-    /// Waits for the gate of a part.
+    /// Begins the transaction of a part and waits for its gate.
     EnterGate = 3,
-    /// Begins the transaction of a part.
-    Begin = 4,
     /// Locks the rows of a part.
-    LockRows = 5,
+    LockRows = 4,
     /// Reads what is recorded under the batch's ids.
-    ReadKnown = 6,
+    ReadKnown = 5,
+    /// Reads which periods of the batch's ids are in the archive.
+    ReadPeriods = 6,
     /// Reads the clock of a part.
     ReadClock = 7,
     /// Leaves the gate of a part.
@@ -50,19 +50,17 @@ pub enum Message {
     Tombstone = 19,
     /// At a participant, by the resolver, after COMMIT PREPARED met nothing.
     ReadMarker = 20,
-    /// Reads which periods of the batch's ids are in the archive, beside [`Self::ReadKnown`].
-    ReadPeriods = 21,
 }
 
 impl Message {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 20] = [
         Self::OpenSession,
         Self::DrawNumbers,
         Self::EnterGate,
-        Self::Begin,
         Self::LockRows,
         Self::ReadKnown,
+        Self::ReadPeriods,
         Self::ReadClock,
         Self::LeaveGate,
         Self::UpdateRows,
@@ -77,7 +75,6 @@ impl Message {
         Self::RollBackPrepared,
         Self::Tombstone,
         Self::ReadMarker,
-        Self::ReadPeriods,
     ];
 
     /// Which one an SQL text is, by the comment at its head.
@@ -108,7 +105,7 @@ mod tests {
             assert_eq!(message.number(), number);
             assert_eq!(Message::of(&format!("{message} select 1")), Some(message));
         }
-        for other in ["select 1", "/*n0*/ select 1", "/*n22*/ select 1", "/*n1 select", " /*n1*/ select 1"] {
+        for other in ["select 1", "/*n0*/ select 1", "/*n21*/ select 1", "/*n1 select", " /*n1*/ select 1"] {
             assert_eq!(Message::of(other), None, "{other}");
         }
     }

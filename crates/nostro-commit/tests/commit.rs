@@ -95,7 +95,7 @@ impl World {
         let link = self.connector.connect(at).await.unwrap();
         link.client().batch_execute("begin").await.unwrap();
         let (client, statement) = (Arc::clone(link.client()), statement.replace("$batch", &batch.id.to_string()));
-        Site { part: at, link, writes: async move { client.batch_execute(&statement).await }.boxed() }
+        Site { part: at, link, writes: async move { Ok(client.batch_execute(&statement).await?) }.boxed() }
     }
 
     async fn run(&self, batch: &Batch, statement: impl Fn(Part) -> &'static str) -> (Ended, Progress) {

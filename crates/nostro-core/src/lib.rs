@@ -22,6 +22,7 @@ pub mod branch;
 pub mod currency;
 pub mod customer;
 mod digits;
+mod locked_accounts;
 pub mod plan;
 pub mod refusal;
 pub mod time;

@@ -6,43 +6,18 @@
 //! refused transfer has no effect on any account. An id that occurs twice in the batch is decided once. An id that
 //! carries a time far from the batch's is decided not at all, unless it is recorded.
 
-use crate::account::{AccountKind, AccountState, available};
+use crate::account::{AccountState, available};
 use crate::account_number::AccountNumber;
 use crate::amount::Balance;
-use crate::currency::Currency;
+use crate::locked_accounts::Place;
+pub use crate::locked_accounts::{Accounts, LockedAccount};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
-use crate::transfer::{Decision, Field, Line, Transfer, TransferRecord};
+use crate::transfer::{Decision, Field, Transfer, TransferRecord};
 use crate::transfer_id::{Period, TransferId};
-use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use foldhash::{HashMap, HashMapExt};
 use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
-
-/// An account as its row was when it was locked, and as the plan leaves it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LockedAccount {
-    /// What it is for.
-    pub kind: AccountKind,
-    /// Its one currency.
-    pub currency: Currency,
-    /// Credits minus debits.
-    pub balance: Balance,
-    /// Reserved by open holds.
-    pub held: Balance,
-    /// How far below zero it may go.
-    pub overdraft_limit: Balance,
-    /// Whether it takes postings.
-    pub state: AccountState,
-    /// The number of its last entry, 0 if it has none.
-    pub seq: i64,
-    /// The transfer that left its last entry.
-    pub last_transfer: Option<TransferId>,
-    /// When it was last posted to.
-    pub last_posted_at: Option<Timestamp>,
-}
-
-/// Locked accounts by their numbers. The hash is keyed at random, and quick: every transfer asks four times.
-pub type Accounts = foldhash::HashMap<AccountNumber, LockedAccount>;
 
 /// What the planner decides from.
 #[derive(Debug)]
@@ -118,8 +93,6 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
     let PlanInput { transfers, mut accounts, known, detached, clock, posted_at } = input;
     let earlier = Earlier::new(known);
     let mut here: HashMap<TransferId, usize> = HashMap::with_capacity(transfers.len());
-    let mut touched: HashSet<AccountNumber> = HashSet::new();
-    let mut order: Vec<AccountNumber> = Vec::new();
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(transfers.len());
     for transfer in transfers {
         let decided = here.get(&transfer.id).and_then(|at| outcomes.get(*at));
@@ -136,17 +109,9 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
             continue;
         }
         let decision = match decide(transfer, &accounts) {
-            Ok((debit, credit)) => {
-                let lines = [(transfer.debit, debit), (transfer.credit, credit)].map(|(number, account)| {
-                    if touched.insert(number) {
-                        order.push(number);
-                    }
-                    let after =
-                        LockedAccount { last_posted_at: Some(posted_at), last_transfer: Some(transfer.id), ..account };
-                    accounts.insert(number, after);
-                    Some(line(&account))
-                });
-                let [debit, credit] = lines;
+            Ok(postings) => {
+                let [debit, credit] = postings
+                    .map(|Posting { place, balance, seq }| accounts.post(place, transfer.id, balance, seq, posted_at));
                 Decision::Posted { debit, credit }
             }
             Err(refusal) => Decision::Refused(refusal),
@@ -154,9 +119,7 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
         here.insert(transfer.id, outcomes.len());
         outcomes.push(Outcome::Decided(TransferRecord { transfer: transfer.clone(), decision, posted_at }));
     }
-    let accounts =
-        order.into_iter().filter_map(|number| accounts.get(&number).map(|account| (number, *account))).collect();
-    Plan { outcomes, accounts }
+    Plan { outcomes, accounts: accounts.posted() }
 }
 
 /// What is recorded under the batch's ids already.
@@ -211,15 +174,17 @@ fn unusable(id: TransferId, detached: &BTreeSet<Period>, clock: Timestamp) -> Op
     }
 }
 
-/// The line of an account on which `after` stands: `after.last_transfer` is still the one of the line before.
-fn line(after: &LockedAccount) -> Line {
-    Line { balance_after: after.balance, seq: after.seq, previous: after.last_transfer }
+/// What a transfer makes of one of its accounts.
+struct Posting {
+    place: Place,
+    balance: Balance,
+    seq: i64,
 }
 
-/// Both accounts as they stand after the transfer, or the first refusal in order of precedence.
-fn decide(transfer: &Transfer, accounts: &Accounts) -> Result<(LockedAccount, LockedAccount), Refusal> {
-    let debit = accounts.get(&transfer.debit).ok_or(Refusal::DebitAccountNotFound)?;
-    let credit = accounts.get(&transfer.credit).ok_or(Refusal::CreditAccountNotFound)?;
+/// Debit and credit, or the first refusal in order of precedence.
+fn decide(transfer: &Transfer, accounts: &Accounts) -> Result<[Posting; 2], Refusal> {
+    let (debit_place, debit) = accounts.find(transfer.debit).ok_or(Refusal::DebitAccountNotFound)?;
+    let (credit_place, credit) = accounts.find(transfer.credit).ok_or(Refusal::CreditAccountNotFound)?;
     if debit.currency != transfer.currency || credit.currency != transfer.currency {
         return Err(Refusal::CurrencyMismatch);
     }
@@ -233,11 +198,11 @@ fn decide(transfer: &Transfer, accounts: &Accounts) -> Result<(LockedAccount, Lo
     if available.is_some_and(|available| available.minor_units() < transfer.amount.minor_units()) {
         return Err(Refusal::InsufficientFunds);
     }
-    let after = |account: &LockedAccount, balance: Option<Balance>| {
-        let seq = account.seq.checked_add(1);
-        Some(LockedAccount { balance: balance?, seq: seq?, ..*account })
+    let posting = |place: Place, account: &LockedAccount, balance: Option<Balance>| {
+        let posting = Posting { place, balance: balance?, seq: account.seq.checked_add(1)? };
+        Some(posting)
     };
-    let debited = after(debit, debit.balance.debited(transfer.amount)).ok_or(Refusal::BalanceOutOfRange)?;
-    let credited = after(credit, credit.balance.credited(transfer.amount)).ok_or(Refusal::BalanceOutOfRange)?;
-    Ok((debited, credited))
+    let debited = posting(debit_place, debit, debit.balance.debited(transfer.amount));
+    let credited = posting(credit_place, credit, credit.balance.credited(transfer.amount));
+    Ok([debited.ok_or(Refusal::BalanceOutOfRange)?, credited.ok_or(Refusal::BalanceOutOfRange)?])
 }

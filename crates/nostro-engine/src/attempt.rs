@@ -1,37 +1,34 @@
-//! The phases of a batch before its commit: connections and slots, gates, locks, plan.
+//! What a batch does before its commit: connections and slots, a number, the lock phase, the plan.
 //!
-//! Everything is taken in branch order. Between the first gate and the last lock others wait, so nothing else
-//! happens there; an error there closes the connections, which opens the gates.
+//! Everything is taken in branch order.
 
 use crate::answer::{Answer, CommitPath, Receipt, Unavailable};
 use crate::bank::{Bank, Branch, GATE_WAIT, part};
 use crate::batch::{Next, answer_all};
 use crate::doubt;
 use crate::lane::{Item, LaneKey};
+use crate::lock_phase::{self, LockedSite, Trouble};
 use crate::periods;
 use crate::pool::{Lease, LeaseError, Place};
 use crate::register::ReadError;
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{FutureExt, join, join_all};
 use nostro_commit::driver::{Site, chain};
 use nostro_commit::{Batch, BatchId, Part, Participants};
 use nostro_core::plan::{self, Accounts, Outcome, Plan, PlanInput};
 use nostro_core::transfer::Decision;
-use nostro_core::{AccountNumber, BranchCode, Period, Timestamp, TransferId, TransferRecord};
-use nostro_store::lock::{self, Asked, Locked, LockedRows};
+use nostro_core::{BranchCode, Period, Timestamp, TransferId, TransferRecord};
+use nostro_store::lock::{self, Asked, Leaving};
 use nostro_store::nets::nets;
-use nostro_store::rows::{RowError, StoredTransfer};
+use nostro_store::place::Places;
+use nostro_store::rows::StoredTransfer;
 use nostro_store::write::Writes;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::sync::MutexGuard;
 use tokio::time::timeout;
 
 /// A batch waits at most so long for a connection and its prepared slot.
 const LEASE_WAIT: Duration = Duration::from_secs(5);
-
-/// From home's gate to the last lock, the other gate included. Home's other batches wait meanwhile.
-const INSIDE_WAIT: Duration = Duration::from_secs(2);
 
 /// What an attempt came to before its commit.
 pub(crate) enum Outset {
@@ -61,21 +58,10 @@ enum LookUps {
 
 /// A lock phase that is over.
 struct Locking {
-    leases: Vec<Lease>,
-    locked: Vec<Locked>,
+    sites: Vec<LockedSite>,
     look_ups: LookUps,
     /// The ids that were looked up because they are far from the clock.
     looked_up: HashSet<TransferId>,
-}
-
-/// Why the lock phase came to nothing.
-enum Trouble {
-    /// A gate or a row was not given in time.
-    Locked,
-    /// A connection was lost.
-    Lost,
-    /// A row is not as this program writes it.
-    Malformed,
 }
 
 /// Leases, numbers, locks, plans.
@@ -128,13 +114,9 @@ pub(crate) async fn prepare(bank: &Bank, lane: LaneKey, items: Vec<Item>) -> Out
     };
     let periods: BTreeSet<Period> = looked_up.iter().map(|id| id.period()).collect();
     let asked = Asked { ids, periods: periods.into_iter().collect() };
-    match lock_phase(bank, &branches, &leases, &items, &asked).await {
-        Ok(locked) => {
-            let locked = Locking { leases, locked, look_ups, looked_up };
-            planned(bank, lane, number, locked, items).await
-        }
+    match lock_phase::run(bank, &branches, leases, &items, &asked).await {
+        Ok(sites) => planned(bank, lane, number, Locking { sites, look_ups, looked_up }, items).await,
         Err(trouble) => {
-            drop(leases);
             if let Trouble::Locked = trouble {
                 doubt::learn(bank, &items).await;
             }
@@ -156,91 +138,26 @@ fn no_lease(code: BranchCode, error: LeaseError) -> Unavailable {
     }
 }
 
-/// Gates in branch order, then all locks at once, then the gates are left.
-async fn lock_phase(
-    bank: &Bank,
-    branches: &[&Branch],
-    leases: &[Lease],
-    items: &[Item],
-    asked: &Asked,
-) -> Result<Vec<Locked>, Trouble> {
-    let mut sites = branches.iter().zip(leases);
-    let Some((home, lease)) = sites.next() else { return Err(Trouble::Lost) };
-    let accounts: Vec<Vec<AccountNumber>> =
-        branches.iter().map(|branch| touched(branch.config.branch.code, items)).collect();
-    let gate = timeout(GATE_WAIT, enter(home, lease)).await.map_err(|_| Trouble::Locked)??;
-    // From here on home's other batches wait, whatever the other branch does.
-    let inside = async {
-        let mut gates = Vec::new();
-        for (branch, lease) in sites {
-            gates.push(enter(branch, lease).await?);
-        }
-        let locking = branches.iter().zip(leases).zip(&accounts).map(|((branch, lease), accounts)| {
-            let session = &lease.session;
-            lock::lock(session.link.client(), &session.statements, branch.config.branch, accounts, asked)
-        });
-        let locked = try_join_all(locking).await.map_err(|error| trouble(error.into()))?;
-        let leaving = leases.iter().map(|lease| lock::leave_gate(lease.session.link.client()));
-        try_join_all(leaving).await.map_err(|error| trouble(error.into()))?;
-        Ok(locked)
-    };
-    let locked = timeout(INSIDE_WAIT, inside).await.map_err(|_| Trouble::Locked)??;
-    drop(gate);
-    let read = |(rows, branch): (&LockedRows, &&Branch)| rows.read(branch.config.branch, &bank.directory);
-    locked.iter().zip(branches).map(read).collect::<Result<_, _>>().map_err(trouble)
-}
-
-/// This server's own gate first, so that its batches do not crowd the one in the database.
-async fn enter<'a>(branch: &'a Branch, lease: &Lease) -> Result<MutexGuard<'a, ()>, Trouble> {
-    let own = branch.gate.lock().await;
-    lock::enter_gate(lease.session.link.client()).await.map_err(|error| trouble(error.into()))?;
-    Ok(own)
-}
-
-/// The accounts of a branch that the transfers touch, each once.
-fn touched(code: BranchCode, items: &[Item]) -> Vec<AccountNumber> {
-    let mut accounts: Vec<AccountNumber> = items
-        .iter()
-        .flat_map(|item| [item.transfer.debit, item.transfer.credit])
-        .filter(|number| number.branch() == code)
-        .collect();
-    // In order, because neighbours share a page; compared by number, which is cheaper than by key and the same order.
-    accounts.sort_unstable();
-    accounts.dedup();
-    accounts
-}
-
-fn trouble(error: RowError) -> Trouble {
-    if lock::is_lock_timeout(&error) {
-        return Trouble::Locked;
-    }
-    match &error {
-        RowError::Database(_) => {
-            tracing::info!(error = chain(error), "the lock phase was interrupted, planning again");
-            Trouble::Lost
-        }
-        RowError::Malformed { .. } => {
-            tracing::error!(error = chain(error), "a branch's database is in a wrong state");
-            Trouble::Malformed
-        }
-    }
-}
-
 async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, items: Vec<Item>) -> Outset {
-    let Locking { leases, locked, look_ups, looked_up } = locking;
-    let clocks: Vec<Timestamp> = locked.iter().map(|branch| branch.clock).collect();
+    let Locking { sites, look_ups, looked_up } = locking;
+    let clocks: Vec<Timestamp> = sites.iter().map(|site| site.locked.clock).collect();
     let mut accounts = Accounts::default();
     let mut stored: Vec<StoredTransfer> = Vec::new();
     let mut detached = BTreeSet::new();
-    for branch in locked {
-        accounts.extend(branch.accounts);
-        stored.extend(branch.known);
-        detached.extend(branch.detached);
+    let mut places = Vec::new();
+    let mut leases = Vec::new();
+    for LockedSite { lease, locked, leaving } in sites {
+        leases.push((lease, leaving));
+        places.push(locked.places);
+        accounts.extend(locked.accounts);
+        stored.extend(locked.known);
+        detached.extend(locked.detached);
     }
     let batches: HashMap<TransferId, (BatchId, Arc<CommitPath>)> =
         stored.iter().map(|row| (row.record.transfer.id, (row.batch, Arc::new(path(bank, row))))).collect();
     let clock = clocks.iter().copied().max().expect("every lane has a branch, and so a clock");
-    let posted_at = plan::posted_at(clocks, accounts.values()).expect("every lane has a branch, and so a clock");
+    let posted_at = plan::posted_at(clocks, accounts.iter().map(|(_, account)| account))
+        .expect("every lane has a branch, and so a clock");
     let transfers = items.iter().map(|item| &item.transfer).collect();
     let known = stored.into_iter().map(|row| row.record).collect();
     let plan = plan::plan(PlanInput { transfers, accounts, known, detached, clock, posted_at });
@@ -254,7 +171,8 @@ async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, 
         return Outset::Next(Next::Again(items));
     }
     if look_ups == LookUps::Far {
-        match timeout(GATE_WAIT, is_recorded_elsewhere(&leases, &plan)).await {
+        let others: Vec<&Lease> = leases.iter().skip(1).map(|(lease, _)| lease).collect();
+        match timeout(GATE_WAIT, is_recorded_elsewhere(&others, &plan)).await {
             Ok(Ok(false)) => {}
             Ok(Ok(true)) => {
                 bank.replays.met();
@@ -268,7 +186,7 @@ async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, 
             }
         }
     }
-    let Some((writes, path)) = written(bank, lane, &plan) else {
+    let Some((writes, path)) = written(bank, lane, &plan, &places) else {
         // The net of one batch is beyond a bigint: smaller batches have smaller nets.
         drop(leases);
         return Outset::Next(Next::Halve(items));
@@ -285,14 +203,20 @@ async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, 
     let mut ready =
         Ready { batch: Batch { id: number, participants }, sites: Vec::new(), places: BTreeMap::new(), answers };
     let mut idle = Vec::new();
-    for (lease, (code, writes)) in leases.into_iter().zip(writes) {
+    for ((lease, leaving), (code, writes)) in leases.into_iter().zip(writes) {
         if !path.parts.contains(&code) {
-            idle.push(lease);
+            idle.push((lease, leaving));
             continue;
         }
         let statements = lease.session.statements.clone();
         let (link, place) = lease.split();
         let writes = writes.send(Arc::clone(link.client()), statements, number, posted_at);
+        let writes = async move {
+            let (left, written) = join(leaving, writes).await;
+            left?;
+            written
+        }
+        .boxed();
         ready.places.insert(part(code), place);
         ready.sites.push(Site { part: part(code), link, writes });
     }
@@ -302,13 +226,13 @@ async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, 
 
 /// Whether an id that is refused now has a record at a branch where the refusal is not recorded, and so where no
 /// unique key meets it.
-async fn is_recorded_elsewhere(leases: &[Lease], plan: &Plan) -> Result<bool, tokio_postgres::Error> {
+async fn is_recorded_elsewhere(others: &[&Lease], plan: &Plan) -> Result<bool, tokio_postgres::Error> {
     let refused = |record: &&TransferRecord| matches!(record.decision, Decision::Refused(_));
     let ids: Vec<TransferId> = plan.records().filter(refused).map(|record| record.transfer.id).collect();
     if ids.is_empty() {
         return Ok(false);
     }
-    for lease in leases.iter().skip(1) {
+    for lease in others {
         let session = &lease.session;
         if lock::is_any_recorded(session.link.client(), &session.statements, &ids).await? {
             return Ok(true);
@@ -318,13 +242,18 @@ async fn is_recorded_elsewhere(leases: &[Lease], plan: &Plan) -> Result<bool, to
 }
 
 /// What each branch of the lane has to write, and which branches that makes parts of the batch.
-fn written(bank: &Bank, lane: LaneKey, plan: &Plan) -> Option<(Vec<(BranchCode, Writes)>, CommitPath)> {
+fn written(
+    bank: &Bank,
+    lane: LaneKey,
+    plan: &Plan,
+    places: &[Places],
+) -> Option<(Vec<(BranchCode, Writes)>, CommitPath)> {
     let mut path = CommitPath { home: lane.home, parts: Vec::new() };
     let mut writes = Vec::new();
-    for branch in lane.branches().filter_map(|code| bank.branch(code)) {
+    for (branch, places) in lane.branches().filter_map(|code| bank.branch(code)).zip(places) {
         let id = branch.config.branch;
         let nets = nets(id.code, plan.records(), &bank.numbers).ok()?;
-        let here = Writes::at(id, &plan.accounts, plan.records(), nets, &bank.numbers);
+        let here = Writes::at(id, plan, places, nets, &bank.numbers);
         if !here.is_empty() {
             path.parts.push(id.code);
         }
@@ -364,10 +293,10 @@ pub(crate) fn path(bank: &Bank, row: &StoredTransfer) -> CommitPath {
 }
 
 /// Ends transactions that wrote nothing, and gives their connections back.
-async fn roll_back(leases: Vec<Lease>) {
-    let ended = leases.into_iter().map(|lease| async move {
+async fn roll_back(leases: Vec<(Lease, Leaving)>) {
+    let ended = leases.into_iter().map(|(lease, leaving)| async move {
         let client = Arc::clone(lease.session.link.client());
-        if let Ok(Ok(())) = timeout(GATE_WAIT, lock::roll_back(&client)).await {
+        if let Ok((Ok(()), Ok(()))) = timeout(GATE_WAIT, join(leaving, lock::roll_back(&client))).await {
             lease.give_back();
         }
     });

@@ -62,7 +62,7 @@ impl Default for Limits {
         Self {
             batch_transfers_max: 8_192,
             queue_transfers_max: 65_536,
-            batches_in_flight_max: 2,
+            batches_in_flight_max: 3,
             writers_per_branch: 9,
             readers_per_branch: 8,
             deadline: Duration::from_secs(10),

@@ -2,8 +2,8 @@
 //! and then finds its record. So two lanes never decide one id at the same time in one server; between servers
 //! the database's unique key sees to it.
 
+use foldhash::HashMap;
 use nostro_core::TransferId;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 

@@ -2,7 +2,7 @@
 //!
 //! - [`engine`]: the handle that the API holds; [`config`]: branches and limits
 //! - [`lane`]: a bounded queue for each branch and each pair, and the batches that form in it
-//! - [`batch`]: one batch, from its locks to its answers; [`attempt`]: the phases before the commit
+//! - [`batch`]: one batch, from its locks to its answers; [`attempt`]: what comes before its commit, [`lock_phase`]: the gates and locks of that
 //! - [`answer`]: the outcomes; [`in_flight`]: ids that this server is busy with
 //! - [`pool`]: connections of one branch, and its gate; [`bank`]: what all of these share
 //! - [`watch`]: health and recovery of each branch; [`clock`]: skew
@@ -27,6 +27,7 @@ pub mod health;
 mod in_doubt;
 mod in_flight;
 mod lane;
+mod lock_phase;
 mod lookups;
 mod periods;
 mod pool;

@@ -4,6 +4,7 @@
 //! - [`statements`]: the prepared statements of the engine's writers
 //! - [`lock`]: enters and leaves the gate, locks and reads what a batch touches
 //! - [`mod@write`]: stores what the planner decided
+//! - [`place`]: where locked rows stand, to be updated without the index
 //! - [`nets`]: what a batch leaves between two branches, and its hash
 //! - [`periods`]: the partitions of `transfer`
 //! - [`register`]: customers and accounts; [`read`]: what the API shows; [`totals`]: one branch's part of the audit
@@ -15,6 +16,7 @@ pub mod lock;
 pub mod migrate;
 pub mod nets;
 pub mod periods;
+pub mod place;
 pub mod read;
 pub mod register;
 pub mod rows;

@@ -1,16 +1,18 @@
 //! The lock phase of a batch at one branch.
 //!
-//! The gate is a session-level advisory lock, entered at each branch of the batch in branch order before the
-//! first row lock and left when all rows are locked everywhere. Inside, the rows are locked in any order; nobody
+//! The gate is a session-level advisory lock, entered at each branch of the batch in branch order, before the first
+//! row lock there, and left when all rows are locked everywhere. Inside, the rows are locked in any order; nobody
 //! past its lock phase waits for a row, so no cycle can form, in one database or across several.
 
+use crate::place::Places;
 use crate::rows::{BranchId, Directory, RowError, StoredTransfer, locked_account, stored_transfer};
 use crate::statements::Statements;
-use futures_util::future::{join5, try_join_all};
+use futures_util::future::{BoxFuture, FutureExt, join4, ready, try_join_all};
 use nostro_commit::{Message, statement};
 use nostro_core::plan::LockedAccount;
 use nostro_core::{AccountKey, AccountNumber, Period, Timestamp, TransferId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Row};
@@ -27,6 +29,8 @@ const PERIODS_ASKED_MAX: usize = 4;
 pub struct Locked {
     /// Locked; an account that is absent does not exist.
     pub accounts: Vec<(AccountNumber, LockedAccount)>,
+    /// Where their rows stand.
+    pub places: Places,
     /// What is recorded under the batch's ids, of those that were looked up.
     pub known: Vec<StoredTransfer>,
     /// Of the periods that were asked for, those in the archive.
@@ -64,20 +68,58 @@ pub struct HeldAccount {
     pub age: Duration,
 }
 
-/// Waits for the branch's gate. An error or a dropped connection leaves it open.
-pub async fn enter_gate(client: &Client) -> Result<(), Error> {
-    client.batch_execute(&format!("{} select pg_advisory_lock({GATE})", Message::EnterGate)).await
+/// A branch's lock phase: all of it is sent, and none of it answered yet.
+pub struct Entering<'a> {
+    /// The gate: others wait from its answer on. An error or a dropped connection leaves it open.
+    pub entered: BoxFuture<'a, Result<(), Error>>,
+    /// The rows. Without the gate the transaction has failed, and they are neither locked nor read.
+    pub locked: BoxFuture<'a, Result<LockedRows, Error>>,
 }
 
-/// Lets the next batch into its lock phase; from here on only the commit protocol's own waits bound a statement.
-pub async fn leave_gate(client: &Client) -> Result<(), Error> {
+/// Begins the branch's transaction, waits for its gate, locks the accounts and reads what the planner needs, in one
+/// round trip.
+pub fn enter<'a>(
+    client: &'a Client,
+    statements: &'a Statements,
+    branch: BranchId,
+    accounts: &'a [AccountNumber],
+    asked: &'a Asked,
+) -> Entering<'a> {
+    let entered = sent(async move {
+        // Others wait at the gate meanwhile, so a row that is not given soon is not waited for, nor many of them in a row.
+        let enter = format!(
+            "{} begin isolation level read committed;
+             select pg_advisory_lock({GATE});
+             set local lock_timeout = '500ms'; set local statement_timeout = '1500ms'",
+            Message::EnterGate
+        );
+        client.batch_execute(&enter).await
+    });
+    Entering { entered, locked: sent(lock(client, statements, branch, accounts, asked)) }
+}
+
+/// Polls a future once, so that its messages stand on the wire before those of whatever is polled later.
+fn sent<'a, T: Send + 'a>(future: impl Future<Output = T> + Send + 'a) -> BoxFuture<'a, T> {
+    let mut future = future.boxed();
+    match (&mut future).now_or_never() {
+        Some(answered) => ready(answered).boxed(),
+        None => future,
+    }
+}
+
+/// The answer to having left a gate. Until it is there, the connection is in an unknown state.
+pub type Leaving = BoxFuture<'static, Result<(), Error>>;
+
+/// Lets the next batch into its lock phase; from here on only the commit protocol's own waits bound a statement. The
+/// message is sent at once, and others may be sent behind it before it is answered.
+pub fn leave_gate(client: &Arc<Client>) -> Leaving {
+    let client = Arc::clone(client);
     let leave = format!("{} select pg_advisory_unlock({GATE}); set local statement_timeout = 0", Message::LeaveGate);
-    client.batch_execute(&leave).await
+    sent(async move { client.batch_execute(&leave).await })
 }
 
-/// Begins the branch's transaction, locks the accounts and reads what the planner needs, in one round trip. The
-/// statements run one after the other at the server, so each sees what was committed before its turn.
-pub async fn lock(
+/// The statements run one after the other at the server, so each sees what was committed before its turn.
+async fn lock(
     client: &Client,
     statements: &Statements,
     branch: BranchId,
@@ -85,11 +127,6 @@ pub async fn lock(
     asked: &Asked,
 ) -> Result<LockedRows, Error> {
     let keys: Vec<i64> = accounts.iter().map(|number| number.key(branch.number).as_i64()).collect();
-    // Others wait at the gate meanwhile, so a row that is not given soon is not waited for, nor many of them in a row.
-    let begin = format!(
-        "{} begin isolation level read committed; set local lock_timeout = '500ms'; set local statement_timeout = '1500ms'",
-        Message::Begin
-    );
     let detached = async {
         if asked.periods.is_empty() {
             return Ok(Vec::new());
@@ -97,15 +134,13 @@ pub async fn lock(
         let periods: Vec<i32> = asked.periods.iter().map(|period| period.as_i32()).collect();
         client.query(&statements.detached_periods, &[&periods]).await
     };
-    let (begun, accounts, known, detached, clock) = join5(
-        client.batch_execute(&begin),
+    let (accounts, known, detached, clock) = join4(
         client.query(&statements.lock_accounts, &[&keys]),
         find(client, statements, &asked.ids),
         detached,
         client.query_one(&statements.clock, &[]),
     )
     .await;
-    begun?;
     Ok(LockedRows { accounts: accounts?, known: known?, detached: detached?, clock: clock? })
 }
 
@@ -135,6 +170,7 @@ impl LockedRows {
     pub fn read(&self, branch: BranchId, directory: &Directory) -> Result<Locked, RowError> {
         Ok(Locked {
             accounts: self.accounts.iter().map(|row| locked_account(row, branch)).collect::<Result<_, _>>()?,
+            places: Places::read(&self.accounts)?,
             known: self.known.iter().flatten().map(|row| stored_transfer(row, directory)).collect::<Result<_, _>>()?,
             detached: self
                 .detached

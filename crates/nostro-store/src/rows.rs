@@ -55,9 +55,9 @@ pub struct StoredTransfer {
     pub parts: Vec<Part>,
 }
 
-/// Columns of `account` in the order of [`locked_account`].
-pub(crate) const LOCKED_COLUMNS: &str =
-    "id, kind, currency, balance, held, overdraft_limit, state, seq, last_posted_at, last_transfer";
+/// Columns of `account a` in the order of [`locked_account`] and [`crate::place::Places`].
+pub(crate) const LOCKED_COLUMNS: &str = "a.id, a.kind, a.currency, a.balance, a.held, a.overdraft_limit, a.state, a.seq, a.last_posted_at, \
+     a.last_transfer, a.ctid";
 /// Columns of `transfer` in the order of [`stored_transfer`].
 pub(crate) const TRANSFER_COLUMNS: &str = "id, kind, debit, credit, amount, currency, category, reference, batch, posted_at, \
      refusal, debit_balance_after, debit_seq, debit_previous, credit_balance_after, credit_seq, credit_previous, \

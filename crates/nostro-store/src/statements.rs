@@ -1,7 +1,7 @@
 //! The prepared statements of the engine, made once on each connection.
 
 use crate::rows::{ACCOUNT_COLUMNS, LOCKED_COLUMNS, TRANSFER_COLUMNS};
-use crate::write::COPIED_COLUMNS;
+use crate::write::{COLUMN_TYPES, WRITTEN_COLUMNS};
 use futures_util::future::try_join5;
 use nostro_commit::Message;
 use std::time::Duration;
@@ -16,6 +16,7 @@ pub struct Statements {
     pub(crate) detached_periods: Statement,
     pub(crate) update_accounts: Statement,
     pub(crate) insert_transfers: Statement,
+    pub(crate) insert_transfer: Statement,
     pub(crate) insert_nets: Statement,
     pub(crate) clock: Statement,
     pub(crate) find_accounts: Statement,
@@ -60,9 +61,15 @@ impl Statements {
                 lock_wait.as_millis()
             ))
             .await?;
-        // Any row order: whoever is here is inside the gate, and nobody past the gate waits for a row.
-        let lock_accounts =
-            format!("{} select {LOCKED_COLUMNS} from account where id = any($1) for no key update", Message::LockRows);
+        // Any row order: whoever is here is inside the gate, and nobody past the gate waits for a row. A join, not
+        // `id = any($1)`: a row that changed while it was waited for is checked again, against the whole array.
+        let lock_accounts = format!(
+            "{} select {LOCKED_COLUMNS}
+             from unnest($1::bigint[]) as w (id)
+             join account a on a.id = w.id
+             for no key update of a",
+            Message::LockRows
+        );
         let find_transfers = format!(
             "{} select {TRANSFER_COLUMNS} from transfer where period = $1 and id = any($2)",
             Message::ReadKnown
@@ -75,12 +82,15 @@ impl Statements {
         let update_accounts = format!(
             "{} update account a
              set balance = w.balance, seq = w.seq, last_transfer = w.last_transfer, last_posted_at = $5
-             from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[]) as w (id, balance, seq, last_transfer)
-             where a.id = w.id",
+             from unnest($1::tid[], $2::bigint[], $3::bigint[], $4::uuid[]) as w (place, balance, seq, last_transfer)
+             where a.ctid = w.place",
             Message::UpdateRows
         );
         let insert_transfers =
-            format!("{} copy transfer ({COPIED_COLUMNS}) from stdin (format binary)", Message::InsertRows);
+            format!("{} copy transfer ({WRITTEN_COLUMNS}) from stdin (format binary)", Message::InsertRows);
+        let places: Vec<String> = (1..=COLUMN_TYPES.len()).map(|place| format!("${place}")).collect();
+        let insert_transfer =
+            format!("{} insert into transfer ({WRITTEN_COLUMNS}) values ({})", Message::InsertRows, places.join(", "));
         let insert_nets = format!(
             "{} insert into batch_net (batch, counterparty, currency, amount, hash)
              select $5, w.*
@@ -113,6 +123,7 @@ impl Statements {
             detached_periods,
             update_accounts,
             insert_transfers,
+            insert_transfer: client.prepare(&insert_transfer).await?,
             insert_nets,
             clock,
             find_accounts,

@@ -6,13 +6,15 @@
 //! binary COPY, which costs a third less than arrays (docs/internals/performance.md).
 
 use crate::nets::NetRow;
+use crate::place::{Place, Places};
 use crate::rows::BranchId;
 use crate::statements::Statements;
-use futures_util::future::{BoxFuture, FutureExt, join3};
-use nostro_commit::BatchId;
-use nostro_core::plan::LockedAccount;
+use futures_util::future::{BoxFuture, FutureExt, join_all, join3};
+use nostro_commit::driver::WriteError;
+use nostro_commit::{BatchId, Message};
+use nostro_core::plan::{LockedAccount, Plan};
 use nostro_core::transfer::{Decision, Line};
-use nostro_core::{AccountNumber, BranchCode, BranchNumber, Currency, Timestamp, TransferRecord};
+use nostro_core::{AccountKey, AccountNumber, BranchCode, BranchNumber, Currency, Timestamp, TransferRecord};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -21,10 +23,13 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error};
 use uuid::Uuid;
 
-/// Columns of `transfer` in the order of [`COPIED_TYPES`] and [`TransferRow`].
-pub(crate) const COPIED_COLUMNS: &str = "id, period, kind, debit, credit, amount, currency, category, reference, refusal, \
+/// Beyond so many rows a COPY costs less than a statement for each.
+const FEW_ROWS: usize = 8;
+
+/// Columns of `transfer` in the order of [`COLUMN_TYPES`] and [`TransferRow::columns`].
+pub(crate) const WRITTEN_COLUMNS: &str = "id, period, kind, debit, credit, amount, currency, category, reference, refusal, \
      debit_balance_after, debit_seq, debit_previous, credit_balance_after, credit_seq, credit_previous, batch, posted_at";
-const COPIED_TYPES: [Type; 18] = [
+pub(crate) const COLUMN_TYPES: [Type; 18] = [
     Type::UUID,
     Type::INT4,
     Type::TEXT,
@@ -55,7 +60,7 @@ pub struct Writes {
 
 #[derive(Debug, Default)]
 struct AccountColumns {
-    id: Vec<i64>,
+    place: Vec<Place>,
     balance: Vec<i64>,
     seq: Vec<i64>,
     last_transfer: Vec<Option<Uuid>>,
@@ -97,27 +102,28 @@ struct NetColumns {
 impl Writes {
     /// Collects what belongs to `branch`: its accounts, the records that touch it (refused ones at their home
     /// only), its nets.
-    pub fn at<'a>(
+    pub fn at(
         branch: BranchId,
-        accounts: &[(AccountNumber, LockedAccount)],
-        records: impl Iterator<Item = &'a TransferRecord>,
+        plan: &Plan,
+        places: &Places,
         nets: Vec<NetRow>,
         numbers: &BTreeMap<BranchCode, BranchNumber>,
     ) -> Self {
         let mut writes = Self::default();
-        let mut here: Vec<(i64, &LockedAccount)> = accounts
+        let mut here: Vec<(AccountKey, &LockedAccount)> = plan
+            .accounts
             .iter()
             .filter(|(number, _)| number.branch() == branch.code)
-            .map(|(number, account)| (number.key(branch.number).as_i64(), account))
+            .map(|(number, account)| (number.key(branch.number), account))
             .collect();
         here.sort_unstable_by_key(|(key, _)| *key);
-        for (key, account) in here {
-            writes.accounts.id.push(key);
+        writes.accounts.place = places.of(here.iter().map(|(key, _)| *key));
+        for (_, account) in here {
             writes.accounts.balance.push(account.balance.minor_units());
             writes.accounts.seq.push(account.seq);
             writes.accounts.last_transfer.push(account.last_transfer.map(|id| id.0));
         }
-        writes.transfers.extend(records.filter_map(|record| TransferRow::at(branch.code, record, numbers)));
+        writes.transfers.extend(plan.records().filter_map(|record| TransferRow::at(branch.code, record, numbers)));
         for net in nets {
             writes.nets.counterparty.push(net.counterparty.to_string());
             writes.nets.currency.push(net.currency.to_string());
@@ -139,25 +145,28 @@ impl Writes {
         statements: Statements,
         batch: BatchId,
         posted_at: Timestamp,
-    ) -> BoxFuture<'static, Result<(), Error>> {
+    ) -> BoxFuture<'static, Result<(), WriteError>> {
         async move {
             let Self { accounts: a, transfers, nets: n } = self;
             let posted_at = SystemTime::from(posted_at);
             let batch = batch.to_string();
             let update = async {
-                if a.id.is_empty() {
+                if a.place.is_empty() {
                     return Ok(());
                 }
-                let columns: [&(dyn ToSql + Sync); 5] = [&a.id, &a.balance, &a.seq, &a.last_transfer, &posted_at];
-                client.execute(&statements.update_accounts, &columns).await.map(|_| ())
+                let columns: [&(dyn ToSql + Sync); 5] = [&a.place, &a.balance, &a.seq, &a.last_transfer, &posted_at];
+                all(Message::UpdateRows, a.place.len(), client.execute(&statements.update_accounts, &columns).await?)
             };
-            let insert = copy(&client, &statements, &transfers, &batch, posted_at);
+            let insert = async {
+                let inserted = insert(&client, &statements, &transfers, &batch, posted_at).await?;
+                all(Message::InsertRows, transfers.len(), inserted)
+            };
             let net = async {
                 if n.counterparty.is_empty() {
                     return Ok(());
                 }
                 let columns: [&(dyn ToSql + Sync); 5] = [&n.counterparty, &n.currency, &n.amount, &n.hash, &batch];
-                client.execute(&statements.insert_nets, &columns).await.map(|_| ())
+                all(Message::InsertNets, n.amount.len(), client.execute(&statements.insert_nets, &columns).await?)
             };
             // Polled in this order: the first failure is the telling one, the others follow from it.
             let (update, insert, net) = join3(update, insert, net).await;
@@ -167,6 +176,30 @@ impl Writes {
     }
 }
 
+/// Each statement must have written every row that it was sent for.
+fn all(statement: Message, expected: usize, found: u64) -> Result<(), WriteError> {
+    if u64::try_from(expected) == Ok(found) { Ok(()) } else { Err(WriteError::Rows { statement, expected, found }) }
+}
+
+/// Rows that were written. A COPY is answered before its rows may be sent, so a few rows go in faster one by one, all sent together.
+async fn insert(
+    client: &Client,
+    statements: &Statements,
+    rows: &[TransferRow],
+    batch: &str,
+    posted_at: SystemTime,
+) -> Result<u64, Error> {
+    if rows.len() > FEW_ROWS {
+        return copy(client, statements, rows, batch, posted_at).await;
+    }
+    let inserted = rows.iter().map(|row| async move {
+        let currency = row.currency.code();
+        client.execute(&statements.insert_transfer, &row.columns(&currency, &batch, &posted_at)).await
+    });
+    // All are polled, so all are sent, before any is heard of.
+    join_all(inserted).await.into_iter().sum()
+}
+
 /// What is sent behind it waits on the wire until the last row is there.
 async fn copy(
     client: &Client,
@@ -174,37 +207,47 @@ async fn copy(
     rows: &[TransferRow],
     batch: &str,
     posted_at: SystemTime,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     let sink = client.copy_in(&statements.insert_transfers).await?;
-    let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, &COPIED_TYPES));
+    let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, &COLUMN_TYPES));
     for row in rows {
-        let (d, c, currency) = (&row.debit_line, &row.credit_line, row.currency.code());
-        let columns: [&(dyn ToSql + Sync); 18] = [
-            &row.id,
-            &row.period,
-            &row.kind,
-            &row.debit,
-            &row.credit,
-            &row.amount,
-            &currency,
-            &row.category,
-            &row.reference,
-            &row.refusal,
+        let currency = row.currency.code();
+        writer.as_mut().write(&row.columns(&currency, &batch, &posted_at)).await?;
+    }
+    writer.finish().await
+}
+
+impl TransferRow {
+    /// In the order of [`WRITTEN_COLUMNS`].
+    fn columns<'a>(
+        &'a self,
+        currency: &'a &'a str,
+        batch: &'a &'a str,
+        posted_at: &'a SystemTime,
+    ) -> [&'a (dyn ToSql + Sync); 18] {
+        let (d, c) = (&self.debit_line, &self.credit_line);
+        [
+            &self.id,
+            &self.period,
+            &self.kind,
+            &self.debit,
+            &self.credit,
+            &self.amount,
+            currency,
+            &self.category,
+            &self.reference,
+            &self.refusal,
             &d.balance_after,
             &d.seq,
             &d.previous,
             &c.balance_after,
             &c.seq,
             &c.previous,
-            &batch,
-            &posted_at,
-        ];
-        writer.as_mut().write(&columns).await?;
+            batch,
+            posted_at,
+        ]
     }
-    writer.finish().await.map(|_| ())
-}
 
-impl TransferRow {
     fn at(at: BranchCode, record: &TransferRecord, numbers: &BTreeMap<BranchCode, BranchNumber>) -> Option<Self> {
         let transfer = &record.transfer;
         let touches = transfer.debit.branch() == at || transfer.credit.branch() == at;

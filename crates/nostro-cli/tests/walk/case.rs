@@ -23,6 +23,8 @@ use tokio::time::{sleep, timeout};
 const POISONED: i64 = 666;
 const HARMLESS: i64 = 100;
 const OPENING: i64 = 10_000_000;
+/// Far more than are inserted one by one: the first batch of a bulk begins while the rest is still being queued.
+const OTHERS: usize = 200;
 
 /// Longer than any wait of a server's own.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
@@ -47,6 +49,8 @@ impl fmt::Display for Case {
 pub struct Ground {
     pub databases: Databases,
     accounts: [AccountNumber; 2],
+    /// Accounts of transfers that are in a batch beside the one that counts.
+    others: [AccountNumber; 2],
     moved: i64,
 }
 
@@ -85,7 +89,8 @@ impl Ground {
             .await;
         let server = Server::start(&databases).await;
         let accounts = [open(&server.client, "AZ", OPENING).await, open(&server.client, "TX", OPENING).await];
-        Self { databases, accounts, moved: 0 }
+        let others = [open(&server.client, "AZ", OPENING).await, open(&server.client, "TX", OPENING).await];
+        Self { databases, accounts, others, moved: 0 }
     }
 
     /// How many of the branches have a row under the id.
@@ -139,7 +144,7 @@ impl Case {
         if self.point.scene == Scene::VoteAgainst {
             ground.databases.sql("TX", "insert into poison default values").await;
         }
-        let stage = self.set(&ground.databases, &request).await;
+        let stage = self.set(ground, &request).await;
         let (told, servers, _wires) = self.strike(&mut ground.databases, stage).await;
         let checker = &servers.last().unwrap().client;
         nothing_in_doubt_within(servers.last().unwrap(), SETTLED_MAX).await;
@@ -185,17 +190,22 @@ impl Case {
     }
 
     /// Brings about the scene, up to the held message.
-    async fn set(self, databases: &Databases, request: &TransferRequest) -> Stage {
+    async fn set(self, ground: &Ground, request: &TransferRequest) -> Stage {
+        let databases = &ground.databases;
         let Point { message, branch, hold, scene } = self.point;
         let wires = Wires::new(databases).await;
         let mut recoverers = Vec::new();
         let (server, asking, mut held) = match scene {
-            Scene::Live | Scene::VoteAgainst => {
+            Scene::Live | Scene::Many | Scene::VoteAgainst => {
                 let server = wires.server(databases, self.recovery).await;
                 wires.watched().await;
                 recoverers = self.recoverers(databases).await;
                 let held = wires.hold(message, branch, hold);
-                let asking = ask(&server, request);
+                let asking = if scene == Scene::Many {
+                    ask_many(&server, request, ground.others)
+                } else {
+                    ask(&server, request)
+                };
                 (server, asking, held)
             }
             Scene::Undecided => {
@@ -341,4 +351,20 @@ pub fn looked_up(request: TransferRequest) -> TransferRequest {
 fn ask(server: &Server, request: &TransferRequest) -> JoinHandle<String> {
     let (client, request) = (server.client.clone(), request.clone());
     tokio::spawn(async move { told(&client.transfer(&request).await) })
+}
+
+/// The transfer with as many others as make a COPY of their rows; what became of the one.
+fn ask_many(server: &Server, request: &TransferRequest, [from, to]: [AccountNumber; 2]) -> JoinHandle<String> {
+    let others = std::iter::repeat_with(|| pay(from, to, 1)).take(OTHERS);
+    let transfers: Vec<TransferRequest> = std::iter::once(request.clone()).chain(others).collect();
+    let client = server.client.clone();
+    tokio::spawn(async move {
+        match client.transfers_bulk(&transfers).await {
+            Ok(results) => match (&results[0].problem, results[0].state.as_str()) {
+                (Some(problem), state) => format!("{state} {}", problem.code),
+                (None, state) => state.to_owned(),
+            },
+            Err(error) => told(&Err(error)),
+        }
+    })
 }

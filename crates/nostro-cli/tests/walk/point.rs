@@ -9,6 +9,8 @@ use std::fmt;
 pub enum Scene {
     /// A transfer from Arizona to Texas by a server that has just started.
     Live,
+    /// The same among so many that their rows go in by COPY.
+    Many,
     /// The same, and Texas votes against it.
     VoteAgainst,
     /// A server died with Texas prepared and no decision; another one resolves.
@@ -42,7 +44,6 @@ fn branches(message: Message, scene: Scene) -> &'static [&'static str] {
             Scene::Live,
             Message::OpenSession
             | Message::EnterGate
-            | Message::Begin
             | Message::LockRows
             | Message::ReadKnown
             | Message::ReadPeriods
@@ -52,6 +53,7 @@ fn branches(message: Message, scene: Scene) -> &'static [&'static str] {
             | Message::InsertRows
             | Message::InsertNets,
         ) => &["AZ", "TX"],
+        (Scene::Many, Message::InsertRows) => &["AZ", "TX"],
         // Texas voted against by an error, and its connection is closed.
         (Scene::VoteAgainst, Message::RollBack)
         | (Scene::Live, Message::DrawNumbers | Message::Decide)
@@ -64,7 +66,7 @@ fn branches(message: Message, scene: Scene) -> &'static [&'static str] {
             Scene::Live,
             Message::RollBack | Message::Settle | Message::RollBackPrepared | Message::Tombstone | Message::ReadMarker,
         )
-        | (Scene::VoteAgainst | Scene::Undecided | Scene::Decided | Scene::Finished, _) => &[],
+        | (Scene::Many | Scene::VoteAgainst | Scene::Undecided | Scene::Decided | Scene::Finished, _) => &[],
     }
 }
 
@@ -85,7 +87,7 @@ pub fn live() -> Vec<Point> {
 
 /// Every point.
 pub fn all() -> Vec<Point> {
-    [Scene::Live, Scene::VoteAgainst, Scene::Undecided, Scene::Decided, Scene::Finished]
+    [Scene::Live, Scene::Many, Scene::VoteAgainst, Scene::Undecided, Scene::Decided, Scene::Finished]
         .into_iter()
         .flat_map(of)
         .collect()

@@ -1,0 +1,122 @@
+//! The accounts of a batch, as locked and as the planner leaves them.
+
+use crate::account::{AccountKind, AccountState};
+use crate::account_number::AccountNumber;
+use crate::amount::Balance;
+use crate::currency::Currency;
+use crate::time::Timestamp;
+use crate::transfer::Line;
+use crate::transfer_id::TransferId;
+use foldhash::HashMap;
+use std::collections::hash_map::Entry;
+
+/// An account as its row was when it was locked, and as the plan leaves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockedAccount {
+    /// What it is for.
+    pub kind: AccountKind,
+    /// Its one currency.
+    pub currency: Currency,
+    /// Credits minus debits.
+    pub balance: Balance,
+    /// Reserved by open holds.
+    pub held: Balance,
+    /// How far below zero it may go.
+    pub overdraft_limit: Balance,
+    /// Whether it takes postings.
+    pub state: AccountState,
+    /// The number of its last entry, 0 if it has none.
+    pub seq: i64,
+    /// The transfer that left its last entry.
+    pub last_transfer: Option<TransferId>,
+    /// When it was last posted to.
+    pub last_posted_at: Option<Timestamp>,
+}
+
+/// Locked accounts, each once. A number is looked up once a transfer; from then on the account's place stands for it.
+/// The hash is keyed at random, and quick.
+#[derive(Clone, Debug, Default)]
+pub struct Accounts {
+    places: HashMap<AccountNumber, Place>,
+    rows: Vec<Row>,
+    /// In the order in which they were first posted to.
+    posted: Vec<Place>,
+}
+
+/// Where an account stands among the rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place(usize);
+
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    number: AccountNumber,
+    account: LockedAccount,
+    is_posted: bool,
+}
+
+impl Accounts {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (AccountNumber, &LockedAccount)> {
+        self.rows.iter().map(|row| (row.number, &row.account))
+    }
+
+    pub(crate) fn find(&self, number: AccountNumber) -> Option<(Place, &LockedAccount)> {
+        let place = *self.places.get(&number)?;
+        self.rows.get(place.0).map(|row| (place, &row.account))
+    }
+
+    /// Posts a transfer to the account at a place: its line.
+    pub(crate) fn post(
+        &mut self,
+        place: Place,
+        transfer: TransferId,
+        balance: Balance,
+        seq: i64,
+        at: Timestamp,
+    ) -> Option<Line> {
+        let row = self.rows.get_mut(place.0)?;
+        if !std::mem::replace(&mut row.is_posted, true) {
+            self.posted.push(place);
+        }
+        let previous = row.account.last_transfer.replace(transfer);
+        row.account = LockedAccount { balance, seq, last_posted_at: Some(at), ..row.account };
+        Some(Line { balance_after: balance, seq, previous })
+    }
+
+    /// Those that were posted to.
+    pub(crate) fn posted(self) -> Vec<(AccountNumber, LockedAccount)> {
+        let posted = self.posted.iter().filter_map(|place| self.rows.get(place.0));
+        posted.map(|row| (row.number, row.account)).collect()
+    }
+}
+
+impl Extend<(AccountNumber, LockedAccount)> for Accounts {
+    /// An account that is there already is replaced.
+    fn extend<I: IntoIterator<Item = (AccountNumber, LockedAccount)>>(&mut self, accounts: I) {
+        let accounts = accounts.into_iter();
+        let more = accounts.size_hint().0;
+        self.places.reserve(more);
+        self.rows.reserve(more);
+        for (number, account) in accounts {
+            match self.places.entry(number) {
+                Entry::Vacant(free) => {
+                    free.insert(Place(self.rows.len()));
+                    self.rows.push(Row { number, account, is_posted: false });
+                }
+                Entry::Occupied(place) => {
+                    if let Some(row) = self.rows.get_mut(place.get().0) {
+                        row.account = account;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl FromIterator<(AccountNumber, LockedAccount)> for Accounts {
+    fn from_iter<I: IntoIterator<Item = (AccountNumber, LockedAccount)>>(accounts: I) -> Self {
+        let mut all = Self::default();
+        all.extend(accounts);
+        all
+    }
+}
