@@ -8,7 +8,8 @@ use crate::database::Session;
 use crate::error::BenchError;
 use crate::numbers::Numbers;
 use crate::rig::Rig;
-use crate::rows::{self, BatchStatements, Columns, Line, Sending, Shared};
+use crate::rows::batch::{self, BatchStatements, Columns, Line, LockedRow, Sending, Shared};
+use crate::rows::protocol;
 use crate::span::{Moment, Span};
 use crate::tally::{Tally, join_all};
 use crate::workload::{Accounts, Choices, Op, Workload};
@@ -165,7 +166,7 @@ impl Worker {
         let names = codes.map(|code| code.to_string());
         let parts = [names[0].as_str(), names[1].as_str()];
         let accounts = &common.workload.accounts;
-        let nets = rows::net_of(ops, accounts, codes, &common.branch_numbers);
+        let nets = batch::net_of(ops, accounts, codes, &common.branch_numbers);
         let [home, other] = self.sites.get_disjoint_mut(pair).expect("a pair is two different branches");
         let batch = common.numbers.next(pair[0], parts[0], &home.session).await?;
         let failed = || BenchError::database("a batch of the bare writer");
@@ -189,22 +190,22 @@ impl Worker {
         let at_home = home.statements.write(&home.session, &home.columns, home_net, &shared, sending);
         let there = async {
             let written = other.statements.write(&other.session, &other.columns, other_net, &shared, sending);
-            try_join(written, rows::prepare(&other.session, &batch, parts[0], &parts)).await
+            try_join(written, protocol::prepare(&other.session, &batch, parts[0], &parts)).await
         };
         try_join(at_home, there).await.map_err(failed())?;
-        rows::decide(&home.session, &batch, parts[0], &parts).await.map_err(failed())?;
-        rows::commit_prepared(&other.session, &batch, &parts).await.map_err(failed())
+        protocol::decide(&home.session, &batch, parts[0], &parts).await.map_err(failed())?;
+        protocol::commit_prepared(&other.session, &batch, &parts).await.map_err(failed())
     }
 }
 
 impl Site {
     /// Takes what the accounts stand at; rows come in the order of the keys, as `touched` is.
-    fn begin(&mut self, rows: Vec<rows::LockedRow>, touched: &[u32], slots: &mut [u32]) {
+    fn begin(&mut self, rows: Vec<LockedRow>, touched: &[u32], slots: &mut [u32]) {
         self.columns.clear();
         assert_eq!(rows.len(), touched.len(), "every account of the bench exists");
         for (slot, (row, account)) in rows.into_iter().zip(touched).enumerate() {
             slots[*account as usize] = u32::try_from(slot).unwrap_or(0);
-            self.columns.account.push(row.key);
+            self.columns.place.push(row.place);
             self.columns.balance.push(row.balance);
             self.columns.seq.push(row.seq);
             self.columns.last_transfer.push(row.last_transfer);

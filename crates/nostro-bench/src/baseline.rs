@@ -4,7 +4,9 @@ use crate::database::Session;
 use crate::error::BenchError;
 use crate::numbers::Numbers;
 use crate::rig::Rig;
-use crate::rows::{self, BatchStatements, Columns, Line, One, OneByOne, Sending, Shared};
+use crate::rows::batch::{self, BatchStatements, Columns, Line, Sending, Shared};
+use crate::rows::one_by_one::{One, OneByOne};
+use crate::rows::protocol;
 use crate::span::{Moment, Span};
 use crate::tally::{Tally, join_all};
 use crate::workload::{Choices, Op, Workload};
@@ -102,7 +104,7 @@ impl Worker {
             keys: [accounts.key[op.debit as usize], accounts.key[op.credit as usize]],
             batch: &batch,
             parts: [&names[0], &names[1]],
-            nets: rows::net_of(&[op], accounts, codes, &self.branch_numbers)
+            nets: batch::net_of(&[op], accounts, codes, &self.branch_numbers)
                 .expect("a transfer between branches leaves a net"),
             home_pays,
             category,
@@ -120,13 +122,15 @@ impl Worker {
         let batch = self.numbers.next(branch, &code, session).await?;
         let accounts = &self.workload.accounts;
         let [debit, credit] = [op.debit, op.credit].map(|account| accounts.key[account as usize]);
-        let (locked, posted_at) = statements.lock(session, &[debit, credit]).await.map_err(failed())?;
+        // In order, so that no two wait for each other.
+        let keys = [debit.min(credit), debit.max(credit)];
+        let (locked, posted_at) = statements.lock(session, &keys).await.map_err(failed())?;
         let mut columns = Columns::default();
         let (mut from, mut to) = (None, None);
         for row in locked {
             let (delta, side) = if row.key == debit { (-op.amount, &mut from) } else { (op.amount, &mut to) };
             *side = Some(Line { balance_after: row.balance + delta, seq: row.seq + 1, previous: row.last_transfer });
-            columns.account.push(row.key);
+            columns.place.push(row.place);
             columns.balance.push(row.balance + delta);
             columns.seq.push(row.seq + 1);
             columns.last_transfer.push(Some(op.id));
@@ -134,6 +138,6 @@ impl Worker {
         columns.push(&op, accounts, from, to);
         let shared = Shared { batch: &batch, category, posted_at };
         statements.write(session, &columns, None, &shared, Sending::Unnest).await.map_err(failed())?;
-        rows::decide(session, &batch, &code, &[&code]).await.map_err(failed())
+        protocol::decide(session, &batch, &code, &[&code]).await.map_err(failed())
     }
 }

@@ -12,7 +12,8 @@ use crate::numbers::Numbers;
 use crate::options::{Mode, Options};
 use crate::report::{Measured, Report, Run, WorkloadView};
 use crate::rig::Rig;
-use crate::rows::{self, Sending};
+use crate::rows::batch::Sending;
+use crate::rows::{counts, opening, protocol};
 use crate::span::{Span, UNCOUNTED};
 use crate::tally::Tally;
 use crate::tpcb::Tpcb;
@@ -60,7 +61,7 @@ impl<'a> Bench<'a> {
     async fn new(rig: Rig, options: Options, tell: Box<dyn Fn(&str) + Send + Sync + 'a>) -> Result<Self, BenchError> {
         let machine = Machine::look(&rig.directory)?;
         let codes: Vec<_> = rig.branches.iter().map(|branch| branch.code).collect();
-        rows::settle_left(&rig.sessions().await?, &codes).await?;
+        protocol::settle_left(&rig.sessions().await?, &codes).await?;
         let category = first_category(&rig).await?;
         let mut durability = BTreeMap::new();
         for (branch, session) in rig.branches.iter().zip(rig.sessions().await?) {
@@ -159,7 +160,7 @@ impl<'a> Bench<'a> {
     pub(crate) async fn count(&self, category: u16, mode: &str, told: u64) -> Result<u64, BenchError> {
         let (mut debits, mut credits) = (0, 0);
         for session in self.rig.sessions().await? {
-            let [debit, credit] = rows::count_posted(&session, category).await?;
+            let [debit, credit] = counts::count_posted(&session, category).await?;
             debits += debit;
             credits += credit;
         }
@@ -258,7 +259,7 @@ impl<'a> Bench<'a> {
         let mut inconsistent = None;
         if written <= COMPARED_MAX {
             for session in self.rig.sessions().await? {
-                inconsistent = Some(inconsistent.unwrap_or(0) + rows::count_inconsistent(&session).await?);
+                inconsistent = Some(inconsistent.unwrap_or(0) + counts::count_inconsistent(&session).await?);
             }
         }
         let (options, mix) = (&self.options, &self.options.mix);
@@ -294,7 +295,7 @@ impl<'a> Bench<'a> {
 async fn first_category(rig: &Rig) -> Result<u16, BenchError> {
     let mut last = 0;
     for session in rig.sessions().await? {
-        last = rows::last_category(&session, HISTORY).await?.max(last);
+        last = counts::last_category(&session, HISTORY).await?.max(last);
     }
     if last <= HISTORY - RUNS_MAX {
         return Ok(last);
@@ -310,11 +311,11 @@ async fn open_accounts(rig: &Rig, options: &Options, numbers: &Numbers) -> Resul
         // Spread evenly; the first branches take what is left over.
         let count = options.accounts / branches + usize::from(at < options.accounts % branches);
         let mut batches = Vec::new();
-        for _ in 0..rows::opening_batches(count) {
+        for _ in 0..opening::opening_batches(count) {
             batches.push(numbers.next(at, &branch.code.to_string(), &session).await?);
         }
         let mut ids = std::iter::repeat_with(uuid::Uuid::now_v7);
-        let opened = rows::open_accounts(&session, branch, count, &batches, &mut ids).await?;
+        let opened = opening::open_accounts(&session, branch, count, &batches, &mut ids).await?;
         accounts.push_branch(opened.into_iter());
     }
     Ok(accounts)
