@@ -17,6 +17,9 @@ const BESIDE_SHARE: f64 = 0.5;
 /// Single clients beside bulk: a shop's tills, not another flood.
 const MIXED_CLIENTS: usize = 16;
 
+/// Connections that ask for pages of entries at most.
+const PAGE_READERS: usize = 8;
+
 /// A part of a run, with the category of its transfers if it makes any.
 struct Part {
     mode: &'static str,
@@ -86,14 +89,25 @@ impl Bench<'_> {
         }
     }
 
-    /// Both kinds of look-up at once, beside bulk at half speed where that is wanted.
+    /// Balances, then pages of entries, each beside bulk at half speed where that is wanted.
     pub(crate) async fn reads(&mut self) -> Result<(), BenchError> {
-        self.rig.settle().await?;
         let pace = if self.options.reads_beside_bulk { Some(self.half_speed().await?) } else { None };
+        let readers = self.options.readers;
+        self.read(Look::Balance, readers, pace).await?;
+        self.read(Look::Entries, PAGE_READERS.min(readers), pace).await
+    }
+
+    async fn read(&mut self, look: Look, readers: usize, pace: Option<f64>) -> Result<(), BenchError> {
+        self.rig.settle().await?;
+        let (mode, what, bulk_mode) = match look {
+            Look::Balance => ("reads.balance", "", "reads.balance.bulk"),
+            Look::Entries => ("reads.entries", ", pages of 50", "reads.entries.bulk"),
+        };
         let load = match pace {
             None => None,
             pace => Some(bulk::ready(&self.rig, &self.workload, self.bulk_task(pace)).await?),
         };
+        let reading = reads::ready(&self.rig, &self.workload, look, readers).await?;
         let span = self.span(self.options.warm_up(), self.options.length());
         let load = async {
             match load {
@@ -101,45 +115,36 @@ impl Bench<'_> {
                 Some(load) => load.run(span).await,
             }
         };
-        let (bulk, balance, entries, measured) = tokio::try_join!(
-            load,
-            reads::run(&self.rig, &self.workload, Look::Balance, span),
-            reads::run(&self.rig, &self.workload, Look::Entries, span),
-            self.observe(span),
-        )?;
+        let (bulk, read, measured) = tokio::try_join!(load, reading.run(span), self.observe(span))?;
         let beside = pace.map_or(String::new(), |pace| format!(", beside bulk at {pace:.0} a second"));
         let part = |mode, how, category, tally| Part { mode, how, category, tally };
-        let mut parts = vec![
-            part("reads.balance", format!("8 readers{beside}"), None, balance),
-            part("reads.entries", format!("8 readers, pages of 50{beside}"), None, entries),
-        ];
+        let mut parts = vec![part(mode, format!("{readers} readers{what}{beside}"), None, read)];
         if let Some(pace) = pace {
             let how = format!("beside the reads, {pace:.0} a second wanted");
-            parts.push(part("reads.bulk", how, Some(span.category), bulk));
+            parts.push(part(bulk_mode, how, Some(span.category), bulk));
         }
         self.push_parts(measured, parts).await
     }
 
-    /// Bulk at half speed, single clients and look-ups at once.
+    /// Bulk at half speed, single clients and look-ups at once. The single ones leave the hot account alone, so that
+    /// what they wait for is others' business.
     pub(crate) async fn mixed(&mut self) -> Result<(), BenchError> {
         self.rig.settle().await?;
         let pace = self.half_speed().await?;
-        let clients = MIXED_CLIENTS.min(self.options.clients);
+        let (clients, readers) = (MIXED_CLIENTS.min(self.options.clients), self.options.readers);
         let bulk = bulk::ready(&self.rig, &self.workload, self.bulk_task(Some(pace))).await?;
-        let single = single::ready(&self.rig, &self.workload, single::Task { clients, rate: None }).await?;
+        let beside_hot = self.workload.without_hot();
+        let single = single::ready(&self.rig, &beside_hot, single::Task { clients, rate: None }).await?;
+        let reading = reads::ready(&self.rig, &self.workload, Look::Balance, readers).await?;
         let span = self.span(self.options.warm_up(), self.options.length());
         let singles = span.beside(self.category());
-        let (bulk, single, balance, measured) = tokio::try_join!(
-            bulk.run(span),
-            single.run(singles),
-            reads::run(&self.rig, &self.workload, Look::Balance, span),
-            self.observe(span),
-        )?;
+        let (bulk, single, balance, measured) =
+            tokio::try_join!(bulk.run(span), single.run(singles), reading.run(span), self.observe(span))?;
         let part = |mode, how, category, tally| Part { mode, how, category, tally };
         let parts = vec![
             part("mixed.bulk", format!("{pace:.0} a second wanted"), Some(span.category), bulk),
             part("mixed.single", format!("{clients} clients, closed loop"), Some(singles.category), single),
-            part("mixed.balance", "8 readers".to_owned(), None, balance),
+            part("mixed.balance", format!("{readers} readers"), None, balance),
         ];
         self.push_parts(measured, parts).await
     }

@@ -140,6 +140,8 @@ pub struct Options {
     pub connections: usize,
     /// Connections of the single load.
     pub clients: usize,
+    /// Connections of the look-ups.
+    pub readers: usize,
     /// Requests a second of the open loop; without it 70 % of what the closed loop reached.
     pub rate: Option<u32>,
     /// Whether reads run beside a bulk load of half speed.
@@ -157,6 +159,7 @@ impl Options {
         within("--batch", self.batch, 1, BATCH_MAX)?;
         within("--connections", self.connections, 1, CONNECTIONS_MAX)?;
         within("--clients", self.clients, 1, CLIENTS_MAX)?;
+        within("--readers", self.readers, 1, CLIENTS_MAX)?;
         within("--servers", self.servers, 1, SERVERS_MAX)?;
         within("--branches", self.branches(), 2, BRANCHES_MAX)?;
         within("--tpcb-scale", self.tpcb_scale, 1, 10_000)?;

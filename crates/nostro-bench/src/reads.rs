@@ -9,9 +9,6 @@ use crate::workload::{Choices, Workload};
 use std::time::Instant;
 use tokio::task::JoinSet;
 
-/// Connections of each kind of look-up: as many as a server has for reading at a branch.
-const READERS: usize = 8;
-
 /// What is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
@@ -21,17 +18,34 @@ pub(crate) enum Look {
     Entries,
 }
 
-/// Reads until the span is over.
-pub(crate) async fn run(rig: &Rig, workload: &Workload, look: Look, span: Span) -> Result<Tally, BenchError> {
-    let mut readers = JoinSet::new();
-    for at in 0..READERS {
+/// Connections that wait for their time.
+pub(crate) struct Load {
+    connections: Vec<Connection>,
+    workload: Workload,
+    look: Look,
+}
+
+/// Connects.
+pub(crate) async fn ready(rig: &Rig, workload: &Workload, look: Look, readers: usize) -> Result<Load, BenchError> {
+    let mut connections = Vec::new();
+    for at in 0..readers {
         let server = &rig.servers[at % rig.servers.len()];
-        let connection = Connection::open(&server.url, &rig.key).await?;
-        let client = 20_000 + at + if look == Look::Balance { 0 } else { READERS };
-        let choices = workload.choices(client);
-        readers.spawn(read(connection, workload.clone(), choices, look, span));
+        connections.push(Connection::open(&server.url, &rig.key).await?);
     }
-    join_all(readers).await
+    Ok(Load { connections, workload: workload.clone(), look })
+}
+
+impl Load {
+    /// Reads until the span is over.
+    pub(crate) async fn run(self, span: Span) -> Result<Tally, BenchError> {
+        let mut readers = JoinSet::new();
+        for (at, connection) in self.connections.into_iter().enumerate() {
+            // Other choices than those of the loads beside.
+            let choices = self.workload.choices(20_000 + at);
+            readers.spawn(read(connection, self.workload.clone(), choices, self.look, span));
+        }
+        join_all(readers).await
+    }
 }
 
 async fn read(

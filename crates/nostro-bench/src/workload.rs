@@ -84,6 +84,11 @@ impl Workload {
         Self { accounts: Arc::new(accounts), mix, ranks }
     }
 
+    /// The same without the account that everybody pays.
+    pub(crate) fn without_hot(&self) -> Self {
+        Self { mix: Mix { hot: 0.0, ..self.mix }, ..self.clone() }
+    }
+
     /// The choices of client number `client`.
     pub(crate) fn choices(&self, client: usize) -> Choices {
         let seed = self.mix.seed ^ ((client as u64) << 40);

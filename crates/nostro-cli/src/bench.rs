@@ -53,6 +53,9 @@ pub(crate) struct BenchArgs {
     /// Connections of the single load
     #[arg(long, value_name = "N", default_value_t = 256)]
     clients: usize,
+    /// Connections of the look-ups of balances; pages of entries are asked for on 8 at most
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    readers: usize,
     /// Requests a second of the open loop [default: 70 % of what the closed loop reached]
     #[arg(long, value_name = "R")]
     rate: Option<u32>,
@@ -144,6 +147,7 @@ fn options(args: BenchArgs) -> anyhow::Result<Options> {
         batch: args.batch,
         connections: args.connections,
         clients: args.clients,
+        readers: args.readers,
         rate: args.rate,
         reads_beside_bulk: matches!(args.beside, Some(Beside::Bulk)),
         servers: args.servers,

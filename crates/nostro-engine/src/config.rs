@@ -35,6 +35,8 @@ pub struct EngineConfig {
 pub struct Limits {
     /// Transfers in a batch: beyond some thousands the cost of a transfer no longer falls, and the rows stay locked longer.
     pub batch_transfers_max: usize,
+    /// Of bulks in a batch, while single transfers come too: a quarter of a full one takes a quarter of its time.
+    pub bulk_transfers_beside_singles_max: usize,
     /// Transfers that wait in one lane: eight full batches, about a second of work.
     pub queue_transfers_max: usize,
     /// Batches of one lane at a time: while one commits, the next one locks.
@@ -61,6 +63,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             batch_transfers_max: 8_192,
+            bulk_transfers_beside_singles_max: 2_048,
             queue_transfers_max: 65_536,
             batches_in_flight_max: 3,
             writers_per_branch: 9,

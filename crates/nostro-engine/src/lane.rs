@@ -2,7 +2,8 @@
 //!
 //! While a lane's batches are in flight the next one forms in its queue. At rest a transfer is a batch of its own
 //! at once; under load a batch carries thousands. A lane has two queues, so that whoever sends one transfer does not
-//! stand behind somebody's thousands: half of each batch is for single ones first.
+//! stand behind somebody's thousands: half of each batch is for single ones first. And while single ones come, batches
+//! take less of the bulks, because all that is in a batch, and all that waits for its rows, waits for all of it.
 
 use crate::answer::{Answer, Unavailable};
 use crate::bank::Bank;
@@ -13,7 +14,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -73,11 +74,24 @@ struct Queue {
     bulk: mpsc::Sender<Item>,
 }
 
+/// For so long after a single transfer its like are expected.
+const SINGLES_EXPECTED_FOR: Duration = Duration::from_secs(1);
+
 /// What waits in a lane.
 #[derive(Debug)]
 struct Waiting {
     single: mpsc::Receiver<Item>,
     bulk: mpsc::Receiver<Item>,
+    /// When a single transfer was last taken.
+    single_at: Option<Instant>,
+}
+
+/// How many transfers a batch takes.
+#[derive(Clone, Copy, Debug)]
+struct BatchSizes {
+    max: usize,
+    /// Of bulks, while single ones come too.
+    bulk_beside_singles: usize,
 }
 
 /// The lanes of an engine, made when a transfer first needs them.
@@ -123,7 +137,7 @@ impl Lanes {
         let queue = queues.as_mut()?.entry(key).or_insert_with(|| {
             let limit = self.bank.limits.queue_transfers_max;
             let ((single, singles), (bulk, bulks)) = (mpsc::channel(limit), mpsc::channel(limit));
-            let waiting = Waiting { single: singles, bulk: bulks };
+            let waiting = Waiting { single: singles, bulk: bulks, single_at: None };
             self.bank.tasks.spawn("lane", run(Arc::clone(&self.bank), key, waiting));
             Queue { single, bulk }
         });
@@ -138,9 +152,13 @@ impl Lanes {
 
 async fn run(bank: Arc<Bank>, key: LaneKey, mut waiting: Waiting) {
     let in_flight = Arc::new(Semaphore::new(bank.limits.batches_in_flight_max));
+    let sizes = BatchSizes {
+        max: bank.limits.batch_transfers_max,
+        bulk_beside_singles: bank.limits.bulk_transfers_beside_singles_max,
+    };
     loop {
         let place = Arc::clone(&in_flight).acquire_owned().await.expect("the lane's semaphore is never closed");
-        let batch = waiting.next(bank.limits.batch_transfers_max).await;
+        let batch = waiting.next(sizes).await;
         if batch.is_empty() {
             return;
         }
@@ -150,15 +168,20 @@ async fn run(bank: Arc<Bank>, key: LaneKey, mut waiting: Waiting) {
 }
 
 impl Waiting {
-    /// Everything that waits, up to `limit`, or the first that comes. Nothing once both queues are closed and empty.
-    async fn next(&mut self, limit: usize) -> Vec<Item> {
+    /// Everything that waits, as far as it fits, or the first that comes. Nothing once both queues are closed and empty.
+    async fn next(&mut self, sizes: BatchSizes) -> Vec<Item> {
         let mut batch = Vec::new();
         poll_fn(|cx| {
-            let single = self.single.poll_recv_many(cx, &mut batch, limit.div_ceil(2));
-            let room = limit.saturating_sub(batch.len());
+            let single = self.single.poll_recv_many(cx, &mut batch, sizes.max.div_ceil(2));
+            if !batch.is_empty() {
+                self.single_at = Some(Instant::now());
+            }
+            let beside_singles = self.single_at.is_some_and(|at| at.elapsed() < SINGLES_EXPECTED_FOR);
+            let bulk_max = if beside_singles { sizes.bulk_beside_singles } else { sizes.max };
+            let room = sizes.max.saturating_sub(batch.len()).min(bulk_max);
             let bulk = self.bulk.poll_recv_many(cx, &mut batch, room);
             let closed = single == Poll::Ready(0) && bulk == Poll::Ready(0);
-            let room = limit.saturating_sub(batch.len());
+            let room = sizes.max.saturating_sub(batch.len());
             if room > 0 && !batch.is_empty() {
                 // What bulks leave is for single ones too.
                 let _ = self.single.poll_recv_many(cx, &mut batch, room);
@@ -196,7 +219,7 @@ mod tests {
     async fn single_transfers_do_not_stand_behind_a_bulk() {
         let all = Arc::new(InFlight::default());
         let ((single, singles), (bulk, bulks)) = (mpsc::channel(100), mpsc::channel(100));
-        let mut waiting = Waiting { single: singles, bulk: bulks };
+        let mut waiting = Waiting { single: singles, bulk: bulks, single_at: None };
         for id in 0..20 {
             bulk.try_send(item(&all, id)).unwrap();
         }
@@ -206,7 +229,7 @@ mod tests {
         drop((single, bulk));
         let mut batches = Vec::new();
         loop {
-            let batch = waiting.next(10).await;
+            let batch = waiting.next(BatchSizes { max: 10, bulk_beside_singles: 10 }).await;
             if batch.is_empty() {
                 break;
             }
@@ -221,5 +244,22 @@ mod tests {
             ],
             "each queue in its order, and half of a batch for the single ones"
         );
+    }
+
+    #[tokio::test]
+    async fn batches_take_less_of_bulks_while_single_transfers_come() {
+        let all = Arc::new(InFlight::default());
+        let ((single, singles), (bulk, bulks)) = (mpsc::channel(100), mpsc::channel(100));
+        let mut waiting = Waiting { single: singles, bulk: bulks, single_at: None };
+        let sizes = BatchSizes { max: 10, bulk_beside_singles: 3 };
+        for id in 0..30 {
+            bulk.try_send(item(&all, id)).unwrap();
+        }
+        assert_eq!(waiting.next(sizes).await.len(), 10, "nobody else is there");
+        single.try_send(item(&all, 100)).unwrap();
+        assert_eq!(waiting.next(sizes).await.len(), 1 + 3);
+        assert_eq!(waiting.next(sizes).await.len(), 3, "another single one is expected");
+        waiting.single_at = Instant::now().checked_sub(SINGLES_EXPECTED_FOR);
+        assert_eq!(waiting.next(sizes).await.len(), 10, "no longer");
     }
 }
