@@ -17,8 +17,8 @@ const BESIDE_SHARE: f64 = 0.5;
 /// Single clients beside bulk: a shop's tills, not another flood.
 const MIXED_CLIENTS: usize = 16;
 
-/// Connections that ask for pages of entries at most.
-const PAGE_READERS: usize = 8;
+/// Connections that ask for pages of entries at most: more of them would measure how they wait for each other.
+const PAGE_READERS: usize = 2;
 
 /// A part of a run, with the category of its transfers if it makes any.
 struct Part {

@@ -53,7 +53,7 @@ pub(crate) struct BenchArgs {
     /// Connections of the single load
     #[arg(long, value_name = "N", default_value_t = 256)]
     clients: usize,
-    /// Connections of the look-ups of balances; pages of entries are asked for on 8 at most
+    /// Connections of the look-ups of balances; pages of entries are asked for on 2 at most
     #[arg(long, value_name = "N", default_value_t = 32)]
     readers: usize,
     /// Requests a second of the open loop [default: 70 % of what the closed loop reached]

@@ -101,6 +101,35 @@ fn every_mode_is_measured_and_the_books_balance() {
 }
 
 #[test]
+fn eight_branches_with_two_servers_keep_their_books() {
+    let directory = directory("branches");
+    let json = directory.join("report.json");
+    let output = bench(&[
+        "--modes=bare,bulk",
+        "--seconds=3",
+        "--accounts=400",
+        "--batch=100",
+        "--connections=4",
+        "--cross=0.9",
+        "--branches=8",
+        "--servers=2",
+        "--data",
+        directory.to_str().unwrap(),
+        "--json",
+        json.to_str().unwrap(),
+    ]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(report["durability"].as_object().unwrap().len(), 8);
+    assert_eq!((&report["audit"]["balanced"], &report["inconsistent_accounts"]), (&true.into(), &0.into()));
+    for run in report["runs"].as_array().unwrap() {
+        assert!(run["transfers"].as_u64().unwrap() > 0 && run["errors"] == 0, "{run}");
+    }
+}
+
+#[test]
 fn an_argument_that_breaks_its_rule_is_named_with_the_rule() {
     for (arguments, told) in [
         (&["--accounts=1"] as &[&str], ["--accounts", "expected 4 to"]),

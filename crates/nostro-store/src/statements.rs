@@ -2,7 +2,7 @@
 
 use crate::rows::{ACCOUNT_COLUMNS, LOCKED_COLUMNS, TRANSFER_COLUMNS};
 use crate::write::{COLUMN_TYPES, WRITTEN_COLUMNS};
-use futures_util::future::try_join5;
+use futures_util::future::{try_join, try_join3, try_join4, try_join5};
 use nostro_commit::Message;
 use std::time::Duration;
 use tokio_postgres::{Client, Error, Statement};
@@ -15,7 +15,7 @@ pub struct Statements {
     pub(crate) find_transfers_anywhere: Statement,
     pub(crate) detached_periods: Statement,
     pub(crate) update_accounts: Statement,
-    pub(crate) insert_transfers: Statement,
+    pub(crate) copy_transfers: Statement,
     pub(crate) insert_transfer: Statement,
     pub(crate) insert_nets: Statement,
     pub(crate) clock: Statement,
@@ -74,11 +74,13 @@ impl Statements {
             "{} select {TRANSFER_COLUMNS} from transfer where period = $1 and id = any($2)",
             Message::ReadKnown
         );
+        let find_transfers_anywhere =
+            format!("{} select {TRANSFER_COLUMNS} from transfer where id = any($1)", Message::ReadKnown);
         let detached_periods = format!(
             "{} select period from transfer_period where period = any($1) and detached_at is not null",
             Message::ReadPeriods
         );
-        let clock = client.prepare(&format!("{} select clock_timestamp()", Message::ReadClock)).await?;
+        let clock = format!("{} select clock_timestamp()", Message::ReadClock);
         let update_accounts = format!(
             "{} update account a
              set balance = w.balance, seq = w.seq, last_transfer = w.last_transfer, last_posted_at = $5
@@ -86,7 +88,7 @@ impl Statements {
              where a.ctid = w.place",
             Message::UpdateRows
         );
-        let insert_transfers =
+        let copy_transfers =
             format!("{} copy transfer ({WRITTEN_COLUMNS}) from stdin (format binary)", Message::InsertRows);
         let places: Vec<String> = (1..=COLUMN_TYPES.len()).map(|place| format!("${place}")).collect();
         let insert_transfer =
@@ -97,33 +99,36 @@ impl Statements {
              from unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[]) as w",
             Message::InsertNets
         );
-        let detached_periods = client.prepare(&detached_periods).await?;
-        let anywhere = format!("{} select {TRANSFER_COLUMNS} from transfer where id = any($1)", Message::ReadKnown);
-        let find_transfers_anywhere = client.prepare(&anywhere).await?;
-        let find_accounts =
-            client.prepare(&format!("select {ACCOUNT_COLUMNS} from account where id = any($1)")).await?;
-        let list_entries = client
-            .prepare(
-                "select seq, transfer, kind, side, amount, balance_after, counterparty, reference, posted_at
-                 from account_entries($1, $2, $3)",
-            )
-            .await?;
-        let (lock_accounts, find_transfers, update_accounts, insert_transfers, insert_nets) = try_join5(
+        let find_accounts = format!("select {ACCOUNT_COLUMNS} from account where id = any($1)");
+        let list_entries = "select seq, transfer, kind, side, amount, balance_after, counterparty, reference, posted_at
+             from account_entries($1, $2, $3)";
+        // All are sent, then all are heard of.
+        let batches = try_join5(
             client.prepare(&lock_accounts),
-            client.prepare(&find_transfers),
             client.prepare(&update_accounts),
-            client.prepare(&insert_transfers),
+            client.prepare(&copy_transfers),
+            client.prepare(&insert_transfer),
             client.prepare(&insert_nets),
-        )
-        .await?;
+        );
+        let ids = try_join4(
+            client.prepare(&clock),
+            client.prepare(&find_transfers),
+            client.prepare(&find_transfers_anywhere),
+            client.prepare(&detached_periods),
+        );
+        let look_ups = try_join(client.prepare(&find_accounts), client.prepare(list_entries));
+        let (batches, ids, look_ups) = try_join3(batches, ids, look_ups).await?;
+        let (lock_accounts, update_accounts, copy_transfers, insert_transfer, insert_nets) = batches;
+        let (clock, find_transfers, find_transfers_anywhere, detached_periods) = ids;
+        let (find_accounts, list_entries) = look_ups;
         Ok(Self {
             lock_accounts,
             find_transfers,
             find_transfers_anywhere,
             detached_periods,
             update_accounts,
-            insert_transfers,
-            insert_transfer: client.prepare(&insert_transfer).await?,
+            copy_transfers,
+            insert_transfer,
             insert_nets,
             clock,
             find_accounts,

@@ -208,7 +208,7 @@ async fn copy(
     batch: &str,
     posted_at: SystemTime,
 ) -> Result<u64, Error> {
-    let sink = client.copy_in(&statements.insert_transfers).await?;
+    let sink = client.copy_in(&statements.copy_transfers).await?;
     let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, &COLUMN_TYPES));
     for row in rows {
         let currency = row.currency.code();

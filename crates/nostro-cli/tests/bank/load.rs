@@ -5,13 +5,14 @@ use nostro_commit::Message;
 use nostro_core::AccountNumber;
 use nostro_local::Stop;
 use nostro_torture::databases::Databases;
-use nostro_torture::money::{assert_posted, code, dollars, health_is, open, pay, told, until_final};
+use nostro_torture::money::{assert_posted, balance, code, dollars, health_is, open, pay, told, until_final};
 use nostro_torture::server::Server;
 use nostro_torture::wire::{Hold, Wire};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// Clients that pay back and forth in bulk until they are stopped or their server is gone.
 struct Load {
@@ -99,6 +100,58 @@ async fn five_seconds_after_kill_minus_nine_under_load_nothing_is_in_doubt() {
     );
     assert!(left > 0, "no kill met a batch between PREPARE and COMMIT PREPARED");
     assert!(server.client.audit().await.unwrap().balanced);
+    databases.finish().await;
+}
+
+/// Three batches are under way at most, and eight full ones wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_queue_says_so_at_once_and_nothing_is_lost() {
+    const FULL: usize = 8_192;
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let client = &server.client;
+    let (az, tx) = (open(client, "AZ", 1_000_000_000).await, open(client, "TX", 1_000_000_000).await);
+    // Somebody is inside Arizona's gate and does not leave.
+    let inside = databases.admin("AZ").await;
+    inside.batch_execute("select pg_advisory_lock(x'006e6f7374726f21'::bigint)").await.unwrap();
+    let asking: Vec<_> = (0..14)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                let items: Vec<_> = std::iter::repeat_with(|| pay(az, tx, 1)).take(FULL).collect();
+                client.transfers_bulk(&items).await.unwrap()
+            })
+        })
+        .collect();
+    let (begin, mut probes) = (Instant::now(), 0);
+    let waited = loop {
+        let asked = Instant::now();
+        let one = [pay(az, tx, 1)];
+        probes += 1;
+        if let Ok(results) = timeout(Duration::from_secs(1), client.transfers_bulk(&one)).await {
+            let results = results.unwrap();
+            assert_eq!(results[0].problem.as_ref().map(|problem| problem.code.as_str()), Some("queue_full"));
+            break asked.elapsed();
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "the queue is never full");
+    };
+    println!("told after {waited:?} that the queue is full");
+    inside.batch_execute("select pg_advisory_unlock_all()").await.unwrap();
+    let mut posted = 0;
+    for bulk in asking {
+        for item in bulk.await.unwrap() {
+            match item.problem {
+                None => posted += i128::from(item.state == "posted"),
+                Some(problem) => assert!(["queue_full", "busy"].contains(&problem.code.as_str()), "{problem:?}"),
+            }
+        }
+    }
+    println!("posted {posted} of {}", 14 * FULL);
+    assert!(posted > 0);
+    // What was sent to find out whether the queue is full may have been posted, too.
+    let credited = balance(client, tx).await - 1_000_000_000;
+    assert!((posted..=posted + probes).contains(&credited), "{credited} credited, {posted} told");
+    assert!(client.audit().await.unwrap().balanced);
     databases.finish().await;
 }
 

@@ -66,6 +66,58 @@ async fn transfer_in_both_directions_for_twenty_seconds() {
     databases.finish().await;
 }
 
+/// Bulks of any size until the time is over; how many were posted.
+async fn bulks(client: Client, accounts: Arc<Vec<AccountNumber>>, until: Instant) -> usize {
+    let mut posted = 0;
+    while Instant::now() < until {
+        let any = || accounts[fastrand::usize(..accounts.len())];
+        let pairs = std::iter::repeat_with(|| (any(), any())).filter(|(from, to)| from != to);
+        let size = [1, 7, 60, 900][fastrand::usize(..4)];
+        let items: Vec<_> = pairs.take(size).map(|(from, to)| pay(from, to, fastrand::i64(1..100))).collect();
+        let results = client.transfers_bulk(&items).await.unwrap();
+        let odd = |state: &str| !["posted", "refused", "unavailable"].contains(&state);
+        assert!(!results.iter().any(|item| odd(&item.state)), "{results:?}");
+        posted += results.iter().filter(|item| item.state == "posted").count();
+    }
+    posted
+}
+
+/// Their rows are locked in any order, behind the gates.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_of_all_sizes_over_few_accounts_never_wait_in_a_circle() {
+    let databases = Databases::start().await;
+    let servers = [Server::start(&databases).await, Server::start(&databases).await];
+    let mut accounts = Vec::new();
+    for at in 0..24 {
+        accounts.push(open(&servers[0].client, ["AZ", "TX"][at % 2], 1_000_000).await);
+    }
+    let accounts = Arc::new(accounts);
+    let until = Instant::now() + Duration::from_secs(8);
+    let clients: Vec<_> =
+        (0..12).map(|at| tokio::spawn(bulks(servers[at % 2].client.clone(), Arc::clone(&accounts), until))).collect();
+    let mut posted = 0;
+    for client in clients {
+        posted += client.await.unwrap();
+    }
+    println!("posted {posted}");
+    assert!(posted > 1_000, "{posted}");
+    for code in ["AZ", "TX"] {
+        assert!(!databases.log(code).contains("deadlock detected"), "40P01 at {code}");
+        // Every account was written where its row stood, by the transfer that its last line names.
+        let wrong = "select count(*) from account a
+             left join entry e on e.account = a.id and e.seq = a.seq
+             where a.seq > 0 and (e.balance_after, e.transfer) is distinct from (a.balance, a.last_transfer)";
+        assert_eq!(databases.value(code, wrong).await, "0");
+        let sums = "select count(*) from account a
+             where a.balance <> (select coalesce(sum(case side when 'credit' then amount else -amount end), 0)
+                                 from entry where account = a.id)";
+        assert_eq!(databases.value(code, sums).await, "0");
+    }
+    assert!(servers[1].client.audit().await.unwrap().balanced);
+    databases.every_batch_is_whole().await;
+    databases.finish().await;
+}
+
 #[tokio::test]
 async fn a_live_batch_aborted_by_another_servers_recovery_is_planned_again() {
     let databases = Databases::start().await;

@@ -1,0 +1,38 @@
+//! How much memory the machine has, and a branch's share of it.
+
+use std::fs;
+
+/// Of each branch, with all branches of the machine in the same quarter of its memory.
+const SHARE: u64 = 4;
+/// PostgreSQL's own default, in MiB.
+const MIN_MIB: u64 = 128;
+/// Beyond this, looking for a page to give up costs more than reading it again.
+const MAX_MIB: u64 = 8 * 1024;
+
+/// The machine's memory in MiB, 0 if it is not known.
+pub fn memory_mib() -> u64 {
+    let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib: u64 = total.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0);
+    kib / 1024
+}
+
+/// `shared_buffers` of one of so many branches on a machine, in MiB.
+pub(crate) fn shared_buffers_mib(memory_mib: u64, branches: usize) -> u64 {
+    let branches = u64::try_from(branches.max(1)).unwrap_or(u64::MAX);
+    (memory_mib / SHARE / branches).clamp(MIN_MIB, MAX_MIB)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branches_share_a_quarter_of_the_memory() {
+        for (memory_mib, branches, expected) in
+            [(4_096, 2, 512), (24_576, 2, 3_072), (24_576, 8, 768), (1_024, 2, 128), (0, 2, 128), (1_000_000, 1, 8_192)]
+        {
+            assert_eq!(shared_buffers_mib(memory_mib, branches), expected, "{memory_mib} MiB, {branches} branches");
+        }
+    }
+}
