@@ -206,6 +206,7 @@ impl Site {
         for (slot, (row, account)) in rows.into_iter().zip(touched).enumerate() {
             slots[*account as usize] = u32::try_from(slot).unwrap_or(0);
             self.columns.place.push(row.place);
+            self.columns.account.push(row.key);
             self.columns.balance.push(row.balance);
             self.columns.seq.push(row.seq);
             self.columns.last_transfer.push(row.last_transfer);

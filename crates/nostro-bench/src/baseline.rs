@@ -131,6 +131,7 @@ impl Worker {
             let (delta, side) = if row.key == debit { (-op.amount, &mut from) } else { (op.amount, &mut to) };
             *side = Some(Line { balance_after: row.balance + delta, seq: row.seq + 1, previous: row.last_transfer });
             columns.place.push(row.place);
+            columns.account.push(row.key);
             columns.balance.push(row.balance + delta);
             columns.seq.push(row.seq + 1);
             columns.last_transfer.push(Some(op.id));

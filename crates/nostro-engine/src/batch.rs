@@ -8,6 +8,7 @@ use crate::answer::{Answer, Unavailable};
 use crate::attempt::{self, Outset, Ready};
 use crate::bank::Bank;
 use crate::doubt;
+use crate::heavy::heavy;
 use crate::lane::{Item, LaneKey};
 use nostro_commit::Verdict;
 use nostro_commit::driver::{self, Ended, Progress, chain};
@@ -188,7 +189,7 @@ fn conclude(bank: &Bank, ended: &Ended, answers: Option<Vec<(Item, Answer)>>, me
             }
             // An alarm, or a part that could not be reached in time: decided, and not finished.
             let told = |answer| if ended.finished { answer } else { settling(answer) };
-            answers.into_iter().for_each(|(item, answer)| item.answer(told(answer)));
+            heavy(answers.len(), || answers.into_iter().for_each(|(item, answer)| item.answer(told(answer))));
             Next::Answered
         }
         None => {

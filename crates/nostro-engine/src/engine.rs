@@ -4,6 +4,7 @@ use crate::answer::{Answer, Receipt, Unavailable};
 use crate::bank::Bank;
 use crate::config::EngineConfig;
 use crate::health::{BranchStatus, InDoubtList, ResolveError, Resolved};
+use crate::heavy::heavy;
 use crate::in_flight::{Admission, InFlight};
 use crate::lane::{Company, Lanes};
 use crate::lookups::Lookups;
@@ -118,8 +119,8 @@ impl Engine {
         let mut answers: Vec<Option<Answer>> = vec![None; transfers.len()];
         let mut wave: Vec<(usize, Transfer)> = transfers.into_iter().enumerate().collect();
         while !wave.is_empty() {
-            let submitted: Vec<(usize, Submitted)> =
-                wave.drain(..).map(|(at, transfer)| (at, self.submit(transfer, company))).collect();
+            let submit = |(at, transfer)| (at, self.submit(transfer, company));
+            let submitted: Vec<(usize, Submitted)> = heavy(wave.len(), || wave.drain(..).map(submit).collect());
             for (at, submitted) in submitted {
                 match submitted {
                     Submitted::Known(answer) => answers[at] = Some(answer),

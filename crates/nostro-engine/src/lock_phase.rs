@@ -4,13 +4,17 @@
 //! connections, which opens the gates.
 
 use crate::bank::{Bank, Branch, GATE_WAIT};
+use crate::heavy::heavy;
 use crate::lane::Item;
 use crate::pool::Lease;
-use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use nostro_commit::driver::chain;
 use nostro_core::{AccountNumber, BranchCode};
 use nostro_store::lock::{self, Asked, Entering, Leaving, Locked, LockedRows};
 use nostro_store::rows::RowError;
+use std::collections::BTreeMap;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::MutexGuard;
 use tokio::time::timeout;
@@ -46,28 +50,40 @@ pub(crate) async fn run(
     asked: &Asked,
 ) -> Result<Vec<LockedSite>, Trouble> {
     let accounts: Vec<Vec<AccountNumber>> =
-        branches.iter().map(|branch| touched(branch.config.branch.code, items)).collect();
+        heavy(items.len(), || branches.iter().map(|branch| touched(branch.config.branch.code, items)).collect());
     let mut sites = branches.iter().zip(&leases).zip(&accounts);
     let Some(((home, lease), accounts)) = sites.next() else { return Err(Trouble::Lost) };
     let (gate, locked) =
         timeout(GATE_WAIT, enter(home, lease, accounts, asked)).await.map_err(|_| Trouble::Locked)??;
     // From here on home's other batches wait, whatever the other branch does.
     let inside = async {
-        let (mut gates, mut locking) = (Vec::new(), vec![locked]);
-        for ((branch, lease), accounts) in sites {
-            let (gate, locked) = enter(branch, lease, accounts, asked).await?;
+        let (mut gates, mut rows) = (Vec::new(), BTreeMap::new());
+        let mut locking = FuturesUnordered::from_iter([numbered(0, locked)]);
+        for (at, ((branch, lease), accounts)) in (1_usize..).zip(sites) {
+            let mut entering = pin!(enter(branch, lease, accounts, asked));
+            // The rows of earlier branches are taken in meanwhile, and the first failure ends it.
+            let (gate, locked) = loop {
+                tokio::select! {
+                    entered = &mut entering => break entered?,
+                    Some((at, locked)) = locking.next() => {
+                        rows.insert(at, locked.map_err(|error| trouble(error.into()))?);
+                    }
+                }
+            };
             gates.push(gate);
-            locking.push(locked);
+            locking.push(numbered(at, locked));
         }
-        let locked = try_join_all(locking).await.map_err(|error| trouble(error.into()))?;
+        while let Some((at, locked)) = locking.next().await {
+            rows.insert(at, locked.map_err(|error| trouble(error.into()))?);
+        }
         let leaving: Vec<Leaving> = leases.iter().map(|lease| lock::leave_gate(lease.session.link.client())).collect();
-        Ok((locked, leaving))
+        Ok((rows.into_values(), leaving))
     };
     let (rows, leaving) = timeout(INSIDE_WAIT, inside).await.map_err(|_| Trouble::Locked)??;
     drop(gate);
     let mut sites = Vec::new();
     for (((branch, lease), rows), leaving) in branches.iter().zip(leases).zip(rows).zip(leaving) {
-        let locked = rows.read(branch.config.branch, &bank.directory).map_err(trouble)?;
+        let locked = heavy(items.len(), || rows.read(branch.config.branch, &bank.directory)).map_err(trouble)?;
         sites.push(LockedSite { lease, locked, leaving });
     }
     Ok(sites)
@@ -75,6 +91,11 @@ pub(crate) async fn run(
 
 /// The rows of a branch, asked for and not heard of yet.
 type Locking<'a> = BoxFuture<'a, Result<LockedRows, Error>>;
+
+/// With the place of its branch.
+fn numbered(at: usize, locking: Locking<'_>) -> impl Future<Output = (usize, Result<LockedRows, Error>)> {
+    locking.map(move |rows| (at, rows))
+}
 
 /// This server's own gate first, so that its batches do not crowd the one in the database. The rows are asked for
 /// right behind the gate.

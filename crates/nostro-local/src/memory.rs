@@ -9,12 +9,21 @@ const MIN_MIB: u64 = 128;
 /// Beyond this, looking for a page to give up costs more than reading it again.
 const MAX_MIB: u64 = 8 * 1024;
 
-/// The machine's memory in MiB, 0 if it is not known.
+/// A container's limit, in bytes: of cgroup version 2 and of version 1. Without one there is no file, or no number in it.
+const LIMITS: [&str; 2] = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+
+/// The memory in MiB that there is for this process, 0 if it is not known: the machine's, or its container's.
 pub fn memory_mib() -> u64 {
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let limits = LIMITS.iter().filter_map(|path| fs::read_to_string(path).ok());
+    smallest_mib(&meminfo, limits)
+}
+
+fn smallest_mib(meminfo: &str, limits: impl Iterator<Item = String>) -> u64 {
     let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kib: u64 = total.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0);
-    kib / 1024
+    let limits = limits.filter_map(|text| text.trim().parse::<u64>().ok()).map(|bytes| bytes / (1024 * 1024));
+    limits.fold(kib / 1024, u64::min)
 }
 
 /// `shared_buffers` of one of so many branches on a machine, in MiB.
@@ -26,6 +35,17 @@ pub(crate) fn shared_buffers_mib(memory_mib: u64, branches: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_containers_limit_counts_where_there_is_one() {
+        let meminfo = "MemTotal:       24683888 kB\nMemFree:        22026680 kB\n";
+        let limited = |limits: &[&str]| smallest_mib(meminfo, limits.iter().map(ToString::to_string));
+        assert_eq!(limited(&[]), 24_105);
+        assert_eq!(limited(&["max\n"]), 24_105);
+        assert_eq!(limited(&["9223372036854771712\n"]), 24_105);
+        assert_eq!(limited(&["536870912\n"]), 512);
+        assert_eq!(smallest_mib("", std::iter::empty()), 0);
+    }
 
     #[test]
     fn branches_share_a_quarter_of_the_memory() {

@@ -32,6 +32,9 @@ pub enum Purpose {
     Reading,
 }
 
+/// A server that died or gave up while its batch waited for a gate or a row must not be given it later.
+const GONE: &str = "set client_connection_check_interval = '200ms'";
+
 /// Every statement of a batch finds its rows by key, whatever the tables' statistics say at the moment: a plan that
 /// reads a whole table would be chosen while the table is small, and kept while it grows. What is switched off has a
 /// cost in the planner's eyes for which it would compile a plan (jit), which takes longer than the whole batch.
@@ -50,13 +53,13 @@ impl std::fmt::Debug for Statements {
 impl Statements {
     /// Bounds every lock wait of the session, gates included, and prepares all statements.
     pub async fn open(client: &Client, purpose: Purpose, lock_wait: Duration) -> Result<Self, Error> {
-        let by_key = match purpose {
-            Purpose::Writing => BY_KEY,
-            Purpose::Reading => ABANDONED,
+        let settings = match purpose {
+            Purpose::Writing => format!("{GONE}; {BY_KEY}"),
+            Purpose::Reading => ABANDONED.to_owned(),
         };
         client
             .batch_execute(&format!(
-                "{} set lock_timeout = '{}ms'; {by_key}",
+                "{} set lock_timeout = '{}ms'; {settings}",
                 Message::OpenSession,
                 lock_wait.as_millis()
             ))
@@ -83,9 +86,11 @@ impl Statements {
         let clock = format!("{} select clock_timestamp()", Message::ReadClock);
         let update_accounts = format!(
             "{} update account a
-             set balance = w.balance, seq = w.seq, last_transfer = w.last_transfer, last_posted_at = $5
-             from unnest($1::tid[], $2::bigint[], $3::bigint[], $4::uuid[]) as w (place, balance, seq, last_transfer)
-             where a.ctid = w.place",
+             set balance = w.balance, seq = w.seq, last_transfer = w.last_transfer, last_posted_at = $6
+             from unnest($1::tid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[])
+               as w (place, id, balance, seq, last_transfer)
+             where a.ctid = w.place
+               and a.id = w.id",
             Message::UpdateRows
         );
         let copy_transfers =

@@ -61,6 +61,7 @@ pub struct Writes {
 #[derive(Debug, Default)]
 struct AccountColumns {
     place: Vec<Place>,
+    id: Vec<i64>,
     balance: Vec<i64>,
     seq: Vec<i64>,
     last_transfer: Vec<Option<Uuid>>,
@@ -118,7 +119,8 @@ impl Writes {
             .collect();
         here.sort_unstable_by_key(|(key, _)| *key);
         writes.accounts.place = places.of(here.iter().map(|(key, _)| *key));
-        for (_, account) in here {
+        for (key, account) in here {
+            writes.accounts.id.push(key.as_i64());
             writes.accounts.balance.push(account.balance.minor_units());
             writes.accounts.seq.push(account.seq);
             writes.accounts.last_transfer.push(account.last_transfer.map(|id| id.0));
@@ -154,7 +156,8 @@ impl Writes {
                 if a.place.is_empty() {
                     return Ok(());
                 }
-                let columns: [&(dyn ToSql + Sync); 5] = [&a.place, &a.balance, &a.seq, &a.last_transfer, &posted_at];
+                let columns: [&(dyn ToSql + Sync); 6] =
+                    [&a.place, &a.id, &a.balance, &a.seq, &a.last_transfer, &posted_at];
                 all(Message::UpdateRows, a.place.len(), client.execute(&statements.update_accounts, &columns).await?)
             };
             let insert = async {

@@ -49,6 +49,7 @@ pub(crate) struct BatchStatements {
 #[derive(Default)]
 pub(crate) struct Columns {
     pub(crate) place: Vec<Place>,
+    pub(crate) account: Vec<i64>,
     pub(crate) balance: Vec<i64>,
     pub(crate) seq: Vec<i64>,
     pub(crate) last_transfer: Vec<Option<Uuid>>,
@@ -94,9 +95,21 @@ impl LineColumns {
 
 impl Columns {
     pub(crate) fn clear(&mut self) {
-        let Self { place, balance, seq, last_transfer, id, period, debit, credit, amount, debit_line, credit_line } =
-            self;
-        [balance, seq, debit, credit, amount].into_iter().for_each(Vec::clear);
+        let Self {
+            place,
+            account,
+            balance,
+            seq,
+            last_transfer,
+            id,
+            period,
+            debit,
+            credit,
+            amount,
+            debit_line,
+            credit_line,
+        } = self;
+        [account, balance, seq, debit, credit, amount].into_iter().for_each(Vec::clear);
         place.clear();
         last_transfer.clear();
         id.clear();
@@ -138,9 +151,11 @@ impl BatchStatements {
             prepared("select clock_timestamp()"),
             prepared(
                 "update account a
-                 set balance = w.balance, seq = w.seq, last_transfer = w.last_transfer, last_posted_at = $5
-                 from unnest($1::tid[], $2::bigint[], $3::bigint[], $4::uuid[]) as w (place, balance, seq, last_transfer)
-                 where a.ctid = w.place",
+                 set balance = w.balance, seq = w.seq, last_transfer = w.last_transfer, last_posted_at = $6
+                 from unnest($1::tid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[])
+                   as w (place, id, balance, seq, last_transfer)
+                 where a.ctid = w.place
+                   and a.id = w.id",
             ),
         )
         .await
@@ -198,7 +213,8 @@ impl BatchStatements {
         let client = &session.client;
         let (c, category) = (columns, i32::from(shared.category));
         let update = async {
-            let columns: [&(dyn ToSql + Sync); 5] = [&c.place, &c.balance, &c.seq, &c.last_transfer, &shared.posted_at];
+            let columns: [&(dyn ToSql + Sync); 6] =
+                [&c.place, &c.account, &c.balance, &c.seq, &c.last_transfer, &shared.posted_at];
             client.execute(&self.update, &columns).await.map(drop)
         };
         let rows = async {

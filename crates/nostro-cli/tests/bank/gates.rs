@@ -36,6 +36,31 @@ async fn gates_are_entered_in_branch_order_whoever_pays() {
 }
 
 #[tokio::test]
+async fn a_server_that_died_at_a_gate_does_not_enter_it_later() {
+    let databases = Databases::start().await;
+    let mut server = Server::start(&databases).await;
+    let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 1_000).await);
+    let inside = databases.admin("AZ").await;
+    inside.batch_execute("select pg_advisory_lock(x'006e6f7374726f21'::bigint)").await.unwrap();
+    let (client, request) = (server.client.clone(), pay(az, tx, 10));
+    let asking = tokio::spawn(async move { told(&client.transfer(&request).await) });
+    let waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted";
+    let waiting_are = async |expected: &str| {
+        let begin = Instant::now();
+        while databases.value("AZ", waiting).await != expected {
+            assert!(begin.elapsed() < Duration::from_secs(4), "not {expected} at the gate");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    waiting_are("1").await;
+    server.kill();
+    waiting_are("0").await;
+    assert_eq!(asking.await.unwrap(), "unknown");
+    inside.batch_execute("select pg_advisory_unlock_all()").await.unwrap();
+    databases.finish().await;
+}
+
+#[tokio::test]
 async fn nobody_locks_a_row_while_another_server_is_inside_the_gates() {
     let databases = Databases::start().await;
     let (to_az, to_tx) =

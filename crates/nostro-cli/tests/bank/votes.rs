@@ -80,6 +80,30 @@ async fn a_branch_that_drops_a_row_votes_no() {
     check("AZ", &skips("batch_net", "insert"), "unavailable busy").await;
 }
 
+/// So many that they go in by COPY.
+#[tokio::test]
+async fn a_branch_that_drops_a_row_of_many_votes_no() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let client = &server.client;
+    let (az, tx) = (open(client, "AZ", 1_000).await, open(client, "TX", 0).await);
+    let drops_one = "create function votes_no() returns trigger language plpgsql as
+           $$ begin if new.amount = 7 then return null; end if; return new; end $$;
+         create trigger votes_no before insert on transfer for each row execute function votes_no()";
+    databases.sql("TX", drops_one).await;
+    let items: Vec<_> = std::iter::repeat_with(|| pay(az, tx, 7)).take(100).collect();
+    for item in client.transfers_bulk(&items).await.unwrap() {
+        assert_eq!(item.problem.unwrap().code, "busy");
+    }
+    assert_eq!((balance(client, az).await, balance(client, tx).await), (1_000, 0));
+    databases.nothing_prepared_within(std::time::Duration::from_secs(10)).await;
+    databases.sql("TX", REMOVE).await;
+    let posted = client.transfers_bulk(&items).await.unwrap();
+    assert!(posted.iter().all(|item| item.state == "posted"));
+    assert!(client.audit().await.unwrap().balanced);
+    databases.finish().await;
+}
+
 #[tokio::test]
 async fn one_poisoned_transfer_does_not_sink_its_batch() {
     let databases = Databases::start().await;
