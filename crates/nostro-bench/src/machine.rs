@@ -35,12 +35,15 @@ pub struct Machine {
 impl Machine {
     /// Looks at the machine and times its disk in a directory.
     pub(crate) fn look(directory: &Path) -> Result<Self, BenchError> {
+        let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+        let memory_kib: u64 = total.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0);
         let mut flushes = time_flushes(directory)?;
         flushes.sort_unstable();
         let at = |share: usize| flushes.get(flushes.len() * share / 100).copied().unwrap_or(0);
         Ok(Self {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
-            memory_mib: nostro_local::memory_mib(),
+            memory_mib: memory_kib / 1024,
             filesystem: filesystem(directory),
             flush_p50_us: at(50),
             flush_p99_us: at(99),

@@ -68,7 +68,7 @@ impl Rig {
     fn clusters(directory: &Path, pg_bin: Option<&Path>, branches: usize) -> Result<Self, BenchError> {
         let binaries = Binaries::find(pg_bin)?;
         let data = DataDir::open(directory, binaries.clone())?;
-        let spec = |code: &&str| ClusterSpec::branch(&code.to_lowercase(), PortChoice::Free, branches);
+        let spec = |code: &&str| ClusterSpec::branch(&code.to_lowercase(), PortChoice::Free);
         let mut rig = Self {
             branches: Vec::new(),
             servers: Vec::new(),

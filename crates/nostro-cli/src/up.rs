@@ -112,7 +112,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
 fn spec(place: &Place, at: usize, args: &UpArgs) -> ClusterSpec {
     let named = args.pg_ports.as_ref().and_then(|ports| ports.get(at).copied());
     let port = named.map_or(PortChoice::From(place.port), PortChoice::Exactly);
-    ClusterSpec::branch(&place.code.to_lowercase(), port, PLACES.len())
+    ClusterSpec::branch(&place.code.to_lowercase(), port)
 }
 
 /// Migrates, starts the engine, seeds the demo customers and tells where everything is.

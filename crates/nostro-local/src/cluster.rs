@@ -16,7 +16,6 @@ use crate::data_dir::Instance;
 use crate::error::LocalError;
 use crate::files;
 use crate::initdb;
-use crate::memory::{memory_mib, shared_buffers_mib};
 use crate::pid_file::{PidFile, Status};
 use crate::port::{self, PortChoice};
 use crate::process::{self, wait_until};
@@ -58,8 +57,10 @@ pub struct ClusterSpec {
 
 /// What a branch's cluster is given beyond PostgreSQL's defaults; docs/operating/databases.md recommends the same.
 /// Nothing here gives up durability.
-const BRANCH_SETTINGS: [(&str, &str); 5] = [
+const BRANCH_SETTINGS: [(&str, &str); 6] = [
     ("max_prepared_transactions", "64"),
+    // The accounts, the right edge of the ids and the open pages of history stay in memory.
+    ("shared_buffers", "512MB"),
     // After a checkpoint each page that is touched is written whole to the log: so fewer checkpoints.
     ("max_wal_size", "4GB"),
     ("checkpoint_timeout", "15min"),
@@ -70,13 +71,14 @@ const BRANCH_SETTINGS: [(&str, &str); 5] = [
 ];
 
 impl ClusterSpec {
-    /// A branch's cluster as `nostro up` runs it, one of `branches` on this machine: what is measured is what is run.
-    pub fn branch(name: &str, port: PortChoice, branches: usize) -> Self {
-        // The accounts, the right edge of the ids and the late pages of history stay in memory.
-        let shared_buffers = format!("{}MB", shared_buffers_mib(memory_mib(), branches));
-        let mut settings = vec![("shared_buffers".to_owned(), shared_buffers)];
-        settings.extend(BRANCH_SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        Self { name: name.to_owned(), port, settings, durability: Durability::Full }
+    /// A branch's cluster as `nostro up` runs it: what is measured is what is run.
+    pub fn branch(name: &str, port: PortChoice) -> Self {
+        Self {
+            name: name.to_owned(),
+            port,
+            settings: BRANCH_SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            durability: Durability::Full,
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 //! - [`LocalError`]: what was expected, what was found, what to do.
 //!
 //! Inside: `os_user` (root runs PostgreSQL as somebody else), `initdb` (making a cluster), `settings` (its
-//! configuration), `port`, `socket_dir`, `pid_file` and `process` (whose server runs?), `server` (ending one), `memory` (what a branch may have of it), `files`.
+//! configuration), `port`, `socket_dir`, `pid_file` and `process` (whose server runs?), `server` (ending one), `files`.
 //! Calls block, and the environment is read for look-up only (PATH, HOME, XDG_CACHE_HOME, the directory for temporary
 //! files). A server outlives the process that started it, on purpose: a killed `nostro up` finds its clusters again.
 //! Linux only: it reads /proc. It never connects to the databases it starts.
@@ -22,7 +22,6 @@ mod error;
 mod files;
 mod initdb;
 mod lock;
-mod memory;
 mod os_user;
 mod pid_file;
 mod port;
@@ -36,7 +35,6 @@ pub use binaries::{Binaries, MAJOR_MIN};
 pub use cluster::{Cluster, ClusterSpec, Start};
 pub use data_dir::{DATA_FORMAT, DataDir};
 pub use error::LocalError;
-pub use memory::memory_mib;
 pub use port::PortChoice;
 pub use server::Stop;
 pub use settings::Durability;
