@@ -17,6 +17,15 @@ const CODES: [&str; 8] = ["AZ", "TX", "CA", "NY", "FL", "WA", "IL", "OH"];
 const DATABASE: &str = "nostro";
 const LOGIN: &str = "nostro";
 
+/// A server that has run for a while uses its log files again (up to `min_wal_size`, 64 of 16 MiB); a new one makes each
+/// while a commit waits. Measured is what has run for a while, by whoever writes.
+const USE_LOG_FILES: &str = "do $$ begin
+    for file in 1..64 loop
+      perform pg_logical_emit_message(false, 'bench', 'a record, so that there is something to switch');
+      perform pg_switch_wal();
+    end loop;
+  end $$";
+
 /// Databases, servers and the way to them.
 #[derive(Debug)]
 pub(crate) struct Rig {
@@ -104,7 +113,15 @@ impl Rig {
     }
 
     async fn migrate_own(&mut self, options: &Options) -> Result<(), BenchError> {
-        server::migrate(&options.program, &self.config).await
+        server::migrate(&options.program, &self.config).await?;
+        for branch in &self.branches {
+            let Some(admin) = &branch.admin else { continue };
+            let session = Session::open_plain(admin).await?;
+            for statement in [USE_LOG_FILES, "checkpoint"] {
+                session.client.batch_execute(statement).await.map_err(BenchError::database("the log files"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Starts so many servers.

@@ -57,14 +57,16 @@ pub struct ClusterSpec {
 
 /// What a branch's cluster is given beyond PostgreSQL's defaults; docs/operating/databases.md recommends the same.
 /// Nothing here gives up durability.
-const BRANCH_SETTINGS: [(&str, &str); 6] = [
+const BRANCH_SETTINGS: [(&str, &str); 7] = [
     ("max_prepared_transactions", "64"),
     // The accounts, the right edge of the ids and the open pages of history stay in memory.
     ("shared_buffers", "512MB"),
     // After a checkpoint each page that is touched is written whole to the log: so fewer checkpoints.
     ("max_wal_size", "4GB"),
     ("checkpoint_timeout", "15min"),
-    // A batch of 8,192 writes some megabytes of log before its one flush.
+    // Log files are used again instead of made anew: a new one is filled with zeros first, while a commit waits.
+    ("min_wal_size", "1GB"),
+    // A batch of thousands writes some megabytes of log before its one flush.
     ("wal_buffers", "64MB"),
     // No statement of the bank is long enough to be worth compiling.
     ("jit", "off"),
