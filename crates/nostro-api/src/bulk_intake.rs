@@ -12,9 +12,9 @@ use nostro_engine::Unavailable;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The bodies of all bulks in hand are at most this large: 16 of the largest. With its transfers, their answers and
-/// the JSON of those, a bulk takes some five times the size of its body, so this bounds a third of a gibibyte.
-const BULK_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
+/// The bodies of all bulks in hand are at most this large: 8 of the largest, 19 of 8,192 plain transfers. With its
+/// transfers, their answers and the JSON of those, a bulk takes some five times the size of its body.
+const BULK_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
 /// Sizes are counted in this unit, so that the count fits any semaphore.
 const UNIT_BYTES: usize = 1024;
 

@@ -6,7 +6,6 @@ use crate::answer::{Answer, CommitPath, Receipt, Unavailable};
 use crate::bank::{Bank, Branch, GATE_WAIT, part};
 use crate::batch::{Next, answer_all};
 use crate::doubt;
-use crate::heavy::heavy;
 use crate::lane::{Item, LaneKey};
 use crate::lock_phase::{self, LockedSite, Trouble};
 use crate::periods;
@@ -162,7 +161,7 @@ async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, 
     let transfers = items.iter().map(|item| &item.transfer).collect();
     let known = stored.into_iter().map(|row| row.record).collect();
     let input = PlanInput { transfers, accounts, known, detached, clock, posted_at };
-    let plan = heavy(items.len(), || plan::plan(input));
+    let plan = plan::plan(input);
     // A clock that jumps: what this server did not look up may yet be recorded, so it is not called unusable.
     let unusable = |(item, outcome): (&Item, &Outcome)| {
         matches!(outcome, Outcome::Unusable(_)) && !looked_up.contains(&item.transfer.id)
@@ -188,7 +187,7 @@ async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, 
             }
         }
     }
-    let Some((writes, path)) = heavy(items.len(), || written(bank, lane, &plan, &places)) else {
+    let Some((writes, path)) = written(bank, lane, &plan, &places) else {
         // The net of one batch is beyond a bigint: smaller batches have smaller nets.
         drop(leases);
         return Outset::Next(Next::Halve(items));

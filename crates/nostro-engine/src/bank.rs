@@ -19,8 +19,9 @@ use nostro_store::statements::Purpose;
 use nostro_store::{BranchId, nets};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 /// A look-up waits this long for a connection, and then this long for its rows.
@@ -36,10 +37,12 @@ const CLOSE_WAIT: Duration = Duration::from_secs(1);
 pub(crate) struct Branch {
     pub(crate) config: BranchConfig,
     pub(crate) part: Part,
-    pub(crate) writers: std::sync::Arc<Pool>,
-    readers: std::sync::Arc<Pool>,
+    pub(crate) writers: Arc<Pool>,
+    readers: Arc<Pool>,
     /// Fair, and before the gate in the database, so that this server's batches do not crowd it.
     pub(crate) gate: tokio::sync::Mutex<()>,
+    /// Batches of this server that may work here at a time, of all lanes together.
+    pub(crate) turns: Arc<Semaphore>,
     pub(crate) numbers: Numbers,
     pub(crate) periods: Periods,
     state: Mutex<BranchState>,
@@ -90,6 +93,7 @@ impl Bank {
                 writers: Pool::new(part, Purpose::Writing, limits.writers_per_branch, GATE_WAIT),
                 readers: Pool::new(part, Purpose::Reading, limits.readers_per_branch, CLOSE_WAIT),
                 gate: tokio::sync::Mutex::new(()),
+                turns: Arc::new(Semaphore::new(limits.batches_at_branch_max)),
                 numbers: Numbers::default(),
                 periods: Periods::default(),
                 state: Mutex::new(BranchState { health: Health::Unreachable, in_doubt: 0, clock_ahead: 0 }),

@@ -8,13 +8,12 @@ use crate::answer::{Answer, Unavailable};
 use crate::attempt::{self, Outset, Ready};
 use crate::bank::Bank;
 use crate::doubt;
-use crate::heavy::heavy;
-use crate::lane::{Item, LaneKey};
+use crate::lane::{Item, LaneKey, Turn};
 use nostro_commit::Verdict;
 use nostro_commit::driver::{self, Ended, Progress, chain};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, SqlState};
@@ -35,12 +34,11 @@ pub(crate) enum Next {
     Halve(Vec<Item>),
 }
 
-/// Runs the transfers to their answers. `place` is the batch's place in its lane.
-pub(crate) async fn run(bank: Arc<Bank>, lane: LaneKey, items: Vec<Item>, place: OwnedSemaphorePermit) {
-    let mut place = Some(place);
+/// Runs the transfers to their answers. `turn` is given up when they end, or earlier if the batch comes into doubt.
+pub(crate) async fn run(bank: Arc<Bank>, lane: LaneKey, items: Vec<Item>, mut turn: Turn) {
     let mut groups = vec![Group { items, attempts: 0 }];
     while let Some(Group { items, attempts }) = groups.pop() {
-        match attempt_once(&bank, lane, items, &mut place).await {
+        match attempt_once(&bank, lane, items, &mut turn).await {
             Next::Answered => {}
             Next::Again(items) if attempts + 1 < bank.limits.attempts_max => {
                 // Jitter, so that two servers that met do not meet again.
@@ -69,12 +67,7 @@ pub(crate) fn answer_all(items: Vec<Item>, answer: &Answer) {
     }
 }
 
-async fn attempt_once(
-    bank: &Arc<Bank>,
-    lane: LaneKey,
-    items: Vec<Item>,
-    place: &mut Option<OwnedSemaphorePermit>,
-) -> Next {
+async fn attempt_once(bank: &Arc<Bank>, lane: LaneKey, items: Vec<Item>, turn: &mut Turn) -> Next {
     let late = |item: &Item| item.arrived.elapsed() > bank.limits.deadline;
     let (late, items): (Vec<Item>, Vec<Item>) = items.into_iter().partition(late);
     answer_all(late, &Answer::Unavailable(Unavailable::Busy));
@@ -82,18 +75,18 @@ async fn attempt_once(
         answer_all(items, &Answer::Unavailable(unavailable));
         return Next::Answered;
     }
-    let items = doubt::turn_away(bank, items).await;
+    let items = doubt::turn_away(bank, items);
     if items.is_empty() {
         return Next::Answered;
     }
     match attempt::prepare(bank, lane, items).await {
         Outset::Next(next) => next,
-        Outset::Ready(ready) => commit(bank, *ready, place).await,
+        Outset::Ready(ready) => commit(bank, *ready, turn).await,
     }
 }
 
 /// Commits what is planned and answers: as soon as all is finished, or when the wait for an answer runs out.
-async fn commit(bank: &Arc<Bank>, ready: Ready, place: &mut Option<OwnedSemaphorePermit>) -> Next {
+async fn commit(bank: &Arc<Bank>, ready: Ready, turn: &mut Turn) -> Next {
     let Ready { batch, sites, mut places, answers } = ready;
     let mut answers = Some(answers);
     let mut coordinating = Some(bank.coordinate(batch.id));
@@ -122,7 +115,7 @@ async fn commit(bank: &Arc<Bank>, ready: Ready, place: &mut Option<OwnedSemaphor
                 if known != Progress::Voting {
                     // The lane goes on; this batch goes on beside it, and is from now on in doubt like any other:
                     // what it holds is not waited for, and recovery may settle it first.
-                    place.take();
+                    turn.clear();
                     coordinating.take();
                 }
                 answers = tell_early(known, answers);
@@ -189,7 +182,7 @@ fn conclude(bank: &Bank, ended: &Ended, answers: Option<Vec<(Item, Answer)>>, me
             }
             // An alarm, or a part that could not be reached in time: decided, and not finished.
             let told = |answer| if ended.finished { answer } else { settling(answer) };
-            heavy(answers.len(), || answers.into_iter().for_each(|(item, answer)| item.answer(told(answer))));
+            answers.into_iter().for_each(|(item, answer)| item.answer(told(answer)));
             Next::Answered
         }
         None => {

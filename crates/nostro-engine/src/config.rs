@@ -33,14 +33,17 @@ pub struct EngineConfig {
 /// Every bound of the engine, with the reason for its figure.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Transfers in a batch: beyond some thousands the cost of a transfer no longer falls, and the rows stay locked longer.
+    /// Transfers in a batch, two full bulks: the more, the more rows share a page; and the longer they stay locked.
     pub batch_transfers_max: usize,
-    /// Of bulks in a batch, while single transfers come too: a quarter of a full one takes a quarter of its time.
+    /// Of bulks in a batch, while single transfers come too: an eighth of a full one takes an eighth of its time.
     pub bulk_transfers_beside_singles_max: usize,
-    /// Transfers that wait in one lane: eight full batches, about a second of work.
+    /// Transfers that wait in one lane: four full batches, about a second of work.
     pub queue_transfers_max: usize,
     /// Batches of one lane at a time: while one commits, the next one locks.
     pub batches_in_flight_max: usize,
+    /// Batches of all lanes that work at one branch at a time. One more than a lane can hold, so that a branch that hangs
+    /// leaves the others a place.
+    pub batches_at_branch_max: usize,
     /// Connections, and so prepared transactions, of this server at one branch: 60 % of 64 slots for four servers.
     pub writers_per_branch: usize,
     /// Connections for look-ups at one branch.
@@ -62,10 +65,11 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            batch_transfers_max: 8_192,
+            batch_transfers_max: 16_384,
             bulk_transfers_beside_singles_max: 2_048,
             queue_transfers_max: 65_536,
-            batches_in_flight_max: 3,
+            batches_in_flight_max: 2,
+            batches_at_branch_max: 3,
             writers_per_branch: 9,
             readers_per_branch: 8,
             deadline: Duration::from_secs(10),

@@ -87,9 +87,8 @@ pub(crate) async fn learn(bank: &Bank, items: &[Item]) {
     }
 }
 
-/// Answers the transfers of accounts in doubt, at once, and returns the others. An id that its home already knows
-/// is answered from there.
-pub(crate) async fn turn_away(bank: &Bank, items: Vec<Item>) -> Vec<Item> {
+/// Has the transfers of accounts in doubt answered, and returns the others, which wait for none of it.
+pub(crate) fn turn_away(bank: &Arc<Bank>, items: Vec<Item>) -> Vec<Item> {
     let mut others = Vec::new();
     let mut held: BTreeMap<BranchCode, Vec<HeldItem>> = BTreeMap::new();
     for item in items {
@@ -99,6 +98,15 @@ pub(crate) async fn turn_away(bank: &Bank, items: Vec<Item>) -> Vec<Item> {
             Some(_) => held.entry(item.transfer.home()).or_default().push((item, holders)),
         }
     }
+    if !held.is_empty() {
+        bank.tasks.spawn("answers in doubt", answer_held(Arc::clone(bank), held));
+    }
+    others
+}
+
+/// An id that its home already knows is answered from there.
+async fn answer_held(bank: Arc<Bank>, held: BTreeMap<BranchCode, Vec<HeldItem>>) {
+    let bank = &*bank;
     for (home, items) in held {
         let known = recorded(bank, home, &items).await;
         for (item, holders) in items {
@@ -122,7 +130,6 @@ pub(crate) async fn turn_away(bank: &Bank, items: Vec<Item>) -> Vec<Item> {
             item.answer(answer);
         }
     }
-    others
 }
 
 async fn recorded(bank: &Bank, home: BranchCode, items: &[HeldItem]) -> HashMap<TransferId, StoredTransfer> {

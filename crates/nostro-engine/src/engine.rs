@@ -4,7 +4,6 @@ use crate::answer::{Answer, Receipt, Unavailable};
 use crate::bank::Bank;
 use crate::config::EngineConfig;
 use crate::health::{BranchStatus, InDoubtList, ResolveError, Resolved};
-use crate::heavy::heavy;
 use crate::in_flight::{Admission, InFlight};
 use crate::lane::{Company, Lanes};
 use crate::lookups::Lookups;
@@ -120,7 +119,7 @@ impl Engine {
         let mut wave: Vec<(usize, Transfer)> = transfers.into_iter().enumerate().collect();
         while !wave.is_empty() {
             let submit = |(at, transfer)| (at, self.submit(transfer, company));
-            let submitted: Vec<(usize, Submitted)> = heavy(wave.len(), || wave.drain(..).map(submit).collect());
+            let submitted: Vec<(usize, Submitted)> = wave.drain(..).map(submit).collect();
             for (at, submitted) in submitted {
                 match submitted {
                     Submitted::Known(answer) => answers[at] = Some(answer),
@@ -192,7 +191,7 @@ impl Engine {
 
     /// An account and its entries, newest first; `None` if there is no such account.
     pub async fn entries(&self, number: AccountNumber, page: Page) -> Result<Option<(Account, Vec<Entry>)>, ReadError> {
-        reading::entries(&self.shared.bank, &self.shared.lookups, number, page).await
+        reading::entries(&self.shared.bank, number, page).await
     }
 
     /// Asks one branch for a transfer, or all of them; an error while one that could have it is unreachable.

@@ -4,19 +4,22 @@
 //! at once; under load a batch carries thousands. A lane has two queues, so that whoever sends one transfer does not
 //! stand behind somebody's thousands: half of each batch is for single ones first. And while single ones come, batches
 //! take less of the bulks, because all that is in a batch, and all that waits for its rows, waits for all of it.
+//!
+//! A branch carries a few batches at a time, whatever the number of its lanes. What waits for its turn there goes on
+//! gathering in its queue: so many lanes make few large batches, not many small ones.
 
 use crate::answer::{Answer, Unavailable};
 use crate::bank::Bank;
-use crate::batch;
+use crate::batch::{self, answer_all};
 use crate::in_flight::Busy;
+use futures_util::future::FutureExt;
 use nostro_core::{BranchCode, Transfer};
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
 
 /// The branch or pair of branches that a batch works at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -82,6 +85,8 @@ const SINGLES_EXPECTED_FOR: Duration = Duration::from_secs(1);
 struct Waiting {
     single: mpsc::Receiver<Item>,
     bulk: mpsc::Receiver<Item>,
+    /// The first of a batch that waits for its turn.
+    first: Option<(Company, Item)>,
     /// When a single transfer was last taken.
     single_at: Option<Instant>,
 }
@@ -137,7 +142,7 @@ impl Lanes {
         let queue = queues.as_mut()?.entry(key).or_insert_with(|| {
             let limit = self.bank.limits.queue_transfers_max;
             let ((single, singles), (bulk, bulks)) = (mpsc::channel(limit), mpsc::channel(limit));
-            let waiting = Waiting { single: singles, bulk: bulks, single_at: None };
+            let waiting = Waiting::new(singles, bulks);
             self.bank.tasks.spawn("lane", run(Arc::clone(&self.bank), key, waiting));
             Queue { single, bulk }
         });
@@ -150,6 +155,12 @@ impl Lanes {
     }
 }
 
+/// A batch's places: in its lane, and at each of its branches.
+pub(crate) type Turn = Vec<OwnedSemaphorePermit>;
+
+/// A batch waits at most so long for its turn at its branches.
+const TURN_WAIT: Duration = Duration::from_secs(5);
+
 async fn run(bank: Arc<Bank>, key: LaneKey, mut waiting: Waiting) {
     let in_flight = Arc::new(Semaphore::new(bank.limits.batches_in_flight_max));
     let sizes = BatchSizes {
@@ -157,40 +168,72 @@ async fn run(bank: Arc<Bank>, key: LaneKey, mut waiting: Waiting) {
         bulk_beside_singles: bank.limits.bulk_transfers_beside_singles_max,
     };
     loop {
-        let place = Arc::clone(&in_flight).acquire_owned().await.expect("the lane's semaphore is never closed");
-        let batch = waiting.next(sizes).await;
-        if batch.is_empty() {
+        let mut turn = vec![place(&in_flight).await];
+        if !waiting.any().await {
             return;
         }
+        let at_branches = async {
+            for branch in key.branches().filter_map(|code| bank.branch(code)) {
+                turn.push(place(&branch.turns).await);
+            }
+        };
+        let is_late = timeout(TURN_WAIT, at_branches).await.is_err();
+        let batch = waiting.take(sizes);
+        if is_late {
+            answer_all(batch, &Answer::Unavailable(Unavailable::Busy));
+            continue;
+        }
         metrics::histogram!("nostro_batch_transfers").record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
-        bank.tasks.spawn("batch", batch::run(Arc::clone(&bank), key, batch, place));
+        bank.tasks.spawn("batch", batch::run(Arc::clone(&bank), key, batch, turn));
     }
 }
 
+async fn place(places: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    Arc::clone(places).acquire_owned().await.expect("no semaphore of the engine is ever closed")
+}
+
 impl Waiting {
-    /// Everything that waits, as far as it fits, or the first that comes. Nothing once both queues are closed and empty.
-    async fn next(&mut self, sizes: BatchSizes) -> Vec<Item> {
+    fn new(single: mpsc::Receiver<Item>, bulk: mpsc::Receiver<Item>) -> Self {
+        Self { single, bulk, first: None, single_at: None }
+    }
+
+    /// Waits for the first of a batch; false once both queues are closed and empty.
+    async fn any(&mut self) -> bool {
+        self.first = tokio::select! {
+            biased;
+            Some(item) = self.single.recv() => Some((Company::Single, item)),
+            Some(item) = self.bulk.recv() => Some((Company::Bulk, item)),
+            else => None,
+        };
+        self.first.is_some()
+    }
+
+    /// The first and everything that waits behind it, as far as it fits.
+    fn take(&mut self, sizes: BatchSizes) -> Vec<Item> {
         let mut batch = Vec::new();
-        poll_fn(|cx| {
-            let single = self.single.poll_recv_many(cx, &mut batch, sizes.max.div_ceil(2));
-            if !batch.is_empty() {
-                self.single_at = Some(Instant::now());
-            }
-            let beside_singles = self.single_at.is_some_and(|at| at.elapsed() < SINGLES_EXPECTED_FOR);
-            let bulk_max = if beside_singles { sizes.bulk_beside_singles } else { sizes.max };
-            let room = sizes.max.saturating_sub(batch.len()).min(bulk_max);
-            let bulk = self.bulk.poll_recv_many(cx, &mut batch, room);
-            let closed = single == Poll::Ready(0) && bulk == Poll::Ready(0);
-            let room = sizes.max.saturating_sub(batch.len());
-            if room > 0 && !batch.is_empty() {
-                // What bulks leave is for single ones too.
-                let _ = self.single.poll_recv_many(cx, &mut batch, room);
-            }
-            if closed || !batch.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+        let mut bulk_first = 0;
+        if let Some((company, item)) = self.first.take() {
+            bulk_first = usize::from(company == Company::Bulk);
+            batch.push(item);
+        }
+        receive(&mut self.single, &mut batch, sizes.max.div_ceil(2) + bulk_first);
+        if batch.len() > bulk_first {
+            self.single_at = Some(Instant::now());
+        }
+        let beside_singles = self.single_at.is_some_and(|at| at.elapsed() < SINGLES_EXPECTED_FOR);
+        let bulk_max = if beside_singles { sizes.bulk_beside_singles } else { sizes.max };
+        let bulk_most = (batch.len() + bulk_max - bulk_first).min(sizes.max);
+        receive(&mut self.bulk, &mut batch, bulk_most);
+        // What bulks leave is for single ones too.
+        receive(&mut self.single, &mut batch, sizes.max);
         batch
     }
+}
+
+/// Takes what waits in a queue until the batch has so many.
+fn receive(queue: &mut mpsc::Receiver<Item>, batch: &mut Vec<Item>, most: usize) {
+    let room = most.saturating_sub(batch.len());
+    let _ = queue.recv_many(batch, room).now_or_never();
 }
 
 #[cfg(test)]
@@ -219,7 +262,7 @@ mod tests {
     async fn single_transfers_do_not_stand_behind_a_bulk() {
         let all = Arc::new(InFlight::default());
         let ((single, singles), (bulk, bulks)) = (mpsc::channel(100), mpsc::channel(100));
-        let mut waiting = Waiting { single: singles, bulk: bulks, single_at: None };
+        let mut waiting = Waiting::new(singles, bulks);
         for id in 0..20 {
             bulk.try_send(item(&all, id)).unwrap();
         }
@@ -228,11 +271,8 @@ mod tests {
         }
         drop((single, bulk));
         let mut batches = Vec::new();
-        loop {
-            let batch = waiting.next(BatchSizes { max: 10, bulk_beside_singles: 10 }).await;
-            if batch.is_empty() {
-                break;
-            }
+        while waiting.any().await {
+            let batch = waiting.take(BatchSizes { max: 10, bulk_beside_singles: 10 });
             batches.push(batch.iter().map(|item| item.transfer.id.0.as_u128()).collect::<Vec<_>>());
         }
         assert_eq!(
@@ -250,16 +290,23 @@ mod tests {
     async fn batches_take_less_of_bulks_while_single_transfers_come() {
         let all = Arc::new(InFlight::default());
         let ((single, singles), (bulk, bulks)) = (mpsc::channel(100), mpsc::channel(100));
-        let mut waiting = Waiting { single: singles, bulk: bulks, single_at: None };
+        let mut waiting = Waiting::new(singles, bulks);
         let sizes = BatchSizes { max: 10, bulk_beside_singles: 3 };
         for id in 0..30 {
             bulk.try_send(item(&all, id)).unwrap();
         }
-        assert_eq!(waiting.next(sizes).await.len(), 10, "nobody else is there");
+        assert!(waiting.any().await);
+        assert_eq!(waiting.take(sizes).len(), 10, "nobody else is there");
+        assert!(waiting.any().await, "a bulk is the first");
         single.try_send(item(&all, 100)).unwrap();
-        assert_eq!(waiting.next(sizes).await.len(), 1 + 3);
-        assert_eq!(waiting.next(sizes).await.len(), 3, "another single one is expected");
+        assert_eq!(waiting.take(sizes).len(), 1 + 3);
+        assert!(waiting.any().await);
+        assert_eq!(waiting.take(sizes).len(), 3, "another single one is expected");
+        single.try_send(item(&all, 101)).unwrap();
+        assert!(waiting.any().await, "a single one is the first");
+        assert_eq!(waiting.take(sizes).len(), 1 + 3);
         waiting.single_at = Instant::now().checked_sub(SINGLES_EXPECTED_FOR);
-        assert_eq!(waiting.next(sizes).await.len(), 10, "no longer");
+        assert!(waiting.any().await);
+        assert_eq!(waiting.take(sizes).len(), 10, "no longer");
     }
 }

@@ -9,7 +9,6 @@
 //! - [`doubt`]: accounts held by batches in doubt; [`in_doubt`]: what an operator sees of them and resolves
 //! - [`replays`]: ids that come again; [`periods`]: the partitions of `transfer`
 //! - [`positions`]: rolls the nostro positions up, so that an audit is cheap
-//! - [`mod@heavy`]: work on thousands of transfers without keeping others waiting
 //! - [`registry`], [`register`]: customers and accounts; [`reading`]: look-ups, [`lookups`]: of accounts, many at once; [`audit`]: the totals
 //!
 //! A commit never runs in a request's future: batches are tasks of the engine's own, so that a client that hangs
@@ -25,7 +24,6 @@ pub mod config;
 mod doubt;
 pub mod engine;
 pub mod health;
-mod heavy;
 mod in_doubt;
 mod in_flight;
 mod lane;
@@ -45,7 +43,6 @@ pub use answer::{Answer, CommitPath, Receipt, Unavailable};
 pub use config::{BranchConfig, EngineConfig, Limits};
 pub use engine::{Engine, Found, StartError};
 pub use health::{BranchStatus, Health, HomeVerdict, InDoubt, InDoubtList, ResolveError, Resolved};
-pub use heavy::heavy;
 pub use nostro_commit::BatchId;
 pub use nostro_commit::recovery::Waiter;
 pub use nostro_core::plan::UnusableId;

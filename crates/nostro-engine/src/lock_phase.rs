@@ -4,7 +4,6 @@
 //! connections, which opens the gates.
 
 use crate::bank::{Bank, Branch, GATE_WAIT};
-use crate::heavy::heavy;
 use crate::lane::Item;
 use crate::pool::Lease;
 use futures_util::future::{BoxFuture, FutureExt};
@@ -50,7 +49,7 @@ pub(crate) async fn run(
     asked: &Asked,
 ) -> Result<Vec<LockedSite>, Trouble> {
     let accounts: Vec<Vec<AccountNumber>> =
-        heavy(items.len(), || branches.iter().map(|branch| touched(branch.config.branch.code, items)).collect());
+        branches.iter().map(|branch| touched(branch.config.branch.code, items)).collect();
     let mut sites = branches.iter().zip(&leases).zip(&accounts);
     let Some(((home, lease), accounts)) = sites.next() else { return Err(Trouble::Lost) };
     let (gate, locked) =
@@ -83,7 +82,7 @@ pub(crate) async fn run(
     drop(gate);
     let mut sites = Vec::new();
     for (((branch, lease), rows), leaving) in branches.iter().zip(leases).zip(rows).zip(leaving) {
-        let locked = heavy(items.len(), || rows.read(branch.config.branch, &bank.directory)).map_err(trouble)?;
+        let locked = rows.read(branch.config.branch, &bank.directory).map_err(trouble)?;
         sites.push(LockedSite { lease, locked, leaving });
     }
     Ok(sites)

@@ -4,9 +4,8 @@ use crate::answer::Receipt;
 use crate::attempt::path;
 use crate::bank::{Bank, Branch};
 use crate::engine::Found;
-use crate::lookups::Lookups;
 use crate::register::{Page, ReadError};
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join};
 use nostro_core::transfer::Decision;
 use nostro_core::{Account, AccountNumber, BranchCode, Customer, Entry, TransferId};
 use nostro_store::read::{self, PageQuery};
@@ -35,20 +34,23 @@ pub(crate) async fn accounts(bank: &Bank, code: BranchCode, page: Page) -> Resul
     bank.ask(code, lease, read::list_accounts(&client, branch, query(page))).await
 }
 
+/// Both questions are sent together: a page waits for one round trip, not for two.
 pub(crate) async fn entries(
     bank: &Bank,
-    lookups: &Lookups,
     number: AccountNumber,
     page: Page,
 ) -> Result<Option<(Account, Vec<Entry>)>, ReadError> {
-    let Some(account) = lookups.account(number).await? else { return Ok(None) };
     let code = number.branch();
     let branch = known(bank, code)?.config.branch;
     let lease = bank.reader(code).await?;
     let (client, statements) = (Arc::clone(lease.session.link.client()), lease.session.statements.clone());
-    let question = read::list_entries(&client, &statements, branch, &bank.directory, number, query(page));
-    let entries = bank.ask(code, lease, question).await?;
-    Ok(Some((account, entries)))
+    let account = [number];
+    let question = try_join(
+        read::find_accounts(&client, &statements, branch, &account),
+        read::list_entries(&client, &statements, branch, &bank.directory, number, query(page)),
+    );
+    let (accounts, entries) = bank.ask(code, lease, question).await?;
+    Ok(accounts.into_iter().next().map(|account| (account, entries)))
 }
 
 async fn row(bank: &Bank, code: BranchCode, id: TransferId) -> Result<Option<StoredTransfer>, ReadError> {

@@ -11,8 +11,8 @@ use nostro_core::{Transfer, TransferId};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Answers that are remembered, at most twice as many: about 300 bytes each.
-const GENERATION_MAX: usize = 131_072;
+/// Answers that are remembered, at most twice as many: about 300 bytes each, 40 MB in all.
+const GENERATION_MAX: usize = 65_536;
 /// For so long after a record was met that nobody had looked for, every id is looked up.
 const LOOK_UPS_FOR: Duration = Duration::from_secs(5);
 

@@ -15,10 +15,6 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use nostro_engine::heavy;
-
-/// Of an item of a bulk: an id, two accounts, an amount and a currency with their names.
-const ITEM_BYTES_MIN: usize = 128;
 
 /// Moves money from one account to another, also between branches.
 #[utoipa::path(
@@ -52,11 +48,9 @@ pub(crate) async fn create_bulk(
     Extension(context): Extension<RequestContext>,
     bulk: BulkBody,
 ) -> Result<Response, Problem> {
-    let body = bulk.body.bytes();
-    let many = body.len() / ITEM_BYTES_MIN;
-    let transfers = heavy(many, || wire::read_transfers(body, &|code| api.engine.has_branch(code)))?;
+    let transfers = wire::read_transfers(bulk.body.bytes(), &|code| api.engine.has_branch(code))?;
     let answers = api.engine.transfers(transfers.clone()).await;
-    let bytes = heavy(transfers.len(), || wire::write_answers(&transfers, answers, &context));
+    let bytes = wire::write_answers(&transfers, answers, &context);
     Ok(([(CONTENT_TYPE, answer::JSON)], bytes).into_response())
 }
 

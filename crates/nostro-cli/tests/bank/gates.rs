@@ -98,3 +98,33 @@ async fn nobody_locks_a_row_while_another_server_is_inside_the_gates() {
     assert!(sent(&to_az, Message::LockRows));
     databases.finish().await;
 }
+
+#[tokio::test]
+async fn batches_that_wait_for_one_branch_leave_the_other_a_place() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let client = &server.client;
+    let (az, other, tx) =
+        (open(client, "AZ", 1_000).await, open(client, "AZ", 1_000).await, open(client, "TX", 0).await);
+    // Somebody is inside Texas's gate and does not leave.
+    let inside = databases.admin("TX").await;
+    inside.batch_execute("select pg_advisory_lock(x'006e6f7374726f21'::bigint)").await.unwrap();
+    // As many batches as the lane of both may have, and more that wait in its queue.
+    let mut crossing = Vec::new();
+    for _ in 0..6 {
+        let (client, request) = (client.clone(), pay(az, tx, 10));
+        crossing.push(tokio::spawn(async move { told(&client.transfer(&request).await) }));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // Arizona's gate is given in turns, and a batch that waits for Texas's keeps it for two seconds. It comes back three
+    // times before it gives up; nobody waits for that.
+    assert_eq!(told(&client.transfer(&pay(az, other, 10)).await), "posted");
+    assert!(!crossing.iter().any(tokio::task::JoinHandle::is_finished), "a place was free only when a batch gave up");
+    inside.batch_execute("select pg_advisory_unlock_all()").await.unwrap();
+    for asked in crossing {
+        let answer = asked.await.unwrap();
+        assert!(["posted", "unavailable busy"].contains(&answer.as_str()), "{answer}");
+    }
+    assert!(client.audit().await.unwrap().balanced);
+    databases.finish().await;
+}
