@@ -107,9 +107,9 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_holds_sixteen_of_the_largest() {
+    fn the_limit_holds_eight_of_the_largest() {
         let intake = BulkIntake::default();
-        let shares: Vec<OwnedSemaphorePermit> = (0..16).map(|_| intake.admit(BODY_BYTES_MAX).unwrap()).collect();
+        let shares: Vec<OwnedSemaphorePermit> = (0..8).map(|_| intake.admit(BODY_BYTES_MAX).unwrap()).collect();
         assert!(intake.admit(1).is_err());
         drop(shares);
         assert!(intake.admit(1).is_ok());
