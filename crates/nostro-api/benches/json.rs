@@ -9,7 +9,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use nostro_api::{RequestContext, wire};
 use nostro_core::transfer::{Decision, Line};
 use nostro_core::{
-    AccountNumber, Amount, Balance, BranchCode, Reference, Refusal, Timestamp, Transfer, TransferId, TransferKind,
+    AccountNumber, Amount, Balance, BranchCode, Operation, Reference, Refusal, Timestamp, Transfer, TransferId,
     TransferRecord,
 };
 use nostro_engine::{Answer, CommitPath, Receipt};
@@ -29,7 +29,7 @@ fn transfer(at: usize) -> Transfer {
     let bits = u128::try_from(at).unwrap() * 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835;
     Transfer {
         id: TransferId(uuid::Builder::from_u128(bits + 1).with_version(uuid::Version::SortRand).into_uuid()),
-        kind: TransferKind::Transfer,
+        operation: Operation::Transfer,
         debit: number("AZ", at * 7),
         credit: number("TX", at * 13),
         amount: Amount::new(100 + i64::try_from(at).unwrap()).unwrap(),

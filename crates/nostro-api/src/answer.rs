@@ -42,10 +42,10 @@ pub(crate) fn single(transfer: &Transfer, answer: Answer) -> Response {
             let body = UnknownTransfer::new(transfer.id);
             at(StatusCode::ACCEPTED, &location(transfer.id, transfer.home()), body)
         }
-        Answer::Conflict(field) => Problem::id_conflict(pointer(transfer.kind, field)).into_response(),
+        Answer::Conflict(field) => Problem::id_conflict(pointer(transfer.kind(), field)).into_response(),
         Answer::Unusable(why) => Problem::unusable_id("/id".to_owned(), why).into_response(),
         Answer::Unavailable(reason) => Problem::unavailable(reason).into_response(),
-        Answer::Bug => Problem::internal().into_response(),
+        Answer::Moot | Answer::Bug => Problem::internal().into_response(),
     }
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn item(
         Answer::Settling(receipt) => result(State::Settling, Some(TransferView::new(&receipt, false)), None),
         Answer::Unknown => result(State::Unknown, None, None),
         Answer::Conflict(field) => {
-            let pointer = format!("/transfers/{at}{}", pointer(transfer.kind, field));
+            let pointer = format!("/transfers/{at}{}", pointer(transfer.kind(), field));
             result(State::Conflict, None, Some(Problem::id_conflict(pointer)))
         }
         Answer::Unusable(why) => {
@@ -82,7 +82,7 @@ pub(crate) fn item(
         }
         Answer::Unavailable(reason) => result(State::Unavailable, None, Some(Problem::unavailable(reason))),
         // As a single request's 500: whoever reads it must not take it for "nothing moved".
-        Answer::Bug => result(State::Unknown, None, Some(Problem::internal())),
+        Answer::Moot | Answer::Bug => result(State::Unknown, None, Some(Problem::internal())),
     }
 }
 
@@ -96,6 +96,7 @@ pub(crate) fn posted(answer: &Answer) -> Option<(&Receipt, Outcome)> {
         | Answer::Unknown
         | Answer::Conflict(_)
         | Answer::Unusable(_)
+        | Answer::Moot
         | Answer::Unavailable(_)
         | Answer::Bug => None,
     }
@@ -143,6 +144,14 @@ fn refused(transfer: &Transfer, refusal: Refusal) -> Problem {
         Refusal::DebitAccountNotFound => format!("no account has the number {debit}"),
         Refusal::CreditAccountNotFound => format!("no account has the number {credit}"),
         Refusal::CurrencyMismatch => format!("{debit} and {credit} are not both kept in {currency}"),
+        Refusal::HoldMismatch => format!("no hold of {debit} in favour of {credit} has this id"),
+        Refusal::HoldCaptured => "nothing is left of the hold: it was captured".to_owned(),
+        Refusal::HoldReleased => "the hold was released".to_owned(),
+        Refusal::HoldExpired => "the hold's time has run out".to_owned(),
+        Refusal::HoldExceeded => {
+            let amount = currency.major_units(transfer.amount.minor_units());
+            format!("less than {amount} {currency} is left of the hold")
+        }
         Refusal::DebitAccountClosed => format!("{debit} is closed"),
         Refusal::CreditAccountClosed => format!("{credit} is closed"),
         Refusal::InsufficientFunds => {

@@ -18,6 +18,8 @@ pub(crate) enum List {
     Accounts,
     /// The filter is an account number.
     Entries,
+    /// The filter is an account number.
+    Holds,
 }
 
 impl List {
@@ -26,6 +28,7 @@ impl List {
             Self::Customers => "customers",
             Self::Accounts => "accounts",
             Self::Entries => "entries",
+            Self::Holds => "holds",
         }
     }
 }

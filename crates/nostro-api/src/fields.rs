@@ -6,7 +6,7 @@
 
 use crate::json::JsonValue;
 use crate::problem::{Code, Problem};
-use nostro_core::{AccountNumber, Amount, Balance, BranchCode, Currency, CustomerNumber};
+use nostro_core::{AccountNumber, Amount, Balance, BranchCode, Currency, CustomerNumber, Timestamp};
 use serde::Serialize;
 use std::fmt;
 use utoipa::ToSchema;
@@ -204,7 +204,7 @@ fn escaped(name: &str) -> String {
 pub(crate) fn text<T, E: fmt::Display>(value: &JsonValue<'_>, parse: impl FnOnce(&str) -> Result<T, E>) -> Ruled<T> {
     match value {
         JsonValue::Text(text) => parse(text).map_err(|error| Broken::Rule(error.to_string())),
-        JsonValue::Null | JsonValue::Bool | JsonValue::Number(_) | JsonValue::List(_) | JsonValue::Object(_) => {
+        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) | JsonValue::List(_) | JsonValue::Object(_) => {
             Err(Broken::Rule(format!("expected text, found {}", value.noun())))
         }
     }
@@ -227,7 +227,7 @@ pub(crate) fn parse_id(text: &str) -> Result<Uuid, &'static str> {
 pub(crate) fn amount(value: &JsonValue<'_>) -> Ruled<Amount> {
     match value {
         JsonValue::Number(_) => Err(Broken::Rule("amount is text: \"100000\" (minor units), not a number".to_owned())),
-        JsonValue::Null | JsonValue::Bool | JsonValue::Text(_) | JsonValue::List(_) | JsonValue::Object(_) => {
+        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Text(_) | JsonValue::List(_) | JsonValue::Object(_) => {
             text(value, Amount::parse)
         }
     }
@@ -241,6 +241,21 @@ pub(crate) fn limit(value: &JsonValue<'_>) -> Ruled<Balance> {
             .map(|amount| Balance::new(amount.minor_units()))
             .map_err(|_| "a limit is a whole number of minor units as text, \"0\" or 1 to 18 digits"),
     })
+}
+
+/// True or false.
+pub(crate) fn flag(value: &JsonValue<'_>) -> Ruled<bool> {
+    match value {
+        JsonValue::Bool(flag) => Ok(*flag),
+        JsonValue::Null | JsonValue::Number(_) | JsonValue::Text(_) | JsonValue::List(_) | JsonValue::Object(_) => {
+            Err(Broken::Rule(format!("expected true or false, found {}", value.noun())))
+        }
+    }
+}
+
+/// An instant as RFC 3339 has it.
+pub(crate) fn time(value: &JsonValue<'_>) -> Ruled<Timestamp> {
+    text(value, str::parse)
 }
 
 /// A currency of ISO 4217.

@@ -13,7 +13,7 @@ use std::fmt;
 #[derive(Debug)]
 pub(crate) enum JsonValue<'a> {
     Null,
-    Bool,
+    Bool(bool),
     /// Its figure where it is whole, not negative and fits.
     Number(Option<u64>),
     Text(Cow<'a, str>),
@@ -32,7 +32,7 @@ impl<'a> JsonValue<'a> {
     pub(crate) fn noun(&self) -> &'static str {
         match self {
             Self::Null => "null",
-            Self::Bool => "true or false",
+            Self::Bool(_) => "true or false",
             Self::Number(_) => "a number",
             Self::Text(_) => "text",
             Self::List(_) => "a list",
@@ -60,8 +60,8 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(JsonValue::Null)
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(JsonValue::Bool)
+    fn visit_bool<E: Error>(self, flag: bool) -> Result<Self::Value, E> {
+        Ok(JsonValue::Bool(flag))
     }
 
     fn visit_u64<E: Error>(self, figure: u64) -> Result<Self::Value, E> {

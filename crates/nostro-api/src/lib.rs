@@ -22,6 +22,7 @@ mod bulk_intake;
 mod config;
 mod cursor;
 mod fields;
+mod hold_body;
 mod json;
 mod key;
 mod openapi;

@@ -34,6 +34,7 @@ pub(crate) enum Code {
     NotFound,
     AccountNotFound,
     TransferNotFound,
+    HoldNotFound,
     BatchNotFound,
     MethodNotAllowed,
     IdConflict,
@@ -55,7 +56,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// The codes without a value of their own; refusals and reasons of unavailability list themselves.
-    const PLAIN: [Self; 23] = [
+    const PLAIN: [Self; 24] = [
         Self::InvalidRequest,
         Self::UnknownBranch,
         Self::Unauthorized,
@@ -64,6 +65,7 @@ impl Code {
         Self::NotFound,
         Self::AccountNotFound,
         Self::TransferNotFound,
+        Self::HoldNotFound,
         Self::BatchNotFound,
         Self::MethodNotAllowed,
         Self::IdConflict,
@@ -92,6 +94,7 @@ impl Code {
             Self::NotFound => "not_found",
             Self::AccountNotFound => "account_not_found",
             Self::TransferNotFound => "transfer_not_found",
+            Self::HoldNotFound => "hold_not_found",
             Self::BatchNotFound => "batch_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::IdConflict => "id_conflict",
@@ -122,6 +125,7 @@ impl Code {
             Self::NotFound => "Not found",
             Self::AccountNotFound => "Account not found",
             Self::TransferNotFound => "Transfer not found",
+            Self::HoldNotFound => "Hold not found",
             Self::BatchNotFound => "Batch not found",
             Self::MethodNotAllowed => "Method not allowed",
             Self::IdConflict => "Id used with other content",
@@ -152,9 +156,11 @@ impl Code {
             Self::InvalidRequest | Self::UnknownBranch => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::OriginNotAllowed => StatusCode::FORBIDDEN,
-            Self::NotFound | Self::AccountNotFound | Self::TransferNotFound | Self::BatchNotFound => {
-                StatusCode::NOT_FOUND
-            }
+            Self::NotFound
+            | Self::AccountNotFound
+            | Self::TransferNotFound
+            | Self::HoldNotFound
+            | Self::BatchNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::IdConflict => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,

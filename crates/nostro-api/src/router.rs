@@ -4,7 +4,7 @@ use crate::authentication::{self, Keys};
 use crate::body::BODY_BYTES_MAX;
 use crate::bulk_intake::BulkIntake;
 use crate::config::ApiConfig;
-use crate::routes::{accounts, bank, customers, probes, transfers};
+use crate::routes::{accounts, bank, customers, holds, probes, transfers};
 use crate::{openapi, origin, request_context, traffic};
 use axum::Router;
 use axum::body::Bytes;
@@ -48,6 +48,11 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .routes(routes!(transfers::show))
         .routes(routes!(transfers::deposit))
         .routes(routes!(transfers::withdraw))
+        .routes(routes!(holds::create))
+        .routes(routes!(holds::show))
+        .routes(routes!(holds::capture))
+        .routes(routes!(holds::release))
+        .routes(routes!(holds::list))
         .routes(routes!(bank::branches))
         .routes(routes!(bank::in_doubt))
         .routes(routes!(bank::resolve))

@@ -10,6 +10,7 @@
 pub(crate) mod accounts;
 pub(crate) mod bank;
 pub(crate) mod customers;
+pub(crate) mod holds;
 pub(crate) mod probes;
 pub(crate) mod transfers;
 

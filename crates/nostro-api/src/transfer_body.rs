@@ -7,7 +7,7 @@
 use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
 use crate::json::JsonValue;
 use crate::problem::Problem;
-use nostro_core::{AccountNumber, Amount, Currency, Reference, Transfer, TransferId, TransferKind};
+use nostro_core::{AccountNumber, Amount, Currency, Operation, Reference, Transfer, TransferId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -84,13 +84,18 @@ pub(crate) enum CashMovement {
     Withdrawal,
 }
 
-/// The fields that all money movements share.
+/// What a client calls a transfer, whatever it does.
+pub(crate) struct Classified {
+    pub(crate) id: TransferId,
+    pub(crate) category: u16,
+    pub(crate) reference: Option<Reference>,
+}
+
+/// The fields that transfers and cash share.
 struct Common {
-    id: TransferId,
+    classified: Classified,
     amount: Amount,
     currency: Currency,
-    category: u16,
-    reference: Option<Reference>,
 }
 
 /// A transfer from the body of a single request.
@@ -130,7 +135,7 @@ fn bulk_items(value: JsonValue<'_>) -> fields::Ruled<Vec<JsonValue<'_>>> {
             let found = items.len();
             Err(Broken::Rule(format!("a bulk has 1 to {BULK_TRANSFERS_MAX} transfers, this one has {found}")))
         }
-        JsonValue::Null | JsonValue::Bool | JsonValue::Number(_) | JsonValue::Text(_) | JsonValue::Object(_) => {
+        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) | JsonValue::Text(_) | JsonValue::Object(_) => {
             Err(Broken::Rule(format!("expected a list of transfers, found {}", value.noun())))
         }
     }
@@ -151,7 +156,7 @@ fn read_transfer(
         fields.push("credit_account", Broken::Rule("the two accounts of a transfer differ".to_owned()));
         return None;
     }
-    Some(common?.transfer(TransferKind::Transfer, debit?, credit?))
+    Some(common?.transfer(Operation::Transfer, debit?, credit?))
 }
 
 fn read_cash(
@@ -170,24 +175,24 @@ fn read_cash(
         return None;
     }
     Some(match movement {
-        CashMovement::Deposit => common.transfer(TransferKind::Deposit, cash, account),
-        CashMovement::Withdrawal => common.transfer(TransferKind::Withdrawal, account, cash),
+        CashMovement::Deposit => common.transfer(Operation::Deposit, cash, account),
+        CashMovement::Withdrawal => common.transfer(Operation::Withdrawal, account, cash),
     })
 }
 
 fn read_common(fields: &mut Fields<'_, '_>) -> Option<Common> {
-    let id = fields.required("id", |value| fields::id(&value));
     let amount = fields.required("amount", |value| fields::amount(&value));
     let currency = fields.required("currency", |value| fields::currency(&value));
+    let classified = read_classified(fields);
+    Some(Common { classified: classified?, amount: amount?, currency: currency? })
+}
+
+/// The id, the category and the reference.
+pub(crate) fn read_classified(fields: &mut Fields<'_, '_>) -> Option<Classified> {
+    let id = fields.required("id", |value| fields::id(&value));
     let category = fields.optional("category", 0, |value| category(&value));
     let reference = fields.optional("reference", None, |value| fields::text(&value, Reference::new).map(Some));
-    Some(Common {
-        id: TransferId(id?),
-        amount: amount?,
-        currency: currency?,
-        category: category?,
-        reference: reference?,
-    })
+    Some(Classified { id: TransferId(id?), category: category?, reference: reference? })
 }
 
 fn category(value: &JsonValue<'_>) -> fields::Ruled<u16> {
@@ -196,7 +201,7 @@ fn category(value: &JsonValue<'_>) -> fields::Ruled<u16> {
         JsonValue::Number(Some(figure)) => u16::try_from(*figure).map_err(|_| rule()),
         JsonValue::Number(None)
         | JsonValue::Null
-        | JsonValue::Bool
+        | JsonValue::Bool(_)
         | JsonValue::Text(_)
         | JsonValue::List(_)
         | JsonValue::Object(_) => Err(rule()),
@@ -204,9 +209,9 @@ fn category(value: &JsonValue<'_>) -> fields::Ruled<u16> {
 }
 
 impl Common {
-    fn transfer(self, kind: TransferKind, debit: AccountNumber, credit: AccountNumber) -> Transfer {
-        let Self { id, amount, currency, category, reference } = self;
-        Transfer { id, kind, debit, credit, amount, currency, category, reference }
+    fn transfer(self, operation: Operation, debit: AccountNumber, credit: AccountNumber) -> Transfer {
+        let Self { classified: Classified { id, category, reference }, amount, currency } = self;
+        Transfer { id, operation, debit, credit, amount, currency, category, reference }
     }
 }
 

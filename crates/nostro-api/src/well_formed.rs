@@ -8,7 +8,7 @@
 use crate::fields::{self, HasBranch};
 use crate::json::BorrowedText;
 use crate::transfer_body::BULK_TRANSFERS_MAX;
-use nostro_core::{AccountNumber, Amount, Currency, Reference, Transfer, TransferId, TransferKind};
+use nostro_core::{AccountNumber, Amount, Currency, Operation, Reference, Transfer, TransferId};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
@@ -143,7 +143,7 @@ impl<'de> Visitor<'de> for Item<'_> {
         }
         Ok(Transfer {
             id: TransferId(there(id)?),
-            kind: TransferKind::Transfer,
+            operation: Operation::Transfer,
             debit,
             credit,
             amount: there(amount)?,

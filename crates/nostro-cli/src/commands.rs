@@ -1,12 +1,15 @@
 //! The commands that talk to the API, one file each.
 //!
-//! - [`account`], [`transfer`], [`audit`], [`in_doubt`]: the commands
+//! - [`account`], [`transfer`], [`hold`], [`audit`], [`in_doubt`]: the commands
+//! - [`outcome`]: how a command that moves money ends
 //! - [`connection`]: where the API is and which key opens it
 //! - [`table`]: how the terminal shows figures
 
 pub(crate) mod account;
 pub(crate) mod audit;
 pub(crate) mod connection;
+pub(crate) mod hold;
 pub(crate) mod in_doubt;
+pub(crate) mod outcome;
 pub(crate) mod table;
 pub(crate) mod transfer;

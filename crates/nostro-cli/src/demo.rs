@@ -5,8 +5,7 @@
 
 use anyhow::{Context, bail};
 use nostro_core::{
-    AccountKind, AccountNumber, Amount, Balance, BranchCode, Currency, Name, Reference, Transfer, TransferId,
-    TransferKind,
+    AccountKind, AccountNumber, Amount, Balance, BranchCode, Currency, Name, Operation, Reference, Transfer, TransferId,
 };
 use nostro_engine::{Answer, Engine, NewAccount, NewCustomer};
 use uuid::Uuid;
@@ -89,7 +88,7 @@ async fn deposit(
 ) -> anyhow::Result<()> {
     let transfer = Transfer {
         id: TransferId(id),
-        kind: TransferKind::Deposit,
+        operation: Operation::Deposit,
         debit: AccountNumber::cash(branch, currency),
         credit: account,
         amount,

@@ -45,6 +45,8 @@ enum Command {
     Account(commands::account::AccountArgs),
     /// Move money from one account to another
     Transfer(commands::transfer::TransferArgs),
+    /// Reserves money, captures it, and gives it back
+    Hold(commands::hold::HoldArgs),
     /// Check that the books of the bank balance
     Audit(commands::audit::AuditArgs),
     /// List batches that are prepared and not finished, or settle one
@@ -70,6 +72,7 @@ async fn main() -> ExitCode {
         Command::Migrate(args) => migrate::run(args).await,
         Command::Account(args) => commands::account::run(args).await,
         Command::Transfer(args) => commands::transfer::run(args).await,
+        Command::Hold(args) => commands::hold::run(args).await,
         Command::Audit(args) => commands::audit::run(args).await,
         Command::InDoubt(args) => commands::in_doubt::run(args).await,
         Command::Bench(args) => Box::pin(bench::run(args)).await,

@@ -5,10 +5,12 @@
 //! environment: a key goes to the address that was named and nowhere else.
 
 use crate::outcome::{ClientError, Outcome, UnknownCause};
-use crate::request::{Bulk, CashRequest, Close, NewAccount, NewCustomer, TransferRequest};
+use crate::request::{
+    Bulk, CaptureRequest, CashRequest, Close, HoldRequest, NewAccount, NewCustomer, ReleaseRequest, TransferRequest,
+};
 use crate::view::{
-    Account, AuditReport, Branch, BulkItem, BulkResults, Customer, Entry, InDoubtList, Listing, Problem, Resolved,
-    Transfer,
+    Account, AuditReport, Branch, BulkItem, BulkResults, Customer, Entry, Hold, InDoubtList, Listing, Problem,
+    Resolved, Transfer,
 };
 use nostro_core::{AccountNumber, BranchCode};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -134,6 +136,45 @@ impl Client {
     /// Pays cash out.
     pub async fn withdraw(&self, request: &CashRequest) -> Result<Outcome, ClientError> {
         outcome(request.id, &self.send(self.request(Method::POST, "/v1/withdrawals").json(request)).await?)
+    }
+
+    /// Reserves money at an account.
+    pub async fn place_hold(&self, request: &HoldRequest) -> Result<Outcome, ClientError> {
+        outcome(request.id, &self.send(self.request(Method::POST, "/v1/holds").json(request)).await?)
+    }
+
+    /// Moves money out of a hold. `branch` is that of its debit account; without it all branches are asked.
+    pub async fn capture_hold(
+        &self,
+        hold: Uuid,
+        branch: Option<BranchCode>,
+        request: &CaptureRequest,
+    ) -> Result<Outcome, ClientError> {
+        let path = format!("/v1/holds/{hold}/captures");
+        let sent = self.request(Method::POST, &path).query(&query(branch, &Page::default())).json(request);
+        outcome(request.id, &self.send(sent).await?)
+    }
+
+    /// Gives back what is left of a hold. `branch` is that of its debit account; without it all branches are asked.
+    pub async fn release_hold(
+        &self,
+        hold: Uuid,
+        branch: Option<BranchCode>,
+        request: &ReleaseRequest,
+    ) -> Result<Outcome, ClientError> {
+        let path = format!("/v1/holds/{hold}/releases");
+        let sent = self.request(Method::POST, &path).query(&query(branch, &Page::default())).json(request);
+        outcome(request.id, &self.send(sent).await?)
+    }
+
+    /// A hold as it stands, from one branch or from all.
+    pub async fn hold(&self, id: Uuid, branch: Option<BranchCode>) -> Result<Hold, ClientError> {
+        self.get(&format!("/v1/holds/{id}"), &query(branch, &Page::default())).await
+    }
+
+    /// The holds at an account, newest first.
+    pub async fn holds(&self, number: AccountNumber, page: &Page) -> Result<Listing<Hold>, ClientError> {
+        self.get(&format!("/v1/accounts/{number}/holds"), &query(None, page)).await
     }
 
     /// A recorded transfer, from one branch or from all. That none is found is no proof that none will be posted.

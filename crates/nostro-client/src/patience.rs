@@ -9,6 +9,7 @@ use crate::outcome::{ClientError, Outcome, UnknownCause};
 use crate::request::TransferRequest;
 use std::time::Duration;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// The first pause; each next one is twice as long.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -36,31 +37,46 @@ impl Client {
         request: &TransferRequest,
         deadline: Duration,
     ) -> Result<Outcome, ClientError> {
-        let ends = Instant::now() + deadline;
-        let mut pause = PAUSE_MIN;
-        let mut open = false;
-        loop {
-            let attempt = match tokio::time::timeout_at(ends, self.transfer(request)).await {
-                Ok(attempt) => attempt,
-                // Cut off under way: it may have moved.
-                Err(_) => return Ok(Outcome::Unknown { id: request.id }),
-            };
-            let wait = match next(&attempt) {
-                Next::Answer => return attempt,
-                Next::NothingMoved if !open => return attempt,
-                Next::NothingMoved => pause,
-                Next::AgainAfter(asked) => pause.max(asked),
-                Next::Open => {
-                    open = true;
-                    pause
-                }
-            };
-            if Instant::now() + wait >= ends {
-                return if open { Err(still_open(attempt)) } else { attempt };
+        until_settled(request.id, deadline, || self.transfer(request)).await
+    }
+}
+
+/// Makes the same attempt, whose idempotency key is `id`, until it is answered or the deadline has passed, then gives
+/// the last answer.
+///
+/// Where nothing can have moved and trying again does not help (rejected, nobody listens), it ends at once.
+pub async fn until_settled<F>(
+    id: Uuid,
+    deadline: Duration,
+    mut attempt: impl FnMut() -> F,
+) -> Result<Outcome, ClientError>
+where
+    F: Future<Output = Result<Outcome, ClientError>>,
+{
+    let ends = Instant::now() + deadline;
+    let mut pause = PAUSE_MIN;
+    let mut open = false;
+    loop {
+        let attempt = match tokio::time::timeout_at(ends, attempt()).await {
+            Ok(attempt) => attempt,
+            // Cut off under way: it may have moved.
+            Err(_) => return Ok(Outcome::Unknown { id }),
+        };
+        let wait = match next(&attempt) {
+            Next::Answer => return attempt,
+            Next::NothingMoved if !open => return attempt,
+            Next::NothingMoved => pause,
+            Next::AgainAfter(asked) => pause.max(asked),
+            Next::Open => {
+                open = true;
+                pause
             }
-            tokio::time::sleep(wait).await;
-            pause = (pause * 2).min(PAUSE_MAX);
+        };
+        if Instant::now() + wait >= ends {
+            return if open { Err(still_open(attempt)) } else { attempt };
         }
+        tokio::time::sleep(wait).await;
+        pause = (pause * 2).min(PAUSE_MAX);
     }
 }
 

@@ -53,6 +53,63 @@ pub struct CashRequest {
     pub reference: Option<String>,
 }
 
+/// A hold to be placed.
+#[derive(Clone, Debug, Serialize)]
+pub struct HoldRequest {
+    /// The idempotency key, and the hold's id from then on; version 7 is advised.
+    pub id: Uuid,
+    /// Where the money is reserved.
+    #[serde(with = "text")]
+    pub debit_account: AccountNumber,
+    /// In whose favour.
+    #[serde(with = "text")]
+    pub credit_account: AccountNumber,
+    /// Minor units.
+    #[serde(serialize_with = "text::serialize")]
+    pub amount: Amount,
+    /// Of which currency.
+    #[serde(with = "text")]
+    pub currency: Currency,
+    /// RFC 3339: from when on it is expired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+    /// The client's own classification, 0 when none.
+    pub category: u16,
+    /// One line of text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// A capture of a hold to be made.
+#[derive(Clone, Debug, Serialize)]
+pub struct CaptureRequest {
+    /// The idempotency key; version 7 is advised.
+    pub id: Uuid,
+    /// Minor units, at most what is left of the hold.
+    #[serde(serialize_with = "text::serialize")]
+    pub amount: Amount,
+    /// Whether the rest is given back.
+    #[serde(rename = "final")]
+    pub is_final: bool,
+    /// The client's own classification, 0 when none.
+    pub category: u16,
+    /// One line of text for the statement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// A release of a hold to be made.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReleaseRequest {
+    /// The idempotency key; version 7 is advised.
+    pub id: Uuid,
+    /// The client's own classification, 0 when none.
+    pub category: u16,
+    /// One line of text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
 /// A customer to be made.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewCustomer {

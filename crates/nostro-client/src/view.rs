@@ -71,7 +71,7 @@ pub struct Entry {
     pub seq: i64,
     /// The transfer that left it.
     pub transfer: Uuid,
-    /// `transfer`, `deposit` or `withdrawal`.
+    /// `transfer`, `deposit`, `withdrawal` or `capture`.
     pub kind: String,
     /// `debit` or `credit`.
     pub side: String,
@@ -91,12 +91,50 @@ pub struct Entry {
     pub posted_at: String,
 }
 
+/// A hold as it stands, in minor units.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Hold {
+    /// The id of the transfer that placed it.
+    pub id: Uuid,
+    /// `open`, `captured`, `released` or `expired`.
+    pub state: String,
+    /// Where the money is reserved.
+    #[serde(with = "text")]
+    pub debit_account: AccountNumber,
+    /// In whose favour.
+    #[serde(with = "text")]
+    pub credit_account: AccountNumber,
+    /// What was reserved at first.
+    #[serde(with = "text")]
+    pub amount: i64,
+    /// Of which currency.
+    #[serde(with = "text")]
+    pub currency: Currency,
+    /// So much was captured.
+    #[serde(with = "text")]
+    pub captured: i64,
+    /// So much was given back.
+    #[serde(with = "text")]
+    pub released: i64,
+    /// So much is still reserved.
+    #[serde(with = "text")]
+    pub remaining: i64,
+    /// RFC 3339; never if absent.
+    #[serde(default)]
+    pub expires_at: Option<String>,
+    /// RFC 3339.
+    pub placed_at: String,
+    /// RFC 3339: when the last of it was captured or given back.
+    #[serde(default)]
+    pub ended_at: Option<String>,
+}
+
 /// A recorded transfer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Transfer {
     /// The client's id.
     pub id: Uuid,
-    /// `transfer`, `deposit` or `withdrawal`.
+    /// `transfer`, `deposit`, `withdrawal`, `hold`, `capture`, `release` or `expiry`.
     pub kind: String,
     /// `posted`, `settling` or `refused`.
     pub state: String,
@@ -120,6 +158,15 @@ pub struct Transfer {
     /// The payer's text.
     #[serde(default)]
     pub reference: Option<String>,
+    /// The hold that a capture, a release or an expiry is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Uuid>,
+    /// Of a capture: whether it gave the rest of the hold back.
+    #[serde(default, rename = "final", skip_serializing_if = "Option::is_none")]
+    pub is_final: Option<bool>,
+    /// RFC 3339, of a hold that expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
     /// The batch that recorded it.
     pub batch: String,
     /// RFC 3339.

@@ -9,7 +9,7 @@
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use nostro_core::account::{AccountKind, AccountState};
 use nostro_core::plan::{Accounts, LockedAccount, PlanInput, plan};
-use nostro_core::{AccountNumber, Amount, Balance, Timestamp, Transfer, TransferId, TransferKind};
+use nostro_core::{AccountNumber, Amount, Balance, Operation, Timestamp, Transfer, TransferId};
 use std::hint::black_box;
 
 #[global_allocator]
@@ -36,7 +36,7 @@ fn number(at: u64) -> AccountNumber {
 fn transfer(at: u64, debit: AccountNumber, credit: AccountNumber, minor_units: i64) -> Transfer {
     Transfer {
         id: TransferId(uuid::Uuid::from_u64_pair(drawn(at), at)),
-        kind: TransferKind::Transfer,
+        operation: Operation::Transfer,
         debit,
         credit,
         amount: Amount::new(minor_units).unwrap(),
@@ -97,6 +97,7 @@ fn batches(criterion: &mut Criterion) {
         let input = || PlanInput {
             transfers: transfers.iter().collect(),
             accounts: accounts.clone(),
+            holds: Vec::new(),
             known: Vec::new(),
             detached: std::collections::BTreeSet::new(),
             clock: Timestamp::from_micros(1_795_420_800_000_000),

@@ -2,7 +2,7 @@
 //!
 //! - [`amount`]: minor units, checked; [`currency`]: ISO 4217; [`time`]: instants
 //! - [`branch`]: codes and numbers of branches; [`account_number`]: the number that routes itself
-//! - [`account`], [`customer`], [`transfer`]: the nouns of the bank, with the bounds of every field
+//! - [`account`], [`customer`], [`transfer`], [`hold`]: the nouns of the bank, with the bounds of every field
 //! - [`transfer_id`]: ids, and the period in which each is recorded
 //! - [`refusal`]: why a transfer is not posted, with stable codes and a fixed order
 //! - [`plan`]: decides a batch of transfers in order, in memory
@@ -21,7 +21,9 @@ pub mod audit;
 pub mod branch;
 pub mod currency;
 pub mod customer;
+mod decide;
 mod digits;
+pub mod hold;
 mod locked_accounts;
 pub mod plan;
 pub mod refusal;
@@ -35,7 +37,8 @@ pub use amount::{Amount, Balance};
 pub use branch::{BranchCode, BranchNumber};
 pub use currency::Currency;
 pub use customer::{Customer, Name};
+pub use hold::{Hold, HoldState};
 pub use refusal::Refusal;
 pub use time::Timestamp;
-pub use transfer::{Entry, Reference, Side, Transfer, TransferKind, TransferRecord};
+pub use transfer::{Entry, Operation, Reference, Side, Transfer, TransferKind, TransferRecord};
 pub use transfer_id::{Period, TransferId};

@@ -4,6 +4,7 @@ use crate::account::{AccountKind, AccountState};
 use crate::account_number::AccountNumber;
 use crate::amount::Balance;
 use crate::currency::Currency;
+use crate::decide::Posting;
 use crate::time::Timestamp;
 use crate::transfer::Line;
 use crate::transfer_id::TransferId;
@@ -39,7 +40,7 @@ pub struct LockedAccount {
 pub struct Accounts {
     places: HashMap<AccountNumber, Place>,
     rows: Vec<Row>,
-    /// In the order in which they were first posted to.
+    /// In the order in which they were first changed.
     posted: Vec<Place>,
 }
 
@@ -65,25 +66,31 @@ impl Accounts {
         self.rows.get(place.0).map(|row| (place, &row.account))
     }
 
-    /// Posts a transfer to the account at a place: its line.
-    pub(crate) fn post(
-        &mut self,
-        place: Place,
-        transfer: TransferId,
-        balance: Balance,
-        seq: i64,
-        at: Timestamp,
-    ) -> Option<Line> {
+    /// Posts a transfer to an account: its line.
+    pub(crate) fn post(&mut self, posting: &Posting, transfer: TransferId, at: Timestamp) -> Option<Line> {
+        let Posting { place, balance, held, seq } = *posting;
+        let account = self.changed(place)?;
+        let previous = account.last_transfer.replace(transfer);
+        *account = LockedAccount { balance, held, seq, last_posted_at: Some(at), ..*account };
+        Some(Line { balance_after: balance, seq, previous })
+    }
+
+    /// Changes what is reserved at the account at a place, which leaves no line.
+    pub(crate) fn reserve(&mut self, place: Place, held: Balance, at: Timestamp) {
+        if let Some(account) = self.changed(place) {
+            *account = LockedAccount { held, last_posted_at: Some(at), ..*account };
+        }
+    }
+
+    fn changed(&mut self, place: Place) -> Option<&mut LockedAccount> {
         let row = self.rows.get_mut(place.0)?;
         if !std::mem::replace(&mut row.is_posted, true) {
             self.posted.push(place);
         }
-        let previous = row.account.last_transfer.replace(transfer);
-        row.account = LockedAccount { balance, seq, last_posted_at: Some(at), ..row.account };
-        Some(Line { balance_after: balance, seq, previous })
+        Some(&mut row.account)
     }
 
-    /// Those that were posted to.
+    /// Those that were posted to, or where more or less is reserved.
     pub(crate) fn posted(self) -> Vec<(AccountNumber, LockedAccount)> {
         let posted = self.posted.iter().filter_map(|place| self.rows.get(place.0));
         posted.map(|row| (row.number, row.account)).collect()

@@ -6,12 +6,10 @@
 //! refused transfer has no effect on any account. An id that occurs twice in the batch is decided once. An id that
 //! carries a time far from the batch's is decided not at all, unless it is recorded.
 
-use crate::account::{AccountState, available};
 use crate::account_number::AccountNumber;
-use crate::amount::Balance;
-use crate::locked_accounts::Place;
+use crate::decide::{Effect, Holds, Nothing, decide};
+use crate::hold::Hold;
 pub use crate::locked_accounts::{Accounts, LockedAccount};
-use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::transfer::{Decision, Field, Transfer, TransferRecord};
 use crate::transfer_id::{Period, TransferId};
@@ -26,6 +24,8 @@ pub struct PlanInput<'a> {
     pub transfers: Vec<&'a Transfer>,
     /// Locked accounts; one that is absent does not exist.
     pub accounts: Accounts,
+    /// The holds that the transfers name, read under the locks of their debit accounts.
+    pub holds: Vec<Hold>,
     /// What was found under the batch's ids, one record a branch that has one.
     pub known: Vec<TransferRecord>,
     /// Periods that were taken out for the archive, of those of the batch's ids.
@@ -56,6 +56,8 @@ pub enum Outcome {
     Conflict(Field),
     /// The id can be used for nothing.
     Unusable(UnusableId),
+    /// An expiry that is none: its hold is ended, or its time has not come. Nothing is recorded.
+    Moot,
 }
 
 /// What to answer and what to write.
@@ -63,8 +65,10 @@ pub enum Outcome {
 pub struct Plan {
     /// One for each transfer, in order.
     pub outcomes: Vec<Outcome>,
-    /// Each account that was posted to, once, as it stands after the batch.
+    /// Each account that was posted to or has more or less reserved, once, as it stands after the batch.
     pub accounts: Vec<(AccountNumber, LockedAccount)>,
+    /// Each hold that was placed or changed, once, as it stands after the batch.
+    pub holds: Vec<Hold>,
 }
 
 impl Plan {
@@ -72,7 +76,7 @@ impl Plan {
     pub fn records(&self) -> impl Iterator<Item = &TransferRecord> {
         self.outcomes.iter().filter_map(|outcome| match outcome {
             Outcome::Decided(record) => Some(record),
-            Outcome::Replayed(_) | Outcome::Conflict(_) | Outcome::Unusable(_) => None,
+            Outcome::Replayed(_) | Outcome::Conflict(_) | Outcome::Unusable(_) | Outcome::Moot => None,
         })
     }
 }
@@ -90,8 +94,10 @@ pub fn posted_at<'a>(
 
 /// Decides the batch.
 pub fn plan(input: PlanInput<'_>) -> Plan {
-    let PlanInput { transfers, mut accounts, known, detached, clock, posted_at } = input;
+    let PlanInput { transfers, mut accounts, holds, known, detached, clock, posted_at } = input;
     let earlier = Earlier::new(known);
+    let mut holds: Holds = holds.into_iter().map(|hold| (hold.id, hold)).collect();
+    let mut changed: BTreeSet<TransferId> = BTreeSet::new();
     let mut here: HashMap<TransferId, usize> = HashMap::with_capacity(transfers.len());
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(transfers.len());
     for transfer in transfers {
@@ -108,18 +114,32 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
             outcomes.push(met);
             continue;
         }
-        let decision = match decide(transfer, &accounts) {
-            Ok(postings) => {
-                let [debit, credit] = postings
-                    .map(|Posting { place, balance, seq }| accounts.post(place, transfer.id, balance, seq, posted_at));
-                Decision::Posted { debit, credit }
+        let mut transfer = transfer.clone();
+        let (decision, hold) = match decide(&transfer, &accounts, &holds, posted_at) {
+            Ok(Effect::Moved { debit, credit, hold }) => {
+                let [debit, credit] = [debit, credit].map(|posting| accounts.post(&posting, transfer.id, posted_at));
+                (Decision::Posted { debit, credit }, hold)
             }
-            Err(refusal) => Decision::Refused(refusal),
+            Ok(Effect::Reserved { place, held, hold, amount }) => {
+                accounts.reserve(place, held, posted_at);
+                transfer.amount = amount;
+                (Decision::Posted { debit: None, credit: None }, Some(hold))
+            }
+            Err(Nothing::Refused(refusal)) => (Decision::Refused(refusal), None),
+            Err(Nothing::Moot) => {
+                outcomes.push(Outcome::Moot);
+                continue;
+            }
         };
+        if let Some(hold) = hold {
+            holds.insert(hold.id, hold);
+            changed.insert(hold.id);
+        }
         here.insert(transfer.id, outcomes.len());
-        outcomes.push(Outcome::Decided(TransferRecord { transfer: transfer.clone(), decision, posted_at }));
+        outcomes.push(Outcome::Decided(TransferRecord { transfer, decision, posted_at }));
     }
-    Plan { outcomes, accounts: accounts.posted() }
+    let holds = changed.iter().filter_map(|id| holds.get(id).copied()).collect();
+    Plan { outcomes, accounts: accounts.posted(), holds }
 }
 
 /// What is recorded under the batch's ids already.
@@ -172,37 +192,4 @@ fn unusable(id: TransferId, detached: &BTreeSet<Period>, clock: Timestamp) -> Op
     } else {
         Some(UnusableId::TimeOutOfRange)
     }
-}
-
-/// What a transfer makes of one of its accounts.
-struct Posting {
-    place: Place,
-    balance: Balance,
-    seq: i64,
-}
-
-/// Debit and credit, or the first refusal in order of precedence.
-fn decide(transfer: &Transfer, accounts: &Accounts) -> Result<[Posting; 2], Refusal> {
-    let (debit_place, debit) = accounts.find(transfer.debit).ok_or(Refusal::DebitAccountNotFound)?;
-    let (credit_place, credit) = accounts.find(transfer.credit).ok_or(Refusal::CreditAccountNotFound)?;
-    if debit.currency != transfer.currency || credit.currency != transfer.currency {
-        return Err(Refusal::CurrencyMismatch);
-    }
-    if debit.state == AccountState::Closed {
-        return Err(Refusal::DebitAccountClosed);
-    }
-    if credit.state == AccountState::Closed {
-        return Err(Refusal::CreditAccountClosed);
-    }
-    let available = available(debit.kind, debit.balance, debit.held, debit.overdraft_limit);
-    if available.is_some_and(|available| available.minor_units() < transfer.amount.minor_units()) {
-        return Err(Refusal::InsufficientFunds);
-    }
-    let posting = |place: Place, account: &LockedAccount, balance: Option<Balance>| {
-        let posting = Posting { place, balance: balance?, seq: account.seq.checked_add(1)? };
-        Some(posting)
-    };
-    let debited = posting(debit_place, debit, debit.balance.debited(transfer.amount));
-    let credited = posting(credit_place, credit, credit.balance.credited(transfer.amount));
-    Ok([debited.ok_or(Refusal::BalanceOutOfRange)?, credited.ok_or(Refusal::BalanceOutOfRange)?])
 }

@@ -16,10 +16,20 @@ pub enum Refusal {
     CreditAccountNotFound,
     /// One of the accounts has another currency than the transfer.
     CurrencyMismatch,
+    /// No hold with that id is of these two accounts.
+    HoldMismatch,
+    /// Nothing is left of the hold: it was captured.
+    HoldCaptured,
+    /// The hold was released.
+    HoldReleased,
+    /// The hold's time has run out, or had when it was to be placed.
+    HoldExpired,
     /// The debit account is closed.
     DebitAccountClosed,
     /// The credit account is closed.
     CreditAccountClosed,
+    /// Less is left of the hold than is to be captured.
+    HoldExceeded,
     /// The debit account has less available than the amount.
     InsufficientFunds,
     /// A balance would go beyond what a bigint holds.
@@ -28,12 +38,17 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal, in order of precedence.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::DebitAccountNotFound,
         Self::CreditAccountNotFound,
         Self::CurrencyMismatch,
+        Self::HoldMismatch,
+        Self::HoldCaptured,
+        Self::HoldReleased,
+        Self::HoldExpired,
         Self::DebitAccountClosed,
         Self::CreditAccountClosed,
+        Self::HoldExceeded,
         Self::InsufficientFunds,
         Self::BalanceOutOfRange,
     ];
@@ -44,8 +59,13 @@ impl Refusal {
             Self::DebitAccountNotFound => "debit_account_not_found",
             Self::CreditAccountNotFound => "credit_account_not_found",
             Self::CurrencyMismatch => "currency_mismatch",
+            Self::HoldMismatch => "hold_mismatch",
+            Self::HoldCaptured => "hold_captured",
+            Self::HoldReleased => "hold_released",
+            Self::HoldExpired => "hold_expired",
             Self::DebitAccountClosed => "debit_account_closed",
             Self::CreditAccountClosed => "credit_account_closed",
+            Self::HoldExceeded => "hold_exceeded",
             Self::InsufficientFunds => "insufficient_funds",
             Self::BalanceOutOfRange => "balance_out_of_range",
         }
@@ -57,8 +77,13 @@ impl Refusal {
             Self::DebitAccountNotFound => "Debit account not found",
             Self::CreditAccountNotFound => "Credit account not found",
             Self::CurrencyMismatch => "Currency mismatch",
+            Self::HoldMismatch => "Hold mismatch",
+            Self::HoldCaptured => "Hold captured",
+            Self::HoldReleased => "Hold released",
+            Self::HoldExpired => "Hold expired",
             Self::DebitAccountClosed => "Debit account closed",
             Self::CreditAccountClosed => "Credit account closed",
+            Self::HoldExceeded => "Hold exceeded",
             Self::InsufficientFunds => "Insufficient funds",
             Self::BalanceOutOfRange => "Balance out of range",
         }

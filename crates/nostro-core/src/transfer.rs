@@ -27,11 +27,20 @@ pub enum TransferKind {
     Deposit,
     /// Cash goes out: from a customer to the branch's cash.
     Withdrawal,
+    /// Money is reserved, and stays where it is.
+    Hold,
+    /// Reserved money moves.
+    Capture,
+    /// What is left of a hold is no longer reserved.
+    Release,
+    /// The same, because its time ran out.
+    Expiry,
 }
 
 impl TransferKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Transfer, Self::Deposit, Self::Withdrawal];
+    pub const ALL: [Self; 7] =
+        [Self::Transfer, Self::Deposit, Self::Withdrawal, Self::Hold, Self::Capture, Self::Release, Self::Expiry];
 
     /// The word of the API and the database.
     pub fn as_str(self) -> &'static str {
@@ -39,6 +48,10 @@ impl TransferKind {
             Self::Transfer => "transfer",
             Self::Deposit => "deposit",
             Self::Withdrawal => "withdrawal",
+            Self::Hold => "hold",
+            Self::Capture => "capture",
+            Self::Release => "release",
+            Self::Expiry => "expiry",
         }
     }
 }
@@ -47,13 +60,83 @@ impl FromStr for TransferKind {
     type Err = WordError;
 
     fn from_str(text: &str) -> Result<Self, WordError> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(WordError::new("transfer, deposit, withdrawal"))
+        let expected = WordError::new("transfer, deposit, withdrawal, hold, capture, release, expiry");
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(expected)
     }
 }
 
 impl fmt::Display for TransferKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+/// What a transfer does, with what is particular to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// From account to account.
+    Transfer,
+    /// Cash comes in.
+    Deposit,
+    /// Cash goes out.
+    Withdrawal,
+    /// Reserves the amount at the debit account.
+    Hold {
+        /// From when on it is expired; never if absent.
+        expires_at: Option<Timestamp>,
+    },
+    /// Moves the amount out of a hold.
+    Capture {
+        /// Which one.
+        hold: TransferId,
+        /// Whether the rest is given back.
+        is_final: bool,
+    },
+    /// Gives back what is left of a hold; its record has that as its amount.
+    Release {
+        /// Which one.
+        hold: TransferId,
+    },
+    /// The same by the engine, once the hold's time has run out.
+    Expiry {
+        /// Which one.
+        hold: TransferId,
+    },
+}
+
+impl Operation {
+    /// The word for it.
+    pub fn kind(self) -> TransferKind {
+        match self {
+            Self::Transfer => TransferKind::Transfer,
+            Self::Deposit => TransferKind::Deposit,
+            Self::Withdrawal => TransferKind::Withdrawal,
+            Self::Hold { .. } => TransferKind::Hold,
+            Self::Capture { .. } => TransferKind::Capture,
+            Self::Release { .. } => TransferKind::Release,
+            Self::Expiry { .. } => TransferKind::Expiry,
+        }
+    }
+
+    /// Whether it posts to both accounts. What does not stays at the debit account, at its branch alone.
+    pub fn moves_money(self) -> bool {
+        match self {
+            Self::Transfer | Self::Deposit | Self::Withdrawal | Self::Capture { .. } => true,
+            Self::Hold { .. } | Self::Release { .. } | Self::Expiry { .. } => false,
+        }
+    }
+
+    /// The hold that it ends or takes from.
+    pub fn hold(self) -> Option<TransferId> {
+        match self {
+            Self::Transfer | Self::Deposit | Self::Withdrawal | Self::Hold { .. } => None,
+            Self::Capture { hold, .. } | Self::Release { hold } | Self::Expiry { hold } => Some(hold),
+        }
+    }
+
+    /// Whether its accounts, amount and currency follow from the hold that it names.
+    fn follows_hold(self) -> bool {
+        matches!(self, Self::Release { .. } | Self::Expiry { .. })
     }
 }
 
@@ -89,8 +172,8 @@ impl fmt::Display for Reference {
 pub struct Transfer {
     /// The client's id.
     pub id: TransferId,
-    /// What it is.
-    pub kind: TransferKind,
+    /// What it does.
+    pub operation: Operation,
     /// Where the money comes from.
     pub debit: AccountNumber,
     /// Where it goes.
@@ -122,6 +205,12 @@ pub enum Field {
     Category,
     /// `reference`
     Reference,
+    /// `hold`
+    Hold,
+    /// `final`
+    Final,
+    /// `expires_at`
+    ExpiresAt,
 }
 
 impl Field {
@@ -135,30 +224,56 @@ impl Field {
             Self::Currency => "currency",
             Self::Category => "category",
             Self::Reference => "reference",
+            Self::Hold => "hold",
+            Self::Final => "final",
+            Self::ExpiresAt => "expires_at",
         }
     }
 }
 
 impl Transfer {
+    /// What it is.
+    pub fn kind(&self) -> TransferKind {
+        self.operation.kind()
+    }
+
+    /// The accounts that it changes: both, or the debit account alone.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountNumber> + use<> {
+        [Some(self.debit), self.operation.moves_money().then_some(self.credit)].into_iter().flatten()
+    }
+
     /// The first branch in branch order that the transfer touches: where a refusal is recorded.
     pub fn home(&self) -> BranchCode {
-        self.debit.branch().min(self.credit.branch())
+        if self.operation.moves_money() { self.debit.branch().min(self.credit.branch()) } else { self.debit.branch() }
     }
 
     /// The other branch, of a cross-branch transfer.
     pub fn participant(&self) -> Option<BranchCode> {
         let last = self.debit.branch().max(self.credit.branch());
-        (last != self.home()).then_some(last)
+        (self.operation.moves_money() && last != self.home()).then_some(last)
     }
 
-    /// The first field in which a transfer with the same id differs; `None` if it is the same transfer.
+    /// Whether it changes an account of this branch.
+    pub fn touches(&self, branch: BranchCode) -> bool {
+        self.home() == branch || self.participant() == Some(branch)
+    }
+
+    /// The first field in which a transfer with the same id differs; `None` if it is the same transfer. What follows
+    /// from the hold that both name is not compared.
     pub fn differs_from(&self, other: &Self) -> Option<Field> {
+        let (a, b) = (self.operation, other.operation);
+        let follows = a.follows_hold();
+        let (is_final, expires_at) =
+            (a != b && a.kind() == TransferKind::Capture, a != b && a.kind() == TransferKind::Hold);
         [
-            (self.kind != other.kind, Field::Kind),
-            (self.debit != other.debit, Field::DebitAccount),
-            (self.credit != other.credit, Field::CreditAccount),
-            (self.amount != other.amount, Field::Amount),
-            (self.currency != other.currency, Field::Currency),
+            (a.kind() != b.kind(), Field::Kind),
+            (a.hold() != b.hold(), Field::Hold),
+            (!follows && self.debit != other.debit, Field::DebitAccount),
+            (!follows && self.credit != other.credit, Field::CreditAccount),
+            (!follows && self.amount != other.amount, Field::Amount),
+            (!follows && self.currency != other.currency, Field::Currency),
+            (is_final, Field::Final),
+            (expires_at, Field::ExpiresAt),
             (self.category != other.category, Field::Category),
             (self.reference != other.reference, Field::Reference),
         ]
@@ -200,7 +315,8 @@ pub struct Line {
 /// What became of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// The money moved. A side is absent where its branch was not read.
+    /// The money moved, or was reserved or no longer is, which leaves no line. A side is absent where its branch was
+    /// not read.
     Posted {
         /// The debit account's line.
         debit: Option<Line>,

@@ -54,6 +54,8 @@ pub enum Answer {
     Conflict(Field),
     /// The id can be used for nothing; nothing is recorded under it.
     Unusable(UnusableId),
+    /// An expiry that is none, of the engine's own: its hold is ended. Nothing is recorded.
+    Moot,
     /// This attempt moved nothing; send the same id again.
     Unavailable(Unavailable),
     /// The database refused what the core allowed: logged, nothing was moved.
@@ -109,6 +111,7 @@ impl Answer {
             | Self::Unknown
             | Self::Conflict(_)
             | Self::Unusable(_)
+            | Self::Moot
             | Self::Unavailable(_)
             | Self::Bug => None,
         }
@@ -128,6 +131,7 @@ impl Answer {
             Self::Unknown => "unknown",
             Self::Conflict(_) => "conflict",
             Self::Unusable(_) => "unusable",
+            Self::Moot => "moot",
             Self::Unavailable(_) => "unavailable",
             Self::Bug => "bug",
         }

@@ -113,7 +113,8 @@ pub(crate) async fn prepare(bank: &Bank, lane: LaneKey, items: Vec<Item>) -> Out
         LookUps::Far => looked_up.iter().copied().collect(),
     };
     let periods: BTreeSet<Period> = looked_up.iter().map(|id| id.period()).collect();
-    let asked = Asked { ids, periods: periods.into_iter().collect() };
+    let holds = items.iter().filter_map(|item| item.transfer.operation.hold()).collect();
+    let asked = Asked { ids, periods: periods.into_iter().collect(), holds };
     match lock_phase::run(bank, &branches, leases, &items, &asked).await {
         Ok(sites) => planned(bank, lane, number, Locking { sites, look_ups, looked_up }, items).await,
         Err(trouble) => {
@@ -142,6 +143,7 @@ async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, 
     let Locking { sites, look_ups, looked_up } = locking;
     let clocks: Vec<Timestamp> = sites.iter().map(|site| site.locked.clock).collect();
     let mut accounts = Accounts::default();
+    let mut holds = Vec::new();
     let mut stored: Vec<StoredTransfer> = Vec::new();
     let mut detached = BTreeSet::new();
     let mut places = Vec::new();
@@ -150,6 +152,7 @@ async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, 
         leases.push((lease, leaving));
         places.push(locked.places);
         accounts.extend(locked.accounts);
+        holds.extend(locked.holds);
         stored.extend(locked.known);
         detached.extend(locked.detached);
     }
@@ -160,7 +163,7 @@ async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, 
         .expect("every lane has a branch, and so a clock");
     let transfers = items.iter().map(|item| &item.transfer).collect();
     let known = stored.into_iter().map(|row| row.record).collect();
-    let input = PlanInput { transfers, accounts, known, detached, clock, posted_at };
+    let input = PlanInput { transfers, accounts, holds, known, detached, clock, posted_at };
     let plan = plan::plan(input);
     // A clock that jumps: what this server did not look up may yet be recorded, so it is not called unusable.
     let unusable = |(item, outcome): (&Item, &Outcome)| {
@@ -282,6 +285,7 @@ fn answers(
         }
         Outcome::Conflict(field) => Answer::Conflict(field),
         Outcome::Unusable(why) => Answer::Unusable(why),
+        Outcome::Moot => Answer::Moot,
     };
     items.into_iter().zip(outcomes).map(|(item, outcome)| (item, answer(outcome))).collect()
 }

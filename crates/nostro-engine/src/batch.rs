@@ -168,6 +168,7 @@ fn settling(answer: Answer) -> Answer {
         | Answer::Unknown
         | Answer::Conflict(_)
         | Answer::Unusable(_)
+        | Answer::Moot
         | Answer::Unavailable(_)
         | Answer::Bug => answer,
     }

@@ -36,9 +36,9 @@ impl Doubt {
     }
 
     /// Those of the accounts that are held, each with the batch that holds it.
-    pub(crate) fn holders(&self, accounts: [AccountNumber; 2]) -> Vec<(AccountNumber, BatchId)> {
+    pub(crate) fn holders(&self, accounts: impl Iterator<Item = AccountNumber>) -> Vec<(AccountNumber, BatchId)> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        accounts.into_iter().filter_map(|account| Some((account, held.get(&account)?.batch))).collect()
+        accounts.filter_map(|account| Some((account, held.get(&account)?.batch))).collect()
     }
 
     /// Forgets what a part no longer lists as prepared.
@@ -66,7 +66,7 @@ pub(crate) async fn learn(bank: &Bank, items: &[Item]) {
         let id = branch.config.branch;
         let accounts: Vec<AccountNumber> = items
             .iter()
-            .flat_map(|item| [item.transfer.debit, item.transfer.credit])
+            .flat_map(|item| item.transfer.accounts())
             .filter(|number| number.branch() == id.code)
             .collect();
         if accounts.is_empty() {
@@ -92,7 +92,7 @@ pub(crate) fn turn_away(bank: &Arc<Bank>, items: Vec<Item>) -> Vec<Item> {
     let mut others = Vec::new();
     let mut held: BTreeMap<BranchCode, Vec<HeldItem>> = BTreeMap::new();
     for item in items {
-        let holders = bank.doubt.holders([item.transfer.debit, item.transfer.credit]);
+        let holders = bank.doubt.holders(item.transfer.accounts());
         match holders.first() {
             None => others.push(item),
             Some(_) => held.entry(item.transfer.home()).or_default().push((item, holders)),

@@ -9,11 +9,11 @@ use crate::lane::{Company, Lanes};
 use crate::lookups::Lookups;
 use crate::register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
 use crate::watch::{self, Recovering};
-use crate::{audit, in_doubt, periods, positions, reading, registry};
+use crate::{audit, expiries, in_doubt, periods, positions, reading, registry};
 use nostro_commit::recovery::Sweeper;
 use nostro_commit::{BatchId, ConnectError};
 use nostro_core::audit::AuditReport;
-use nostro_core::{Account, AccountNumber, BranchCode, BranchNumber, Customer, Entry, Transfer, TransferId};
+use nostro_core::{Account, AccountNumber, BranchCode, BranchNumber, Customer, Entry, Hold, Transfer, TransferId};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -29,7 +29,7 @@ pub struct Engine {
 #[derive(Debug)]
 struct Shared {
     bank: Arc<Bank>,
-    lanes: Lanes,
+    lanes: Arc<Lanes>,
     lookups: Lookups,
     in_flight: Arc<InFlight>,
     stop: tokio::sync::watch::Sender<bool>,
@@ -98,9 +98,14 @@ impl Engine {
             bank.tasks.spawn("periods", periods::run(Arc::clone(&bank), *code, stop.subscribe()));
             bank.tasks.spawn("roll-up", positions::run(Arc::clone(&bank), *code, stop.subscribe()));
         }
-        let lanes = Lanes::new(Arc::clone(&bank));
+        let lanes = Arc::new(Lanes::new(Arc::clone(&bank)));
+        let in_flight: Arc<InFlight> = Arc::default();
+        for code in bank.branches.keys() {
+            let (lanes, in_flight) = (Arc::clone(&lanes), Arc::clone(&in_flight));
+            bank.tasks.spawn("expiries", expiries::run(Arc::clone(&bank), *code, lanes, in_flight, stop.subscribe()));
+        }
         let lookups = Lookups::start(&bank, &stop);
-        Ok(Self { shared: Arc::new(Shared { bank, lanes, lookups, in_flight: Arc::default(), stop }) })
+        Ok(Self { shared: Arc::new(Shared { bank, lanes, lookups, in_flight, stop }) })
     }
 
     /// Moves money. The commit runs in a task of the engine's own: dropping this future does not stop it.
@@ -192,6 +197,16 @@ impl Engine {
     /// An account and its entries, newest first; `None` if there is no such account.
     pub async fn entries(&self, number: AccountNumber, page: Page) -> Result<Option<(Account, Vec<Entry>)>, ReadError> {
         reading::entries(&self.shared.bank, number, page).await
+    }
+
+    /// Holds at an account with their serials, newest first; `None` if there is no such account.
+    pub async fn holds(&self, number: AccountNumber, page: Page) -> Result<Option<Vec<(i64, Hold)>>, ReadError> {
+        reading::holds(&self.shared.bank, number, page).await
+    }
+
+    /// Asks one branch for a hold, or all of them; an error while one that could have it is unreachable.
+    pub async fn find_hold(&self, id: TransferId, branch: Option<BranchCode>) -> Result<Option<Hold>, ReadError> {
+        reading::find_hold(&self.shared.bank, id, branch).await
     }
 
     /// Asks one branch for a transfer, or all of them; an error while one that could have it is unreachable.

@@ -240,13 +240,13 @@ fn receive(queue: &mut mpsc::Receiver<Item>, batch: &mut Vec<Item>, most: usize)
 mod tests {
     use super::*;
     use crate::in_flight::{Admission, InFlight};
-    use nostro_core::{AccountNumber, Amount, TransferId, TransferKind};
+    use nostro_core::{AccountNumber, Amount, Operation, TransferId};
 
     fn item(all: &Arc<InFlight>, id: u128) -> Item {
         let account = |serial| AccountNumber::new("AZ".parse().unwrap(), serial).unwrap();
         let transfer = Transfer {
             id: TransferId(uuid::Uuid::from_u128(id)),
-            kind: TransferKind::Transfer,
+            operation: Operation::Transfer,
             debit: account(1),
             credit: account(2),
             amount: Amount::new(1).unwrap(),

@@ -8,6 +8,7 @@
 //! - [`watch`]: health and recovery of each branch; [`clock`]: skew
 //! - [`doubt`]: accounts held by batches in doubt; [`in_doubt`]: what an operator sees of them and resolves
 //! - [`replays`]: ids that come again; [`periods`]: the partitions of `transfer`
+//! - [`expiries`]: books the expiry of holds whose time has run out
 //! - [`positions`]: rolls the nostro positions up, so that an audit is cheap
 //! - [`registry`], [`register`]: customers and accounts; [`reading`]: look-ups, [`lookups`]: of accounts, many at once; [`audit`]: the totals
 //!
@@ -23,6 +24,7 @@ pub mod clock;
 pub mod config;
 mod doubt;
 pub mod engine;
+mod expiries;
 pub mod health;
 mod in_doubt;
 mod in_flight;

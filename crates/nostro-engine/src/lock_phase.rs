@@ -114,11 +114,8 @@ async fn enter<'a>(
 
 /// The accounts of a branch that the transfers touch, each once.
 fn touched(code: BranchCode, items: &[Item]) -> Vec<AccountNumber> {
-    let mut accounts: Vec<AccountNumber> = items
-        .iter()
-        .flat_map(|item| [item.transfer.debit, item.transfer.credit])
-        .filter(|number| number.branch() == code)
-        .collect();
+    let mut accounts: Vec<AccountNumber> =
+        items.iter().flat_map(|item| item.transfer.accounts()).filter(|number| number.branch() == code).collect();
     // In order, because neighbours share a page; compared by number, which is cheaper than by key and the same order.
     accounts.sort_unstable();
     accounts.dedup();

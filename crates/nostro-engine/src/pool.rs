@@ -75,7 +75,9 @@ impl Pool {
             Some(session) => session,
             None => {
                 let link = connector.connect(self.part).await?;
-                let opening = timeout(wait, Statements::open(link.client(), self.purpose, self.lock_wait));
+                // Boxed: it is seldom needed, and large, as every statement is prepared at once.
+                let opening = Box::pin(Statements::open(link.client(), self.purpose, self.lock_wait));
+                let opening = timeout(wait, opening);
                 let statements = opening.await.map_err(|_| LeaseError::Busy)?.map_err(LeaseError::Prepare)?;
                 Session { link, statements }
             }

@@ -7,7 +7,7 @@ use crate::engine::Found;
 use crate::register::{Page, ReadError};
 use futures_util::future::{join_all, try_join};
 use nostro_core::transfer::Decision;
-use nostro_core::{Account, AccountNumber, BranchCode, Customer, Entry, TransferId};
+use nostro_core::{Account, AccountNumber, BranchCode, Customer, Entry, Hold, TransferId};
 use nostro_store::read::{self, PageQuery};
 use nostro_store::rows::StoredTransfer;
 use std::sync::Arc;
@@ -53,6 +53,56 @@ pub(crate) async fn entries(
     Ok(accounts.into_iter().next().map(|account| (account, entries)))
 }
 
+/// Holds at an account with their serials, newest first; `None` if there is no such account.
+pub(crate) async fn holds(
+    bank: &Bank,
+    number: AccountNumber,
+    page: Page,
+) -> Result<Option<Vec<(i64, Hold)>>, ReadError> {
+    let code = number.branch();
+    let branch = known(bank, code)?.config.branch;
+    let lease = bank.reader(code).await?;
+    let (client, statements) = (Arc::clone(lease.session.link.client()), lease.session.statements.clone());
+    let account = [number];
+    let question = try_join(
+        read::find_accounts(&client, &statements, branch, &account),
+        read::list_holds(&client, branch, &bank.directory, number, query(page)),
+    );
+    let (accounts, holds) = bank.ask(code, lease, question).await?;
+    Ok(accounts.first().map(|_| holds))
+}
+
+/// Asks one branch, or all; an error while one that could have it cannot be asked.
+pub(crate) async fn find_hold(
+    bank: &Bank,
+    id: TransferId,
+    branch: Option<BranchCode>,
+) -> Result<Option<Hold>, ReadError> {
+    let asked = asked(bank, branch)?;
+    let answers = join_all(asked.iter().map(|code| async move {
+        let lease = bank.reader(*code).await?;
+        let client = Arc::clone(lease.session.link.client());
+        bank.ask(*code, lease, read::find_hold(&client, &bank.directory, id)).await
+    }))
+    .await;
+    let mut failed = None;
+    for answer in answers {
+        match answer {
+            Ok(Some(hold)) => return Ok(Some(hold)),
+            Ok(None) => {}
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    failed.map_or(Ok(None), Err)
+}
+
+fn asked(bank: &Bank, branch: Option<BranchCode>) -> Result<Vec<BranchCode>, ReadError> {
+    Ok(match branch {
+        Some(code) => vec![known(bank, code)?.config.branch.code],
+        None => bank.branches.keys().copied().collect(),
+    })
+}
+
 async fn row(bank: &Bank, code: BranchCode, id: TransferId) -> Result<Option<StoredTransfer>, ReadError> {
     let lease = bank.reader(code).await?;
     let client = Arc::clone(lease.session.link.client());
@@ -66,10 +116,7 @@ pub(crate) async fn find_transfer(
     id: TransferId,
     branch: Option<BranchCode>,
 ) -> Result<Option<Found>, ReadError> {
-    let asked: Vec<BranchCode> = match branch {
-        Some(code) => vec![known(bank, code)?.config.branch.code],
-        None => bank.branches.keys().copied().collect(),
-    };
+    let asked = asked(bank, branch)?;
     let answers = join_all(asked.iter().map(|code| row(bank, *code, id))).await;
     let mut failed = None;
     let mut found: Option<(BranchCode, StoredTransfer)> = None;
@@ -88,7 +135,8 @@ pub(crate) async fn find_transfer(
     let home_has_it = path(bank, &row_found).home != at;
     if let Decision::Posted { .. } = row_found.record.decision {
         let transfer = &row_found.record.transfer;
-        let others = [transfer.debit.branch(), transfer.credit.branch()].into_iter().filter(|code| *code != at);
+        let touched = [Some(transfer.home()), transfer.participant()].into_iter().flatten();
+        let others = touched.filter(|code| *code != at);
         for code in others {
             match row(bank, code, id).await {
                 Ok(Some(other)) if other.batch == row_found.batch => {

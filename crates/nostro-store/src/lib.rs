@@ -3,7 +3,7 @@
 //! - [`migrate`]: makes a database a branch, and brings it up to date
 //! - [`statements`]: the prepared statements of the engine's writers
 //! - [`lock`]: enters and leaves the gate, locks and reads what a batch touches
-//! - [`mod@write`]: stores what the planner decided
+//! - [`mod@write`]: stores what the planner decided; `transfer_rows`: the rows of `transfer` among it
 //! - [`place`]: where locked rows stand, to be updated without the index
 //! - [`nets`]: what a batch leaves between two branches, and its hash
 //! - [`periods`]: the partitions of `transfer`
@@ -22,6 +22,7 @@ pub mod register;
 pub mod rows;
 pub mod statements;
 pub mod totals;
+mod transfer_rows;
 pub mod write;
 
 pub use rows::{BranchId, RowError, StoredTransfer};

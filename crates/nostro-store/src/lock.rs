@@ -5,12 +5,12 @@
 //! past its lock phase waits for a row, so no cycle can form, in one database or across several.
 
 use crate::place::Places;
-use crate::rows::{BranchId, Directory, RowError, StoredTransfer, locked_account, stored_transfer};
+use crate::rows::{BranchId, Directory, RowError, StoredTransfer, hold, locked_account, stored_transfer};
 use crate::statements::Statements;
-use futures_util::future::{BoxFuture, FutureExt, join4, ready, try_join_all};
+use futures_util::future::{BoxFuture, FutureExt, join5, ready, try_join_all};
 use nostro_commit::{Message, statement};
 use nostro_core::plan::LockedAccount;
-use nostro_core::{AccountKey, AccountNumber, Period, Timestamp, TransferId};
+use nostro_core::{AccountKey, AccountNumber, Hold, Period, Timestamp, TransferId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -31,6 +31,8 @@ pub struct Locked {
     pub accounts: Vec<(AccountNumber, LockedAccount)>,
     /// Where their rows stand.
     pub places: Places,
+    /// The holds that were asked for, of this branch.
+    pub holds: Vec<Hold>,
     /// What is recorded under the batch's ids, of those that were looked up.
     pub known: Vec<StoredTransfer>,
     /// Of the periods that were asked for, those in the archive.
@@ -43,6 +45,7 @@ pub struct Locked {
 #[derive(Debug)]
 pub struct LockedRows {
     accounts: Vec<Row>,
+    holds: Vec<Row>,
     known: Vec<Vec<Row>>,
     detached: Vec<Row>,
     clock: Row,
@@ -55,6 +58,8 @@ pub struct Asked {
     pub ids: Vec<TransferId>,
     /// Periods of which is asked whether they are in the archive.
     pub periods: Vec<Period>,
+    /// Holds that are captured, released or expire; each is at one of the branches.
+    pub holds: Vec<TransferId>,
 }
 
 /// An account that a prepared transaction of another batch holds.
@@ -134,14 +139,22 @@ async fn lock(
         let periods: Vec<i32> = asked.periods.iter().map(|period| period.as_i32()).collect();
         client.query(&statements.detached_periods, &[&periods]).await
     };
-    let (accounts, known, detached, clock) = join4(
+    let holds = async {
+        if asked.holds.is_empty() {
+            return Ok(Vec::new());
+        }
+        let holds: Vec<Uuid> = asked.holds.iter().map(|id| id.0).collect();
+        client.query(&statements.find_holds, &[&holds]).await
+    };
+    let (accounts, holds, known, detached, clock) = join5(
         client.query(&statements.lock_accounts, &[&keys]),
+        holds,
         find(client, statements, &asked.ids),
         detached,
         client.query_one(&statements.clock, &[]),
     )
     .await;
-    Ok(LockedRows { accounts: accounts?, known: known?, detached: detached?, clock: clock? })
+    Ok(LockedRows { accounts: accounts?, holds: holds?, known: known?, detached: detached?, clock: clock? })
 }
 
 /// The rows under ids: a question for each period, or one for all partitions if that would be many questions.
@@ -171,6 +184,7 @@ impl LockedRows {
         Ok(Locked {
             accounts: self.accounts.iter().map(|row| locked_account(row, branch)).collect::<Result<_, _>>()?,
             places: Places::read(&self.accounts)?,
+            holds: self.holds.iter().map(|row| hold(row, directory)).collect::<Result<_, _>>()?,
             known: self.known.iter().flatten().map(|row| stored_transfer(row, directory)).collect::<Result<_, _>>()?,
             detached: self
                 .detached

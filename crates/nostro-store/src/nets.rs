@@ -31,7 +31,10 @@ pub fn nets<'a>(
     numbers: &BTreeMap<BranchCode, BranchNumber>,
 ) -> Result<Vec<NetRow>, NetOutOfRange> {
     let mut between: BTreeMap<(BranchCode, Currency), Vec<&TransferRecord>> = BTreeMap::new();
-    for record in records.filter(|record| matches!(record.decision, Decision::Posted { .. })) {
+    let has_moved = |record: &&TransferRecord| {
+        matches!(record.decision, Decision::Posted { .. }) && record.transfer.operation.moves_money()
+    };
+    for record in records.filter(has_moved) {
         let (debit, credit) = (record.transfer.debit.branch(), record.transfer.credit.branch());
         let counterparty = if debit == at { credit } else { debit };
         if debit != credit && (debit == at || credit == at) {
@@ -75,13 +78,13 @@ pub fn numbers(branches: impl IntoIterator<Item = BranchId>) -> BTreeMap<BranchC
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nostro_core::{AccountNumber, Amount, Timestamp, Transfer, TransferId, TransferKind};
+    use nostro_core::{AccountNumber, Amount, Operation, Timestamp, Transfer, TransferId};
 
     fn record(id: u128, from: &str, to: &str, amount: i64) -> TransferRecord {
         let account = |code: &str| AccountNumber::new(code.parse().unwrap(), 1042).unwrap();
         let transfer = Transfer {
             id: TransferId(uuid::Uuid::from_u128(id)),
-            kind: TransferKind::Transfer,
+            operation: Operation::Transfer,
             debit: account(from),
             credit: account(to),
             amount: Amount::new(amount).unwrap(),

@@ -1,11 +1,11 @@
 //! What the API shows: accounts, customers, entries, transfers. Keyset pages, newest first.
 
 use crate::rows::{
-    ACCOUNT_COLUMNS, BranchId, Directory, RowError, StoredTransfer, TRANSFER_COLUMNS, account, customer, entry,
-    stored_transfer,
+    ACCOUNT_COLUMNS, BranchId, Directory, HOLD_COLUMNS, RowError, StoredTransfer, TRANSFER_COLUMNS, account, customer,
+    entry, hold, stored_transfer,
 };
 use crate::statements::Statements;
-use nostro_core::{Account, AccountNumber, Customer, Entry, TransferId};
+use nostro_core::{Account, AccountNumber, Customer, Entry, Hold, TransferId};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -77,4 +77,37 @@ pub async fn find_transfers(
     );
     let (periods, ids): (Vec<i32>, Vec<Uuid>) = ids.into_iter().map(|id| (id.period().as_i32(), id.0)).unzip();
     client.query(&statement, &[&periods, &ids]).await?.iter().map(|row| stored_transfer(row, directory)).collect()
+}
+
+/// The hold with this id, if it is of this branch.
+pub async fn find_hold(client: &Client, directory: &Directory, id: TransferId) -> Result<Option<Hold>, RowError> {
+    let statement = format!("select {HOLD_COLUMNS} from hold where id = $1");
+    client.query_opt(&statement, &[&id.0]).await?.map(|row| hold(&row, directory)).transpose()
+}
+
+/// The holds at an account with their serials, by serial.
+pub async fn list_holds(
+    client: &Client,
+    branch: BranchId,
+    directory: &Directory,
+    number: AccountNumber,
+    page: PageQuery,
+) -> Result<Vec<(i64, Hold)>, RowError> {
+    let statement =
+        format!("select {HOLD_COLUMNS} from hold where debit = $1 and serial < $2 order by serial desc limit $3");
+    let key = number.key(branch.number).as_i64();
+    let rows = client.query(&statement, &[&key, &page.before, &page.limit]).await?;
+    rows.iter().map(|row| Ok((row.try_get(11)?, hold(row, directory)?))).collect()
+}
+
+/// Open holds whose time has run out by the branch's clock, the oldest first.
+pub async fn due_holds(client: &Client, directory: &Directory, limit: i64) -> Result<Vec<Hold>, RowError> {
+    let statement = format!(
+        "select {HOLD_COLUMNS}
+         from hold
+         where state = 'open' and expires_at <= clock_timestamp()
+         order by expires_at
+         limit $1"
+    );
+    client.query(&statement, &[&limit]).await?.iter().map(|row| hold(row, directory)).collect()
 }

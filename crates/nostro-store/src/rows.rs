@@ -8,7 +8,7 @@ use nostro_core::plan::LockedAccount;
 use nostro_core::transfer::{Decision, Line, Side};
 use nostro_core::{
     Account, AccountKey, AccountNumber, Amount, Balance, BranchCode, BranchNumber, Customer, CustomerNumber, Entry,
-    Name, Reference, Timestamp, Transfer, TransferId, TransferRecord,
+    Hold, Name, Operation, Reference, Timestamp, Transfer, TransferId, TransferKind, TransferRecord,
 };
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -62,7 +62,11 @@ pub(crate) const LOCKED_COLUMNS: &str = "a.id, a.kind, a.currency, a.balance, a.
 pub(crate) const TRANSFER_COLUMNS: &str = "id, kind, debit, credit, amount, currency, category, reference, batch, posted_at, \
      refusal, debit_balance_after, debit_seq, debit_previous, credit_balance_after, credit_seq, credit_previous, \
      coalesce((select b.parts from batch b where b.id = transfer.batch), \
-              (select p.parts from participation p where p.batch = transfer.batch))";
+              (select p.parts from participation p where p.batch = transfer.batch)), \
+     hold, is_final, expires_at";
+/// Columns of `hold` in the order of [`hold`], and then its serial.
+pub(crate) const HOLD_COLUMNS: &str =
+    "id, debit, credit, amount, currency, captured, released, state, expires_at, placed_at, ended_at, serial";
 /// Columns of `account` in the order of [`account`].
 pub(crate) const ACCOUNT_COLUMNS: &str =
     "id, customer, kind, currency, balance, held, overdraft_limit, state, opened_at, seq";
@@ -77,6 +81,10 @@ fn word<T: FromStr>(row: &Row, at: usize, table: &'static str, column: &'static 
 
 fn time(row: &Row, at: usize) -> Result<Timestamp, RowError> {
     Ok(row.try_get::<_, SystemTime>(at)?.into())
+}
+
+fn time_if_any(row: &Row, at: usize) -> Result<Option<Timestamp>, RowError> {
+    Ok(row.try_get::<_, Option<SystemTime>>(at)?.map(Timestamp::from))
 }
 
 fn balance(row: &Row, at: usize) -> Result<Balance, RowError> {
@@ -113,7 +121,7 @@ pub(crate) fn stored_transfer(row: &Row, directory: &Directory) -> Result<Stored
     let reference: Option<&str> = row.try_get(7)?;
     let transfer = Transfer {
         id: TransferId(row.try_get(0)?),
-        kind: word(row, 1, table, "kind")?,
+        operation: operation(row)?,
         debit: number_of(row.try_get(2)?, directory, table)?,
         credit: number_of(row.try_get(3)?, directory, table)?,
         amount: Amount::new(row.try_get(4)?).map_err(|_| malformed(table, "amount"))?,
@@ -137,6 +145,41 @@ pub(crate) fn stored_transfer(row: &Row, directory: &Directory) -> Result<Stored
     let parts: Vec<&str> = row.try_get(17)?;
     let parts = parts.iter().map(|part| part.parse().map_err(|_| malformed("batch", "parts")));
     Ok(StoredTransfer { record, batch: word(row, 8, table, "batch")?, parts: parts.collect::<Result<_, _>>()? })
+}
+
+/// What a row of [`TRANSFER_COLUMNS`] did.
+fn operation(row: &Row) -> Result<Operation, RowError> {
+    let table = "transfer";
+    let hold = || row.try_get::<_, Option<Uuid>>(18)?.map(TransferId).ok_or(malformed(table, "hold"));
+    Ok(match word(row, 1, table, "kind")? {
+        TransferKind::Transfer => Operation::Transfer,
+        TransferKind::Deposit => Operation::Deposit,
+        TransferKind::Withdrawal => Operation::Withdrawal,
+        TransferKind::Hold => Operation::Hold { expires_at: time_if_any(row, 20)? },
+        TransferKind::Capture => {
+            let is_final = row.try_get::<_, Option<bool>>(19)?.ok_or(malformed(table, "is_final"))?;
+            Operation::Capture { hold: hold()?, is_final }
+        }
+        TransferKind::Release => Operation::Release { hold: hold()? },
+        TransferKind::Expiry => Operation::Expiry { hold: hold()? },
+    })
+}
+
+pub(crate) fn hold(row: &Row, directory: &Directory) -> Result<Hold, RowError> {
+    let table = "hold";
+    Ok(Hold {
+        id: TransferId(row.try_get(0)?),
+        debit: number_of(row.try_get(1)?, directory, table)?,
+        credit: number_of(row.try_get(2)?, directory, table)?,
+        amount: Amount::new(row.try_get(3)?).map_err(|_| malformed(table, "amount"))?,
+        currency: word(row, 4, table, "currency")?,
+        captured: balance(row, 5)?,
+        released: balance(row, 6)?,
+        state: word(row, 7, table, "state")?,
+        expires_at: time_if_any(row, 8)?,
+        placed_at: time(row, 9)?,
+        ended_at: time_if_any(row, 10)?,
+    })
 }
 
 pub(crate) fn account(row: &Row, branch: BranchCode) -> Result<Account, RowError> {

@@ -1,8 +1,8 @@
 //! The prepared statements of the engine, made once on each connection.
 
-use crate::rows::{ACCOUNT_COLUMNS, LOCKED_COLUMNS, TRANSFER_COLUMNS};
-use crate::write::{COLUMN_TYPES, WRITTEN_COLUMNS};
-use futures_util::future::{try_join, try_join3, try_join4, try_join5};
+use crate::rows::{ACCOUNT_COLUMNS, HOLD_COLUMNS, LOCKED_COLUMNS, TRANSFER_COLUMNS};
+use crate::transfer_rows::Width;
+use futures_util::future::{try_join, try_join4, try_join5};
 use nostro_commit::Message;
 use std::time::Duration;
 use tokio_postgres::{Client, Error, Statement};
@@ -14,9 +14,11 @@ pub struct Statements {
     pub(crate) find_transfers: Statement,
     pub(crate) find_transfers_anywhere: Statement,
     pub(crate) detached_periods: Statement,
+    pub(crate) find_holds: Statement,
     pub(crate) update_accounts: Statement,
-    pub(crate) copy_transfers: Statement,
-    pub(crate) insert_transfer: Statement,
+    copy_transfers: [Statement; 2],
+    insert_transfer: [Statement; 2],
+    pub(crate) write_holds: Statement,
     pub(crate) insert_nets: Statement,
     pub(crate) clock: Statement,
     pub(crate) find_accounts: Statement,
@@ -86,18 +88,34 @@ impl Statements {
         let clock = format!("{} select clock_timestamp()", Message::ReadClock);
         let update_accounts = format!(
             "{} update account a
-             set balance = w.balance, seq = w.seq, last_transfer = w.last_transfer, last_posted_at = $6
-             from unnest($1::tid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[])
-               as w (place, id, balance, seq, last_transfer)
+             set balance = w.balance, held = w.held, seq = w.seq, last_transfer = w.last_transfer, last_posted_at = $7
+             from unnest($1::tid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::uuid[])
+               as w (place, id, balance, held, seq, last_transfer)
              where a.ctid = w.place
                and a.id = w.id",
             Message::UpdateRows
         );
-        let copy_transfers =
-            format!("{} copy transfer ({WRITTEN_COLUMNS}) from stdin (format binary)", Message::InsertRows);
-        let places: Vec<String> = (1..=COLUMN_TYPES.len()).map(|place| format!("${place}")).collect();
-        let insert_transfer =
-            format!("{} insert into transfer ({WRITTEN_COLUMNS}) values ({})", Message::InsertRows, places.join(", "));
+        let [copy_plain, copy_with_holds] = [Width::Plain, Width::WithHolds].map(|width| {
+            let (names, _) = width.names_and_places();
+            format!("{} copy transfer ({names}) from stdin (format binary)", Message::InsertRows)
+        });
+        let [insert_plain, insert_with_holds] = [Width::Plain, Width::WithHolds].map(|width| {
+            let (names, places) = width.names_and_places();
+            format!("{} insert into transfer ({names}) values ({places})", Message::InsertRows)
+        });
+        let find_holds = format!("{} select {HOLD_COLUMNS} from hold where id = any($1)", Message::ReadKnown);
+        // One that is there is of these accounts: its id is taken otherwise, which the key of `transfer` meets.
+        let write_holds = format!(
+            "{} insert into hold as h
+               (id, debit, credit, amount, currency, captured, released, state, expires_at, placed_at, ended_at)
+             select *
+             from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[],
+               $8::text[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[])
+             on conflict (id) do update
+             set captured = excluded.captured, released = excluded.released, state = excluded.state, ended_at = excluded.ended_at
+             where h.debit = excluded.debit and h.credit = excluded.credit and h.state = 'open'",
+            Message::UpdateRows
+        );
         let insert_nets = format!(
             "{} insert into batch_net (batch, counterparty, currency, amount, hash)
              select $5, w.*
@@ -111,10 +129,11 @@ impl Statements {
         let batches = try_join5(
             client.prepare(&lock_accounts),
             client.prepare(&update_accounts),
-            client.prepare(&copy_transfers),
-            client.prepare(&insert_transfer),
+            try_join(client.prepare(&copy_plain), client.prepare(&copy_with_holds)),
+            try_join(client.prepare(&insert_plain), client.prepare(&insert_with_holds)),
             client.prepare(&insert_nets),
         );
+        let holds = try_join(client.prepare(&find_holds), client.prepare(&write_holds));
         let ids = try_join4(
             client.prepare(&clock),
             client.prepare(&find_transfers),
@@ -122,8 +141,9 @@ impl Statements {
             client.prepare(&detached_periods),
         );
         let look_ups = try_join(client.prepare(&find_accounts), client.prepare(list_entries));
-        let (batches, ids, look_ups) = try_join3(batches, ids, look_ups).await?;
+        let (batches, holds, ids, look_ups) = try_join4(batches, holds, ids, look_ups).await?;
         let (lock_accounts, update_accounts, copy_transfers, insert_transfer, insert_nets) = batches;
+        let (find_holds, write_holds) = holds;
         let (clock, find_transfers, find_transfers_anywhere, detached_periods) = ids;
         let (find_accounts, list_entries) = look_ups;
         Ok(Self {
@@ -131,13 +151,30 @@ impl Statements {
             find_transfers,
             find_transfers_anywhere,
             detached_periods,
+            find_holds,
             update_accounts,
-            copy_transfers,
-            insert_transfer,
+            copy_transfers: copy_transfers.into(),
+            insert_transfer: insert_transfer.into(),
+            write_holds,
             insert_nets,
             clock,
             find_accounts,
             list_entries,
         })
+    }
+
+    pub(crate) fn copy_transfers(&self, width: Width) -> &Statement {
+        Self::of_width(&self.copy_transfers, width)
+    }
+
+    pub(crate) fn insert_transfer(&self, width: Width) -> &Statement {
+        Self::of_width(&self.insert_transfer, width)
+    }
+
+    fn of_width([plain, with_holds]: &[Statement; 2], width: Width) -> &Statement {
+        match width {
+            Width::Plain => plain,
+            Width::WithHolds => with_holds,
+        }
     }
 }

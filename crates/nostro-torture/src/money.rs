@@ -1,9 +1,12 @@
 //! Accounts and transfers by HTTP.
 
 use crate::server::Server;
-use nostro_client::{CashRequest, Client, ClientError, NewAccount, NewCustomer, Outcome, TransferRequest};
-use nostro_core::{AccountNumber, Amount, BranchCode, Currency};
-use std::time::{Duration, Instant};
+use nostro_client::{
+    CaptureRequest, CashRequest, Client, ClientError, HoldRequest, NewAccount, NewCustomer, Outcome, ReleaseRequest,
+    TransferRequest,
+};
+use nostro_core::{AccountNumber, Amount, BranchCode, Currency, Timestamp};
+use std::time::{Duration, Instant, SystemTime};
 use uuid::Uuid;
 
 /// USD.
@@ -64,6 +67,30 @@ pub fn pay(from: AccountNumber, to: AccountNumber, cents: i64) -> TransferReques
         category: 0,
         reference: None,
     }
+}
+
+/// A hold with an id of its own, that expires so long from now if it does.
+pub fn reserve(from: AccountNumber, to: AccountNumber, cents: i64, expires_in: Option<Duration>) -> HoldRequest {
+    HoldRequest {
+        id: Uuid::now_v7(),
+        debit_account: from,
+        credit_account: to,
+        amount: amount(cents),
+        currency: dollars(),
+        expires_at: expires_in.map(|time| Timestamp::from(SystemTime::now() + time).to_string()),
+        category: 0,
+        reference: None,
+    }
+}
+
+/// A capture with an id of its own.
+pub fn take(cents: i64, is_final: bool) -> CaptureRequest {
+    CaptureRequest { id: Uuid::now_v7(), amount: amount(cents), is_final, category: 0, reference: None }
+}
+
+/// A release with an id of its own.
+pub fn give_back() -> ReleaseRequest {
+    ReleaseRequest { id: Uuid::now_v7(), category: 0, reference: None }
 }
 
 /// What is posted, in cents.

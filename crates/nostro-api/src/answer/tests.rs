@@ -2,14 +2,14 @@
 
 use super::*;
 use nostro_core::transfer::Line;
-use nostro_core::{Amount, Balance, Timestamp, TransferRecord};
+use nostro_core::{Amount, Balance, Operation, Timestamp, TransferRecord};
 use nostro_engine::{CommitPath, Unavailable, UnusableId};
 use std::sync::Arc;
 
 fn transfer() -> Transfer {
     Transfer {
         id: TransferId("01938e1c-93d2-7cc4-9ac4-6a8df2a3c001".parse().unwrap()),
-        kind: TransferKind::Transfer,
+        operation: Operation::Transfer,
         debit: "AZ93000000001042".parse().unwrap(),
         credit: "TX25000000001042".parse().unwrap(),
         amount: Amount::new(100_000).unwrap(),

@@ -165,7 +165,7 @@ pub(crate) async fn entries(
 }
 
 /// An unknown branch in the URL's own number is an account that does not exist.
-fn read_problem(error: ReadError, number: AccountNumber) -> Problem {
+pub(super) fn read_problem(error: ReadError, number: AccountNumber) -> Problem {
     match error {
         ReadError::UnknownBranch(_) => Problem::account_not_found(number),
         ReadError::Unavailable(_) | ReadError::Bug => error.into(),

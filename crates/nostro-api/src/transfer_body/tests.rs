@@ -43,7 +43,7 @@ fn read(text: &str) -> Result<Transfer, Problem> {
 #[test]
 fn a_transfer_is_read_into_the_types_of_the_core() {
     let read = read(&body("reference", "\"rent \\u00e9t\\u00e9\"")).unwrap();
-    assert_eq!((read.id.to_string().as_str(), read.kind, read.category), (ID, TransferKind::Transfer, 0));
+    assert_eq!((read.id.to_string().as_str(), read.operation, read.category), (ID, Operation::Transfer, 0));
     assert_eq!(
         (read.debit.to_string(), read.credit.to_string()),
         ("AZ93000000001042".into(), "TX25000000001042".into())
@@ -160,9 +160,9 @@ fn cash_is_the_other_side_of_deposits_and_withdrawals() {
     let read = |movement| cash(JsonValue::parse(text.as_bytes()).unwrap(), movement, &known).unwrap();
     let drawer = AccountNumber::cash("AZ".parse().unwrap(), "USD".parse().unwrap());
     let deposit = read(CashMovement::Deposit);
-    assert_eq!((deposit.kind, deposit.debit), (TransferKind::Deposit, drawer));
+    assert_eq!((deposit.operation, deposit.debit), (Operation::Deposit, drawer));
     let withdrawal = read(CashMovement::Withdrawal);
-    assert_eq!((withdrawal.kind, withdrawal.credit), (TransferKind::Withdrawal, drawer));
+    assert_eq!((withdrawal.operation, withdrawal.credit), (Operation::Withdrawal, drawer));
     let itself = text.replace("AZ93000000001042", &drawer.to_string());
     let result = cash(JsonValue::parse(itself.as_bytes()).unwrap(), CashMovement::Deposit, &known);
     assert_eq!(errors(&problem(result))[0].0, "/account");

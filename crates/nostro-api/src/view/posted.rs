@@ -11,7 +11,7 @@ use crate::view::transfer::{CommitView, State};
 use crate::view::{Figure, normal_side};
 use nostro_core::account_number::TEXT_BYTES_MAX;
 use nostro_core::transfer::{Decision, Line};
-use nostro_core::{AccountNumber, Transfer};
+use nostro_core::{AccountNumber, Operation, Transfer};
 use nostro_engine::Receipt;
 use std::io::Write;
 
@@ -39,8 +39,16 @@ impl Writer {
     /// Appends the result of a transfer that was posted; `false`, and nothing is written, if it was not.
     pub(crate) fn write(&mut self, out: &mut Vec<u8>, receipt: &Receipt, outcome: Outcome) -> bool {
         let Decision::Posted { debit, credit } = receipt.record.decision else { return false };
-        self.share(receipt);
         let transfer = &receipt.record.transfer;
+        // What has to do with holds has more to show.
+        match transfer.operation {
+            Operation::Transfer | Operation::Deposit | Operation::Withdrawal => {}
+            Operation::Hold { .. }
+            | Operation::Capture { .. }
+            | Operation::Release { .. }
+            | Operation::Expiry { .. } => return false,
+        }
+        self.share(receipt);
         let state = match outcome.state {
             State::Posted => "posted",
             State::Settling => "settling",
@@ -52,7 +60,7 @@ impl Writer {
         let credit_account = transfer.credit.encode(&mut buffers.2);
         let replayed =
             if outcome.replayed { r#"","replayed":true,"transfer":{"id":""# } else { r#"","transfer":{"id":""# };
-        put(out, &[r#"{"id":""#, id, r#"","state":""#, state, replayed, id, r#"","kind":""#, transfer.kind.as_str()]);
+        put(out, &[r#"{"id":""#, id, r#"","state":""#, state, replayed, id, r#"","kind":""#, transfer.kind().as_str()]);
         put(out, &[r#"","state":""#, state, r#"","debit_account":""#, debit_account, r#"","credit_account":""#]);
         put(out, &[credit_account, r#"","amount":""#]);
         display(out, &transfer.amount);

@@ -3,7 +3,7 @@
 use crate::problem::ProblemBody;
 use crate::view::{Figure, Text, normal_side};
 use nostro_core::transfer::{Decision, Line};
-use nostro_core::{AccountNumber, Amount, BranchCode, Currency, Reference, Timestamp, Transfer, TransferId};
+use nostro_core::{AccountNumber, Amount, BranchCode, Currency, Operation, Reference, Timestamp, Transfer, TransferId};
 use nostro_engine::{BatchId, CommitPath, Receipt};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -32,7 +32,7 @@ pub(crate) enum State {
 pub(crate) struct TransferView {
     #[schema(value_type = String, example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001")]
     id: Text<TransferId>,
-    /// `transfer`, `deposit` or `withdrawal`.
+    /// `transfer`, `deposit`, `withdrawal`, `hold`, `capture`, `release` or `expiry`.
     #[schema(example = "transfer")]
     kind: &'static str,
     /// `posted`, `settling` or `refused`.
@@ -52,6 +52,17 @@ pub(crate) struct TransferView {
     category: u16,
     #[schema(value_type = Option<String>)]
     reference: Option<Text<Reference>>,
+    /// The hold that a capture, a release or an expiry is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c000")]
+    hold: Option<Text<TransferId>>,
+    /// Of a capture: whether it gave the rest of the hold back.
+    #[serde(rename = "final", skip_serializing_if = "Option::is_none")]
+    is_final: Option<bool>,
+    /// Of a hold that expires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "2026-11-30T00:00:00.000000Z")]
+    expires_at: Option<Text<Timestamp>>,
     /// The batch that recorded it.
     #[schema(value_type = String, example = "AZ-1-4711")]
     batch: Text<BatchId>,
@@ -104,9 +115,18 @@ impl TransferView {
             }
             Decision::Refused(refusal) => (State::Refused, Some(refusal.code()), Vec::new()),
         };
+        let (is_final, expires_at) = match transfer.operation {
+            Operation::Capture { is_final, .. } => (Some(is_final), None),
+            Operation::Hold { expires_at } => (None, expires_at),
+            Operation::Transfer
+            | Operation::Deposit
+            | Operation::Withdrawal
+            | Operation::Release { .. }
+            | Operation::Expiry { .. } => (None, None),
+        };
         Self {
             id: Text(transfer.id),
-            kind: transfer.kind.as_str(),
+            kind: transfer.kind().as_str(),
             state,
             refusal,
             debit_account: Text(transfer.debit),
@@ -115,6 +135,9 @@ impl TransferView {
             currency: Text(transfer.currency),
             category: transfer.category,
             reference: transfer.reference.clone().map(Text),
+            hold: transfer.operation.hold().map(Text),
+            is_final,
+            expires_at: expires_at.map(Text),
             batch: Text(receipt.batch),
             posted_at: Text(receipt.record.posted_at),
             entries,

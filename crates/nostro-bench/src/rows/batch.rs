@@ -6,7 +6,7 @@ use crate::error::BenchError;
 use crate::workload::{Accounts, Op};
 use futures_util::future::{try_join, try_join3};
 use nostro_core::transfer::Decision;
-use nostro_core::{Amount, BranchCode, BranchNumber, Timestamp, Transfer, TransferId, TransferKind, TransferRecord};
+use nostro_core::{Amount, BranchCode, BranchNumber, Operation, Timestamp, Transfer, TransferId, TransferRecord};
 use nostro_store::nets::{NetRow, nets};
 use nostro_store::place::Place;
 use std::collections::BTreeMap;
@@ -292,7 +292,7 @@ pub(crate) fn net_of(
         .map(|op| TransferRecord {
             transfer: Transfer {
                 id: TransferId(op.id),
-                kind: TransferKind::Transfer,
+                operation: Operation::Transfer,
                 debit: accounts.number[op.debit as usize],
                 credit: accounts.number[op.credit as usize],
                 amount: Amount::new(op.amount).expect("the workload's amounts are amounts"),

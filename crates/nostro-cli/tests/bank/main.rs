@@ -11,6 +11,7 @@ mod console;
 mod demo_bank;
 mod gates;
 mod history;
+mod holds;
 mod http;
 mod identity;
 mod in_doubt;

@@ -33,6 +33,8 @@ async fn the_tables_keep_their_rules() {
             "batch.parts",
             "batch.touched",
             "batch.xid",
+            "hold.ended_at",
+            "hold.expires_at",
             "participation.touched",
             "transfer.credit_balance_after",
             "transfer.credit_previous",
@@ -40,6 +42,9 @@ async fn the_tables_keep_their_rules() {
             "transfer.debit_balance_after",
             "transfer.debit_previous",
             "transfer.debit_seq",
+            "transfer.expires_at",
+            "transfer.hold",
+            "transfer.is_final",
             "transfer.reference",
             "transfer.refusal",
             "transfer_period.detached_at",
@@ -75,7 +80,33 @@ async fn the_database_itself_refuses_what_the_core_would_never_do() {
     let [key, empty] = [rich, empty].map(|account| account.key(number).as_i64());
     let transfer = "insert into transfer (id, period, kind, debit, credit, amount, currency, category, batch, posted_at, debit_seq, debit_balance_after)
                     values (gen_random_uuid(), 0, ";
+    let of_hold = "insert into transfer (id, period, debit, credit, amount, currency, category, batch, posted_at, debit_seq, debit_balance_after, kind, hold, is_final, expires_at)
+                   values (gen_random_uuid(), 0, 1, 2, 5, 'USD', 0, 'AZ-1-1', now(), ";
+    let hold = "insert into hold (id, debit, credit, amount, currency, placed_at, captured, released, state, ended_at, expires_at)
+                values (gen_random_uuid(), 1, ";
     for (statement, constraint) in [
+        (format!("{of_hold} 1, 5, 'hold', null, null, null)"), "transfer_sides"),
+        (format!("{of_hold} 1, 5, 'release', gen_random_uuid(), null, null)"), "transfer_sides"),
+        (format!("{of_hold} null, null, 'capture', gen_random_uuid(), true, null)"), "transfer_sides"),
+        (format!("{of_hold} null, null, 'transfer', null, null, null)"), "transfer_sides"),
+        (format!("{of_hold} 1, 5, 'capture', null, true, null)"), "transfer_kind"),
+        (format!("{of_hold} 1, 5, 'capture', gen_random_uuid(), null, null)"), "transfer_kind"),
+        (format!("{of_hold} 1, 5, 'transfer', gen_random_uuid(), null, null)"), "transfer_kind"),
+        (format!("{of_hold} null, null, 'hold', gen_random_uuid(), null, null)"), "transfer_kind"),
+        (format!("{of_hold} null, null, 'release', gen_random_uuid(), true, null)"), "transfer_kind"),
+        (format!("{of_hold} null, null, 'expiry', null, null, null)"), "transfer_kind"),
+        (format!("{hold} 2, 0, 'USD', now(), 0, 0, 'open', null, null)"), "hold_amount"),
+        (format!("{hold} 1, 5, 'USD', now(), 0, 0, 'open', null, null)"), "hold_accounts"),
+        (format!("{hold} 2, 5, 'usd', now(), 0, 0, 'open', null, null)"), "currency_code"),
+        (format!("{hold} 2, 5, 'USD', now(), 3, 3, 'captured', now(), null)"), "hold_parts"),
+        (format!("{hold} 2, 5, 'USD', now(), -1, 6, 'released', now(), null)"), "hold_parts"),
+        (format!("{hold} 2, 5, 'USD', now(), 5, 0, 'open', null, null)"), "hold_state"),
+        (format!("{hold} 2, 5, 'USD', now(), 1, 0, 'open', now(), null)"), "hold_state"),
+        (format!("{hold} 2, 5, 'USD', now(), 4, 0, 'captured', now(), null)"), "hold_state"),
+        (format!("{hold} 2, 5, 'USD', now(), 0, 5, 'captured', now(), null)"), "hold_state"),
+        (format!("{hold} 2, 5, 'USD', now(), 5, 0, 'released', now(), null)"), "hold_state"),
+        (format!("{hold} 2, 5, 'USD', now(), 0, 5, 'expired', now(), null)"), "hold_state"),
+        (format!("{hold} 2, 5, 'USD', now(), 0, 5, 'gone', now(), null)"), "hold_state"),
         (format!("update account set balance = -1 where id = {key}"), "account_within_limit"),
         (format!("update account set held = 1001 where id = {key}"), "account_within_limit"),
         (format!("update account set held = -1 where id = {key}"), "account_held"),

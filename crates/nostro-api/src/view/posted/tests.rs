@@ -4,7 +4,7 @@ use super::*;
 use crate::answer;
 use crate::wire;
 use nostro_core::{
-    Amount, Balance, BranchCode, Currency, Reference, Refusal, Timestamp, TransferId, TransferKind, TransferRecord,
+    Amount, Balance, BranchCode, Currency, Operation, Reference, Refusal, Timestamp, TransferId, TransferRecord,
 };
 use nostro_engine::{Answer, CommitPath, Unavailable};
 use proptest::prelude::*;
@@ -16,14 +16,24 @@ fn account() -> impl Strategy<Value = AccountNumber> {
 }
 
 fn transfer() -> impl Strategy<Value = Transfer> {
-    let kind = proptest::sample::select(&TransferKind::ALL[..]);
+    let hold = TransferId(uuid::Uuid::from_u128(7));
+    let operation = proptest::sample::select(vec![
+        Operation::Transfer,
+        Operation::Deposit,
+        Operation::Withdrawal,
+        Operation::Hold { expires_at: None },
+        Operation::Hold { expires_at: Some(Timestamp::from_micros(0)) },
+        Operation::Capture { hold, is_final: true },
+        Operation::Release { hold },
+        Operation::Expiry { hold },
+    ]);
     let reference = proptest::option::of(prop_oneof!["[a-z\"\\\\/<é🌞\u{2028}]{1,20}", "[ -~]{1,20}"]);
     let currency = prop_oneof![Just("USD"), Just("JPY")].prop_map(|code| code.parse::<Currency>().unwrap());
     let sides = (account(), account());
-    (any::<u128>(), kind, sides, 1..=999_999_999_999_999_999_i64, currency, any::<u16>(), reference).prop_map(
-        |(id, kind, (debit, credit), amount, currency, category, reference)| Transfer {
+    (any::<u128>(), operation, sides, 1..=999_999_999_999_999_999_i64, currency, any::<u16>(), reference).prop_map(
+        |(id, operation, (debit, credit), amount, currency, category, reference)| Transfer {
             id: TransferId(uuid::Uuid::from_u128(id)),
-            kind,
+            operation,
             debit,
             credit,
             amount: Amount::new(amount).unwrap(),
@@ -75,7 +85,12 @@ fn of(transfer: &Transfer, mut answer: Answer) -> Answer {
         Answer::Posted(receipt) | Answer::Replayed(receipt) | Answer::Settling(receipt) | Answer::Refused(receipt) => {
             Arc::make_mut(receipt).record.transfer.id = transfer.id;
         }
-        Answer::Unknown | Answer::Conflict(_) | Answer::Unusable(_) | Answer::Unavailable(_) | Answer::Bug => {}
+        Answer::Unknown
+        | Answer::Conflict(_)
+        | Answer::Unusable(_)
+        | Answer::Moot
+        | Answer::Unavailable(_)
+        | Answer::Bug => {}
     }
     answer
 }

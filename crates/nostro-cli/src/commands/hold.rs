@@ -1,0 +1,291 @@
+//! `nostro hold`: reserves money, captures it, gives it back, and shows what is reserved.
+//!
+//! How the commands that move money end is in [`outcome`].
+
+use super::account::parse_number;
+use super::connection::ConnectionArgs;
+use super::outcome::{self, Asked, DEADLINE, EXIT_USAGE};
+use super::table::{major, print_json, right, table};
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use nostro_client::{CaptureRequest, Client, Hold, HoldRequest, Page, ReleaseRequest, until_settled};
+use nostro_core::{AccountNumber, BranchCode, Currency, Timestamp};
+use std::process::ExitCode;
+use uuid::Uuid;
+
+/// As many holds as one request brings; a list is complete, so there may be several.
+const PAGE_ROWS: u16 = 200;
+
+/// Reserves money, captures it, and gives it back
+#[derive(Args, Debug)]
+pub(crate) struct HoldArgs {
+    #[command(subcommand)]
+    command: HoldCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum HoldCommand {
+    /// Reserve money at an account, in favour of another one
+    Place(PlaceArgs),
+    /// Move reserved money, all of it or a part
+    Capture(CaptureArgs),
+    /// Give back what is left of a hold
+    Release(ReleaseArgs),
+    /// One hold as it stands
+    Show(ShowArgs),
+    /// The holds at an account
+    List(ListArgs),
+}
+
+/// What every command that moves money takes.
+#[derive(Args, Debug)]
+struct CommonArgs {
+    /// Text for the statement, up to 140 characters
+    #[arg(long)]
+    reference: Option<String>,
+    /// Id of the request, to ask again for the same one; a new one by default
+    #[arg(long)]
+    id: Option<Uuid>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+#[derive(Args, Debug)]
+struct PlaceArgs {
+    /// Account at which it is reserved; spaces are allowed in quotes
+    #[arg(value_name = "FROM", value_parser = parse_number)]
+    debit: AccountNumber,
+    /// Account in whose favour
+    #[arg(value_name = "TO", value_parser = parse_number)]
+    credit: AccountNumber,
+    /// In major units with exactly the currency's decimals, such as 1000.00
+    amount: String,
+    /// Currency of the amount; the paying account's by default
+    #[arg(long)]
+    currency: Option<Currency>,
+    /// From when on it is expired, such as 2026-11-30T00:00:00Z; never by default
+    #[arg(long, value_name = "TIME")]
+    expires_at: Option<Timestamp>,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(Args, Debug)]
+struct CaptureArgs {
+    /// Id of the hold
+    hold: Uuid,
+    /// In major units with exactly the currency's decimals; all that is left by default
+    amount: Option<String>,
+    /// Give the rest back
+    #[arg(long = "final")]
+    is_final: bool,
+    /// Branch of the hold's account; without it all branches are asked
+    #[arg(long)]
+    branch: Option<BranchCode>,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(Args, Debug)]
+struct ReleaseArgs {
+    /// Id of the hold
+    hold: Uuid,
+    /// Branch of the hold's account; without it all branches are asked
+    #[arg(long)]
+    branch: Option<BranchCode>,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(Args, Debug)]
+struct ShowArgs {
+    /// Id of the hold
+    hold: Uuid,
+    /// Branch of the hold's account; without it all branches are asked
+    #[arg(long)]
+    branch: Option<BranchCode>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+#[derive(Args, Debug)]
+struct ListArgs {
+    /// Account number; spaces are allowed in quotes
+    #[arg(value_parser = parse_number)]
+    number: AccountNumber,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: HoldArgs) -> anyhow::Result<ExitCode> {
+    match args.command {
+        HoldCommand::Place(args) => place(args).await,
+        HoldCommand::Capture(args) => capture(args).await,
+        HoldCommand::Release(args) => release(args).await,
+        HoldCommand::Show(args) => show(args).await,
+        HoldCommand::List(args) => list(args).await,
+    }
+}
+
+impl CommonArgs {
+    fn asked(&self, client: &Client, id: Uuid, command: &str) -> Asked {
+        let connection = outcome::connection_again(client, &self.connection);
+        let reference = outcome::reference_again(self.reference.as_deref());
+        let again = format!("nostro hold {command} --id {id}{connection}{reference}");
+        Asked { id, is_again: self.id.is_some(), again, json: self.json }
+    }
+}
+
+async fn place(args: PlaceArgs) -> anyhow::Result<ExitCode> {
+    let client = args.common.connection.client()?;
+    let id = args.common.id.unwrap_or_else(Uuid::now_v7);
+    if args.debit == args.credit {
+        eprintln!("FROM and TO are the same account: a hold has two");
+        return Ok(ExitCode::from(EXIT_USAGE));
+    }
+    let expires = args.expires_at.map(|at| format!(" --expires-at {at}")).unwrap_or_default();
+    let command = |currency: &str| format!("place {} {} {}{currency}{expires}", args.debit, args.credit, args.amount);
+    let currency = match args.currency {
+        Some(currency) => currency,
+        None => match client.account(args.debit).await {
+            Ok(account) => account.currency,
+            Err(error) => {
+                let asked = args.common.asked(&client, id, &command(""));
+                return Ok(outcome::nothing_moved(&asked, &error, "the currency of the paying account"));
+            }
+        },
+    };
+    let amount = match currency.parse_major_units(&args.amount) {
+        Ok(amount) => amount,
+        Err(error) => {
+            eprintln!("{}: {error}", args.amount);
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+    };
+    let request = HoldRequest {
+        id,
+        debit_account: args.debit,
+        credit_account: args.credit,
+        amount,
+        currency,
+        expires_at: args.expires_at.map(|at| at.to_string()),
+        category: 0,
+        reference: args.common.reference.clone(),
+    };
+    let outcome = until_settled(id, DEADLINE, || client.place_hold(&request)).await;
+    outcome::tell(&client, &args.common.asked(&client, id, &command(&format!(" --currency {currency}"))), outcome)
+}
+
+async fn capture(args: CaptureArgs) -> anyhow::Result<ExitCode> {
+    let client = args.common.connection.client()?;
+    let id = args.common.id.unwrap_or_else(Uuid::now_v7);
+    let flags = format!("{}{}", if args.is_final { " --final" } else { "" }, branch_again(args.branch));
+    let given = args.amount.as_deref().unwrap_or_default();
+    let hold = match client.hold(args.hold, args.branch).await {
+        Ok(hold) => hold,
+        Err(error) => {
+            let asked = args.common.asked(&client, id, &format!("capture {} {given}{flags}", args.hold));
+            return Ok(outcome::nothing_moved(&asked, &error, "the hold"));
+        }
+    };
+    // The amount that is left now is named when the same is asked again, so that it is the same capture.
+    let amount = args.amount.clone().unwrap_or_else(|| major(hold.currency, i128::from(hold.remaining)));
+    let parsed = match hold.currency.parse_major_units(&amount) {
+        Ok(parsed) => parsed,
+        Err(_) if args.amount.is_none() => {
+            eprintln!("nothing is left of the hold: it is {}", hold.state);
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+        Err(error) => {
+            eprintln!("{amount}: {error}");
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+    };
+    let reference = args.common.reference.clone();
+    let request = CaptureRequest { id, amount: parsed, is_final: args.is_final, category: 0, reference };
+    let branch = Some(hold.debit_account.branch());
+    let outcome = until_settled(id, DEADLINE, || client.capture_hold(args.hold, branch, &request)).await;
+    let command = format!("capture {} {amount}{flags}", args.hold);
+    outcome::tell(&client, &args.common.asked(&client, id, &command), outcome)
+}
+
+async fn release(args: ReleaseArgs) -> anyhow::Result<ExitCode> {
+    let client = args.common.connection.client()?;
+    let id = args.common.id.unwrap_or_else(Uuid::now_v7);
+    let request = ReleaseRequest { id, category: 0, reference: args.common.reference.clone() };
+    let outcome = until_settled(id, DEADLINE, || client.release_hold(args.hold, args.branch, &request)).await;
+    let command = format!("release {}{}", args.hold, branch_again(args.branch));
+    outcome::tell(&client, &args.common.asked(&client, id, &command), outcome)
+}
+
+fn branch_again(branch: Option<BranchCode>) -> String {
+    branch.map(|branch| format!(" --branch {branch}")).unwrap_or_default()
+}
+
+async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
+    let hold = args.connection.client()?.hold(args.hold, args.branch).await.context("the hold")?;
+    if args.json {
+        print_json(&hold)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let figure = |minor_units: i64| format!("{} {}", major(hold.currency, i128::from(minor_units)), hold.currency);
+    println!("{}: {} held at {}", hold.state, figure(hold.amount), hold.debit_account.grouped());
+    println!("  id         {}", hold.id);
+    println!("  for        {}", hold.credit_account.grouped());
+    println!("  captured   {}", figure(hold.captured));
+    println!("  released   {}", figure(hold.released));
+    println!("  remaining  {}", figure(hold.remaining));
+    println!("  placed     {}", hold.placed_at);
+    println!("  expires    {}", hold.expires_at.as_deref().unwrap_or("never"));
+    if let Some(ended_at) = &hold.ended_at {
+        println!("  ended      {ended_at}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
+    let client = args.connection.client()?;
+    let holds = all_holds(&client, args.number).await.context("the holds")?;
+    if args.json {
+        print_json(&holds)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut rows = table(&["Hold", "State", "For", "Amount", "Remaining", "", "Expires"]);
+    for hold in &holds {
+        let figure = |minor_units: i64| right(major(hold.currency, i128::from(minor_units)));
+        rows.add_row(vec![
+            hold.id.to_string().into(),
+            hold.state.as_str().into(),
+            hold.credit_account.grouped().into(),
+            figure(hold.amount),
+            figure(hold.remaining),
+            hold.currency.to_string().into(),
+            hold.expires_at.as_deref().unwrap_or("never").into(),
+        ]);
+    }
+    println!("{rows}");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn all_holds(client: &Client, number: AccountNumber) -> Result<Vec<Hold>, nostro_client::ClientError> {
+    let mut holds = Vec::new();
+    let mut page = Page { limit: Some(PAGE_ROWS), ..Page::default() };
+    loop {
+        let listing = client.holds(number, &page).await?;
+        holds.extend(listing.data);
+        match listing.next_cursor {
+            Some(cursor) => page.cursor = Some(cursor),
+            None => return Ok(holds),
+        }
+    }
+}

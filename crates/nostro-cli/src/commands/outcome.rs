@@ -1,0 +1,226 @@
+//! What a command that moves money prints, and the code that it ends with.
+//!
+//! The exit code keeps apart what must be kept apart: 0 committed, 3 refused, 4 unknown, 5 nothing moved. While it
+//! is unknown the same id is sent again; after 30 s the command that asks again is printed, with the same id. Who
+//! asks again with `--id` may have an earlier attempt open: that this attempt moved nothing is then unknown, not 5.
+
+use super::connection::ConnectionArgs;
+use super::table::{major, print_json};
+use nostro_client::{Client, ClientError, Outcome, Problem, Transfer};
+use std::process::ExitCode;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How long the same id is sent again before a person decides.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+/// The arguments do not fit together.
+pub(crate) const EXIT_USAGE: u8 = 2;
+/// The bank said no: final.
+const EXIT_REFUSED: u8 = 3;
+/// It is not known whether money moved.
+const EXIT_UNKNOWN: u8 = 4;
+/// Nothing moved.
+const EXIT_NOTHING_MOVED: u8 = 5;
+
+/// What was asked for.
+pub(crate) struct Asked {
+    /// The idempotency key.
+    pub(crate) id: Uuid,
+    /// Whether it was named with `--id`, so that an earlier attempt may be open.
+    pub(crate) is_again: bool,
+    /// The command that asks for the same again: with its id it cannot move the money twice.
+    pub(crate) again: String,
+    /// Whether JSON is wanted.
+    pub(crate) json: bool,
+}
+
+/// Prints what became of it.
+pub(crate) fn tell(client: &Client, asked: &Asked, outcome: Result<Outcome, ClientError>) -> anyhow::Result<ExitCode> {
+    if asked.json { report_json(client, asked, outcome) } else { Ok(report(asked, outcome)) }
+}
+
+/// The arguments that every command repeats, for [`Asked::again`].
+pub(crate) fn connection_again(client: &Client, connection: &ConnectionArgs) -> String {
+    let key_file = connection.key_file.as_deref();
+    let key_file = key_file.map(|file| format!(" --key-file {}", quoted(&file.display().to_string())));
+    format!(" --api {}{}", quoted(client.base_url()), key_file.unwrap_or_default())
+}
+
+/// `--reference` and its text, if there is one.
+pub(crate) fn reference_again(reference: Option<&str>) -> String {
+    reference.map(|text| format!(" --reference {}", quoted(text))).unwrap_or_default()
+}
+
+fn report(asked: &Asked, outcome: Result<Outcome, ClientError>) -> ExitCode {
+    match outcome {
+        Ok(Outcome::Posted { transfer, replayed }) => {
+            print_transfer(&transfer, if replayed { "posted earlier" } else { "posted" });
+            ExitCode::SUCCESS
+        }
+        Ok(Outcome::Settling(transfer)) => {
+            print_transfer(&transfer, "settling: committed, a branch has yet to finish");
+            ExitCode::SUCCESS
+        }
+        Ok(Outcome::Refused { problem, replayed }) => {
+            let again = if replayed { "refused earlier" } else { "refused" };
+            eprintln!("{again}: {} ({})", problem.detail, problem.code);
+            eprintln!("  id        {}", asked.id);
+            ExitCode::from(EXIT_REFUSED)
+        }
+        Ok(Outcome::Conflict(problem)) => {
+            eprintln!("refused: {} ({})", problem.detail, problem.code);
+            eprintln!("  id        {}; take a new one for another request", asked.id);
+            ExitCode::from(EXIT_REFUSED)
+        }
+        Ok(Outcome::Unknown { .. }) => unknown(asked, "the branches have not answered"),
+        Ok(Outcome::Unavailable { problem, .. }) => {
+            let NothingMoved { words, exit } = this_attempt(asked);
+            eprintln!("unavailable: {} ({}); {words}", problem.detail, problem.code);
+            eprintln!("  to try again: {}", asked.again);
+            ExitCode::from(exit)
+        }
+        Err(error @ ClientError::Unknown { .. }) => unknown(asked, &chain(&error)),
+        Err(error @ (ClientError::Rejected(_) | ClientError::Unavailable { .. } | ClientError::Connect { .. })) => {
+            nothing_moved(asked, &error, "the bank")
+        }
+    }
+}
+
+fn print_transfer(transfer: &Transfer, outcome: &str) {
+    let amount = major(transfer.currency, i128::from(transfer.amount));
+    let (debit, credit) = (transfer.debit_account.grouped(), transfer.credit_account.grouped());
+    let way = match transfer.kind.as_str() {
+        "hold" => format!("held at {debit} for {credit}"),
+        "release" | "expiry" => format!("no longer held at {debit}"),
+        _ => format!("from {debit} to {credit}"),
+    };
+    println!("{outcome}: {amount} {} {way}", transfer.currency);
+    println!("  id        {}", transfer.id);
+    if let Some(hold) = transfer.hold {
+        println!("  hold      {hold}");
+    }
+    if let Some(expires_at) = &transfer.expires_at {
+        println!("  expires   {expires_at}");
+    }
+    println!("  batch     {} at {}", transfer.batch, transfer.posted_at);
+    println!("  home      {}", transfer.commit.home);
+    let prepared: Vec<String> = transfer.commit.prepared.iter().map(ToString::to_string).collect();
+    println!("  prepared  {}", if prepared.is_empty() { "none: one branch".to_owned() } else { prepared.join(", ") });
+    println!("  decided   {}", transfer.commit.decided);
+    for entry in &transfer.entries {
+        let balance = major(transfer.currency, entry.balance_after);
+        println!("  balance   {} {balance} {}", entry.account.grouped(), transfer.currency);
+    }
+}
+
+fn unknown(asked: &Asked, why: &str) -> ExitCode {
+    eprintln!("unknown: {why}; the money may or may not have moved");
+    eprintln!("  id        {}", asked.id);
+    eprintln!("  to ask again, without moving it twice: {}", asked.again);
+    ExitCode::from(EXIT_UNKNOWN)
+}
+
+/// What can be said after an attempt that moved nothing.
+struct NothingMoved {
+    words: &'static str,
+    exit: u8,
+}
+
+fn this_attempt(asked: &Asked) -> NothingMoved {
+    if asked.is_again {
+        let words = "this attempt moved nothing; whether an earlier one with this id did is not known";
+        NothingMoved { words, exit: EXIT_UNKNOWN }
+    } else {
+        NothingMoved { words: "nothing moved", exit: EXIT_NOTHING_MOVED }
+    }
+}
+
+pub(crate) fn nothing_moved(asked: &Asked, error: &ClientError, of: &str) -> ExitCode {
+    let NothingMoved { words, exit } = this_attempt(asked);
+    eprintln!("{of}: {}; {words}", chain(error));
+    if let ClientError::Rejected(problem) = error {
+        print_fields(problem);
+    }
+    ExitCode::from(exit)
+}
+
+fn print_fields(problem: &Problem) {
+    for field in &problem.errors {
+        eprintln!("  {}: {}", field.pointer, field.detail);
+    }
+}
+
+/// Text as one word of a shell.
+fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// An error with its sources, in one line.
+pub(crate) fn chain(error: &ClientError) -> String {
+    let mut line = error.to_string();
+    let mut next = std::error::Error::source(error);
+    while let Some(source) = next {
+        line = format!("{line}: {source}");
+        next = source.source();
+    }
+    line
+}
+
+fn report_json(client: &Client, asked: &Asked, outcome: Result<Outcome, ClientError>) -> anyhow::Result<ExitCode> {
+    let id = asked.id;
+    let nothing_moved = this_attempt(asked).exit;
+    let (code, document) = match outcome {
+        Ok(Outcome::Posted { transfer, replayed }) => {
+            (0, serde_json::json!({"id": id, "state": "posted", "replayed": replayed, "transfer": transfer}))
+        }
+        Ok(Outcome::Settling(transfer)) => {
+            (0, serde_json::json!({"id": id, "state": "settling", "transfer": transfer}))
+        }
+        Ok(Outcome::Refused { problem, replayed }) => {
+            (EXIT_REFUSED, serde_json::json!({"id": id, "state": "refused", "replayed": replayed, "problem": problem}))
+        }
+        Ok(Outcome::Conflict(problem)) => {
+            (EXIT_REFUSED, serde_json::json!({"id": id, "state": "conflict", "problem": problem}))
+        }
+        Ok(Outcome::Unknown { .. }) => (EXIT_UNKNOWN, serde_json::json!({"id": id, "state": "unknown"})),
+        Ok(Outcome::Unavailable { problem, .. }) | Err(ClientError::Unavailable { problem, .. }) => {
+            (nothing_moved, serde_json::json!({"id": id, "state": "unavailable", "problem": problem}))
+        }
+        Err(ClientError::Rejected(problem)) => {
+            (nothing_moved, serde_json::json!({"id": id, "state": "rejected", "problem": problem}))
+        }
+        Err(error @ ClientError::Connect { .. }) => {
+            let detail = format!("{} at {}", chain(&error), client.base_url());
+            (nothing_moved, serde_json::json!({"id": id, "state": "unreachable", "detail": detail}))
+        }
+        Err(error @ ClientError::Unknown { .. }) => {
+            (EXIT_UNKNOWN, serde_json::json!({"id": id, "state": "unknown", "detail": chain(&error)}))
+        }
+    };
+    print_json(&document)?;
+    Ok(ExitCode::from(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_one_word_of_a_shell() {
+        for (text, expected) in [
+            ("rent", "rent"),
+            ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+            ("rent for May", "'rent for May'"),
+            ("it's", r"'it'\''s'"),
+            ("$(rm -r /)", "'$(rm -r /)'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(text), expected);
+        }
+    }
+}

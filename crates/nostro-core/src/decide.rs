@@ -1,0 +1,189 @@
+//! What one transfer does to its accounts and its hold, or why it does nothing.
+//!
+//! Refusals are met in their order of precedence: first what does not exist, then currencies, then the hold, then
+//! the states of accounts, then money. Nothing is changed here; the planner applies an [`Effect`] as a whole.
+
+use crate::account::{AccountState, available};
+use crate::amount::{Amount, Balance};
+use crate::hold::{Hold, HoldState};
+use crate::locked_accounts::{Accounts, LockedAccount, Place};
+use crate::refusal::Refusal;
+use crate::time::Timestamp;
+use crate::transfer::{Operation, Transfer};
+use crate::transfer_id::TransferId;
+use foldhash::HashMap;
+
+/// What an account has after a transfer that leaves a line on it.
+pub(crate) struct Posting {
+    pub(crate) place: Place,
+    pub(crate) balance: Balance,
+    pub(crate) held: Balance,
+    pub(crate) seq: i64,
+}
+
+/// What a transfer changes.
+pub(crate) enum Effect {
+    /// Both accounts, and the hold that the money came from.
+    Moved { debit: Posting, credit: Posting, hold: Option<Hold> },
+    /// What is reserved at the debit account, and the hold that reserves it. The amount is what was reserved or given back.
+    Reserved { place: Place, held: Balance, hold: Hold, amount: Amount },
+}
+
+/// Why a transfer changes nothing.
+pub(crate) enum Nothing {
+    /// The first refusal in order of precedence.
+    Refused(Refusal),
+    /// An expiry of what needs none any more, or not yet: nobody asked for it.
+    Moot,
+}
+
+impl From<Refusal> for Nothing {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// The holds of a batch, as read under the locks and as the transfers before left them.
+pub(crate) type Holds = HashMap<TransferId, Hold>;
+
+/// What the transfer does at this instant.
+pub(crate) fn decide(
+    transfer: &Transfer,
+    accounts: &Accounts,
+    holds: &Holds,
+    now: Timestamp,
+) -> Result<Effect, Nothing> {
+    match transfer.operation {
+        Operation::Transfer | Operation::Deposit | Operation::Withdrawal => Ok(moved(transfer, accounts)?),
+        Operation::Hold { expires_at } => Ok(placed(transfer, expires_at, accounts, now)?),
+        Operation::Capture { hold, is_final } => Ok(captured(transfer, hold, is_final, accounts, holds, now)?),
+        Operation::Release { hold } => {
+            let (place, account) = accounts.find(transfer.debit).ok_or(Refusal::DebitAccountNotFound)?;
+            let hold = own(transfer, hold, holds)?;
+            hold.open_at(now)?;
+            Ok(given_back(place, account, hold, HoldState::Released, now)?)
+        }
+        Operation::Expiry { hold } => {
+            let due = holds.get(&hold).filter(|hold| hold.state == HoldState::Open && hold.is_due(now));
+            let (hold, (place, account)) = due.zip(accounts.find(transfer.debit)).ok_or(Nothing::Moot)?;
+            Ok(given_back(place, account, hold, HoldState::Expired, now)?)
+        }
+    }
+}
+
+/// An account and where it stands.
+type Found<'a> = (Place, &'a LockedAccount);
+
+fn both<'a>(transfer: &Transfer, accounts: &'a Accounts) -> Result<[Found<'a>; 2], Refusal> {
+    let debit = accounts.find(transfer.debit).ok_or(Refusal::DebitAccountNotFound)?;
+    let credit = accounts.find(transfer.credit).ok_or(Refusal::CreditAccountNotFound)?;
+    if debit.1.currency != transfer.currency || credit.1.currency != transfer.currency {
+        return Err(Refusal::CurrencyMismatch);
+    }
+    Ok([debit, credit])
+}
+
+fn both_open([debit, credit]: [Found<'_>; 2]) -> Result<(), Refusal> {
+    if debit.1.state == AccountState::Closed {
+        return Err(Refusal::DebitAccountClosed);
+    }
+    if credit.1.state == AccountState::Closed { Err(Refusal::CreditAccountClosed) } else { Ok(()) }
+}
+
+fn covers(account: &LockedAccount, amount: Amount) -> Result<(), Refusal> {
+    let available = available(account.kind, account.balance, account.held, account.overdraft_limit);
+    let is_short = available.is_some_and(|available| available.minor_units() < amount.minor_units());
+    if is_short { Err(Refusal::InsufficientFunds) } else { Ok(()) }
+}
+
+/// The two postings of money that moves, of which so much was reserved.
+fn postings([debit, credit]: [Found<'_>; 2], amount: Amount, freed: Balance) -> Option<[Posting; 2]> {
+    let posting = |(place, account): Found<'_>, balance: Option<Balance>, held: Option<Balance>| {
+        Some(Posting { place, balance: balance?, held: held?, seq: account.seq.checked_add(1)? })
+    };
+    let debited = posting(debit, debit.1.balance.debited(amount), debit.1.held.minus(freed))?;
+    let credited = posting(credit, credit.1.balance.credited(amount), Some(credit.1.held))?;
+    Some([debited, credited])
+}
+
+fn moved(transfer: &Transfer, accounts: &Accounts) -> Result<Effect, Refusal> {
+    let [debit, credit] = both(transfer, accounts)?;
+    both_open([debit, credit])?;
+    covers(debit.1, transfer.amount)?;
+    let postings = postings([debit, credit], transfer.amount, Balance::ZERO);
+    let [debit, credit] = postings.ok_or(Refusal::BalanceOutOfRange)?;
+    Ok(Effect::Moved { debit, credit, hold: None })
+}
+
+/// The credit account is another branch's business, and looked at when the hold is captured.
+fn placed(
+    transfer: &Transfer,
+    expires_at: Option<Timestamp>,
+    accounts: &Accounts,
+    now: Timestamp,
+) -> Result<Effect, Refusal> {
+    let (place, account) = accounts.find(transfer.debit).ok_or(Refusal::DebitAccountNotFound)?;
+    if account.currency != transfer.currency {
+        return Err(Refusal::CurrencyMismatch);
+    }
+    let hold = Hold {
+        id: transfer.id,
+        debit: transfer.debit,
+        credit: transfer.credit,
+        amount: transfer.amount,
+        currency: transfer.currency,
+        captured: Balance::ZERO,
+        released: Balance::ZERO,
+        state: HoldState::Open,
+        expires_at,
+        placed_at: now,
+        ended_at: None,
+    };
+    hold.open_at(now)?;
+    if account.state == AccountState::Closed {
+        return Err(Refusal::DebitAccountClosed);
+    }
+    covers(account, transfer.amount)?;
+    let held = account.held.credited(transfer.amount).ok_or(Refusal::BalanceOutOfRange)?;
+    Ok(Effect::Reserved { place, held, hold, amount: transfer.amount })
+}
+
+/// What was reserved is there, so funds are not asked for again.
+fn captured(
+    transfer: &Transfer,
+    hold: TransferId,
+    is_final: bool,
+    accounts: &Accounts,
+    holds: &Holds,
+    now: Timestamp,
+) -> Result<Effect, Refusal> {
+    let sides = both(transfer, accounts)?;
+    let hold = own(transfer, hold, holds)?;
+    hold.open_at(now)?;
+    both_open(sides)?;
+    let after = hold.captured(transfer.amount, is_final, now).ok_or(Refusal::HoldExceeded)?;
+    let freed = hold.remaining().zip(after.remaining()).and_then(|(before, after)| before.minus(after));
+    let postings = freed.and_then(|freed| postings(sides, transfer.amount, freed));
+    let [debit, credit] = postings.ok_or(Refusal::BalanceOutOfRange)?;
+    Ok(Effect::Moved { debit, credit, hold: Some(after) })
+}
+
+fn given_back(
+    place: Place,
+    account: &LockedAccount,
+    hold: &Hold,
+    state: HoldState,
+    now: Timestamp,
+) -> Result<Effect, Refusal> {
+    let rest = hold.remaining().ok_or(Refusal::BalanceOutOfRange)?;
+    let amount = Amount::new(rest.minor_units()).map_err(|_| Refusal::BalanceOutOfRange)?;
+    let held = account.held.minus(rest).ok_or(Refusal::BalanceOutOfRange)?;
+    let hold = hold.ended(state, now).ok_or(Refusal::BalanceOutOfRange)?;
+    Ok(Effect::Reserved { place, held, hold, amount })
+}
+
+/// The hold that the transfer names, if it is of these accounts.
+fn own<'a>(transfer: &Transfer, hold: TransferId, holds: &'a Holds) -> Result<&'a Hold, Refusal> {
+    let is_own = |hold: &&Hold| hold.debit == transfer.debit && hold.credit == transfer.credit;
+    holds.get(&hold).filter(is_own).ok_or(Refusal::HoldMismatch)
+}

@@ -1,0 +1,271 @@
+//! The rows of `transfer` that a batch writes at one branch, and the way in: COPY, or a statement each where they are few.
+//!
+//! Nearly every row is of a plain transfer, so the columns of holds are left out where no row of the batch has any.
+
+use crate::statements::Statements;
+use futures_util::future::join_all;
+use nostro_core::transfer::{Decision, Line};
+use nostro_core::{AccountNumber, BranchCode, BranchNumber, Currency, Operation, TransferRecord};
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Error};
+use uuid::Uuid;
+
+/// Beyond so many rows a COPY costs less than a statement for each.
+const FEW_ROWS: usize = 8;
+
+/// Columns of `transfer` in the order of [`COLUMN_TYPES`] and [`TransferRow::columns`]; the last three are those of holds.
+const COLUMNS: [&str; 21] = [
+    "id",
+    "period",
+    "kind",
+    "debit",
+    "credit",
+    "amount",
+    "currency",
+    "category",
+    "reference",
+    "refusal",
+    "debit_balance_after",
+    "debit_seq",
+    "debit_previous",
+    "credit_balance_after",
+    "credit_seq",
+    "credit_previous",
+    "batch",
+    "posted_at",
+    "hold",
+    "is_final",
+    "expires_at",
+];
+const COLUMN_TYPES: [Type; 21] = [
+    Type::UUID,
+    Type::INT4,
+    Type::TEXT,
+    Type::INT8,
+    Type::INT8,
+    Type::INT8,
+    Type::TEXT,
+    Type::INT4,
+    Type::TEXT,
+    Type::TEXT,
+    Type::INT8,
+    Type::INT8,
+    Type::UUID,
+    Type::INT8,
+    Type::INT8,
+    Type::UUID,
+    Type::TEXT,
+    Type::TIMESTAMPTZ,
+    Type::UUID,
+    Type::BOOL,
+    Type::TIMESTAMPTZ,
+];
+
+/// Which columns a batch writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Width {
+    /// Of no row anything has to do with a hold.
+    Plain,
+    /// All columns.
+    WithHolds,
+}
+
+impl Width {
+    fn of(rows: &[TransferRow]) -> Self {
+        if rows.iter().any(|row| row.of_hold.is_some()) { Self::WithHolds } else { Self::Plain }
+    }
+
+    fn columns(self) -> usize {
+        match self {
+            Self::Plain => COLUMNS.len() - 3,
+            Self::WithHolds => COLUMNS.len(),
+        }
+    }
+
+    /// The names of the columns, and a place for each.
+    pub(crate) fn names_and_places(self) -> (String, String) {
+        let places: Vec<String> = (1..=self.columns()).map(|place| format!("${place}")).collect();
+        (COLUMNS[..self.columns()].join(", "), places.join(", "))
+    }
+}
+
+/// What differs between the rows of a batch.
+#[derive(Debug)]
+pub(crate) struct TransferRow {
+    id: Uuid,
+    period: i32,
+    kind: &'static str,
+    debit: i64,
+    credit: i64,
+    amount: i64,
+    currency: Currency,
+    category: i32,
+    reference: Option<Box<str>>,
+    refusal: Option<&'static str>,
+    debit_line: LineColumns,
+    credit_line: LineColumns,
+    of_hold: Option<HoldColumns>,
+}
+
+/// What is particular to holds and what ends them.
+#[derive(Debug, Default)]
+struct HoldColumns {
+    hold: Option<Uuid>,
+    is_final: Option<bool>,
+    expires_at: Option<SystemTime>,
+}
+
+/// All null on a side of another branch, and on both of a refused transfer.
+#[derive(Debug, Default)]
+struct LineColumns {
+    balance_after: Option<i64>,
+    seq: Option<i64>,
+    previous: Option<Uuid>,
+}
+
+/// Rows that were written. A COPY is answered before its rows may be sent, so a few rows go in faster one by one, all sent together.
+pub(crate) async fn insert(
+    client: &Client,
+    statements: &Statements,
+    rows: &[TransferRow],
+    batch: &str,
+    posted_at: SystemTime,
+) -> Result<u64, Error> {
+    if rows.len() > FEW_ROWS {
+        return copy(client, statements, rows, batch, posted_at).await;
+    }
+    let width = Width::of(rows);
+    let inserted = rows.iter().map(|row| async move {
+        let currency = row.currency.code();
+        let columns = row.columns(&currency, &batch, &posted_at);
+        client.execute(statements.insert_transfer(width), &columns[..width.columns()]).await
+    });
+    // All are polled, so all are sent, before any is heard of.
+    join_all(inserted).await.into_iter().sum()
+}
+
+/// What is sent behind it waits on the wire until the last row is there.
+async fn copy(
+    client: &Client,
+    statements: &Statements,
+    rows: &[TransferRow],
+    batch: &str,
+    posted_at: SystemTime,
+) -> Result<u64, Error> {
+    let width = Width::of(rows);
+    let sink = client.copy_in(statements.copy_transfers(width)).await?;
+    let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, &COLUMN_TYPES[..width.columns()]));
+    for row in rows {
+        let currency = row.currency.code();
+        let columns = row.columns(&currency, &batch, &posted_at);
+        writer.as_mut().write(&columns[..width.columns()]).await?;
+    }
+    writer.finish().await
+}
+
+impl TransferRow {
+    /// In the order of [`COLUMNS`].
+    fn columns<'a>(
+        &'a self,
+        currency: &'a &'a str,
+        batch: &'a &'a str,
+        posted_at: &'a SystemTime,
+    ) -> [&'a (dyn ToSql + Sync); 21] {
+        const NO_HOLD: &HoldColumns = &HoldColumns { hold: None, is_final: None, expires_at: None };
+        let (d, c, h) = (&self.debit_line, &self.credit_line, self.of_hold.as_ref().unwrap_or(NO_HOLD));
+        [
+            &self.id,
+            &self.period,
+            &self.kind,
+            &self.debit,
+            &self.credit,
+            &self.amount,
+            currency,
+            &self.category,
+            &self.reference,
+            &self.refusal,
+            &d.balance_after,
+            &d.seq,
+            &d.previous,
+            &c.balance_after,
+            &c.seq,
+            &c.previous,
+            batch,
+            posted_at,
+            &h.hold,
+            &h.is_final,
+            &h.expires_at,
+        ]
+    }
+
+    /// The row of a record at a branch, if it has one there: a refused one at its home only.
+    pub(crate) fn at(
+        at: BranchCode,
+        record: &TransferRecord,
+        numbers: &BTreeMap<BranchCode, BranchNumber>,
+    ) -> Option<Self> {
+        let transfer = &record.transfer;
+        let (refusal, debit, credit) = match record.decision {
+            Decision::Refused(_) if transfer.home() != at => return None,
+            Decision::Posted { .. } if !transfer.touches(at) => return None,
+            Decision::Refused(refusal) => (Some(refusal.code()), None, None),
+            Decision::Posted { debit, credit } => (
+                None,
+                debit.filter(|_| transfer.debit.branch() == at),
+                credit.filter(|_| transfer.credit.branch() == at),
+            ),
+        };
+        Some(Self {
+            id: transfer.id.0,
+            period: transfer.id.period().as_i32(),
+            kind: transfer.kind().as_str(),
+            debit: key(transfer.debit, numbers),
+            credit: key(transfer.credit, numbers),
+            amount: transfer.amount.minor_units(),
+            currency: transfer.currency,
+            category: i32::from(transfer.category),
+            reference: transfer.reference.as_ref().map(|text| text.as_str().into()),
+            refusal,
+            debit_line: debit.map(LineColumns::from).unwrap_or_default(),
+            credit_line: credit.map(LineColumns::from).unwrap_or_default(),
+            of_hold: HoldColumns::of(transfer.operation),
+        })
+    }
+}
+
+impl HoldColumns {
+    fn of(operation: Operation) -> Option<Self> {
+        let hold = |hold: nostro_core::TransferId| Some(hold.0);
+        match operation {
+            Operation::Transfer | Operation::Deposit | Operation::Withdrawal => None,
+            Operation::Hold { expires_at } => {
+                Some(Self { expires_at: expires_at.map(SystemTime::from), ..Self::default() })
+            }
+            Operation::Capture { hold: of, is_final } => {
+                Some(Self { hold: hold(of), is_final: Some(is_final), ..Self::default() })
+            }
+            Operation::Release { hold: of } | Operation::Expiry { hold: of } => {
+                Some(Self { hold: hold(of), ..Self::default() })
+            }
+        }
+    }
+}
+
+impl From<Line> for LineColumns {
+    fn from(line: Line) -> Self {
+        Self {
+            balance_after: Some(line.balance_after.minor_units()),
+            seq: Some(line.seq),
+            previous: line.previous.map(|id| id.0),
+        }
+    }
+}
+
+/// The key of an account of any branch.
+pub(crate) fn key(account: AccountNumber, numbers: &BTreeMap<BranchCode, BranchNumber>) -> i64 {
+    let number = numbers.get(&account.branch()).expect("the engine routes to branches in the directory only");
+    account.key(*number).as_i64()
+}
