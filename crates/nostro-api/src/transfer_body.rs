@@ -14,8 +14,8 @@ use uuid::Uuid;
 /// A bulk has at most this many transfers: as many as one batch of the engine takes.
 pub(crate) const BULK_TRANSFERS_MAX: usize = 8_192;
 
-const TRANSFER_FIELDS: [&str; 7] =
-    ["id", "debit_account", "credit_account", "amount", "currency", "category", "reference"];
+const TRANSFER_FIELDS: [&str; 8] =
+    ["id", "debit_account", "credit_account", "amount", "currency", "up_to", "category", "reference"];
 const CASH_FIELDS: [&str; 6] = ["id", "account", "amount", "currency", "category", "reference"];
 const BULK_FIELDS: [&str; 1] = ["transfers"];
 
@@ -37,6 +37,9 @@ pub(crate) struct NewTransfer {
     /// ISO 4217.
     #[schema(example = "USD")]
     currency: String,
+    /// Whether the amount is the most that is moved, and what is available at the debit account is enough.
+    #[schema(default = false)]
+    up_to: Option<bool>,
     /// The client's own classification.
     #[schema(default = 0)]
     category: Option<u16>,
@@ -151,12 +154,15 @@ fn read_transfer(
     // Every field is read before the first missing one ends it, so that all errors are found.
     let debit = fields.required("debit_account", |value| fields::account_number(&value, has_branch));
     let credit = fields.required("credit_account", |value| fields::account_number(&value, has_branch));
+    let up_to = fields.optional("up_to", false, |value| fields::flag(&value));
     let common = read_common(&mut fields);
     if debit.is_some() && debit == credit {
         fields.push("credit_account", Broken::Rule("the two accounts of a transfer differ".to_owned()));
         return None;
     }
-    Some(common?.transfer(Operation::Transfer, debit?, credit?))
+    let common = common?;
+    let operation = if up_to? { Operation::UpTo { asked: common.amount } } else { Operation::Transfer };
+    Some(common.transfer(operation, debit?, credit?))
 }
 
 fn read_cash(

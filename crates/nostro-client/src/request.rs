@@ -25,6 +25,9 @@ pub struct TransferRequest {
     /// Of which currency.
     #[serde(with = "text")]
     pub currency: Currency,
+    /// Whether the amount is the most that is moved, and what is available is enough.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub up_to: bool,
     /// The client's own classification, 0 when none.
     pub category: u16,
     /// One line of text for the statement.

@@ -150,6 +150,9 @@ pub struct Transfer {
     /// Minor units.
     #[serde(with = "text")]
     pub amount: i64,
+    /// Of a transfer of what is available: at most so much was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "text::option")]
+    pub asked: Option<i64>,
     /// Of which currency.
     #[serde(with = "text")]
     pub currency: Currency,

@@ -24,7 +24,7 @@ pub(crate) struct Posting {
 /// What a transfer changes.
 pub(crate) enum Effect {
     /// Both accounts, and the hold that the money came from.
-    Moved { debit: Posting, credit: Posting, hold: Option<Hold> },
+    Moved { debit: Posting, credit: Posting, hold: Option<Hold>, amount: Amount },
     /// What is reserved at the debit account, and the hold that reserves it. The amount is what was reserved or given back.
     Reserved { place: Place, held: Balance, hold: Hold, amount: Amount },
 }
@@ -54,7 +54,9 @@ pub(crate) fn decide(
     now: Timestamp,
 ) -> Result<Effect, Nothing> {
     match transfer.operation {
-        Operation::Transfer | Operation::Deposit | Operation::Withdrawal => Ok(moved(transfer, accounts)?),
+        Operation::Transfer | Operation::Deposit | Operation::Withdrawal | Operation::UpTo { .. } => {
+            Ok(moved(transfer, accounts)?)
+        }
         Operation::Hold { expires_at } => Ok(placed(transfer, expires_at, accounts, now)?),
         Operation::Capture { hold, is_final } => Ok(captured(transfer, hold, is_final, accounts, holds, now)?),
         Operation::Release { hold } => {
@@ -109,10 +111,20 @@ fn postings([debit, credit]: [Found<'_>; 2], amount: Amount, freed: Balance) -> 
 fn moved(transfer: &Transfer, accounts: &Accounts) -> Result<Effect, Refusal> {
     let [debit, credit] = both(transfer, accounts)?;
     both_open([debit, credit])?;
-    covers(debit.1, transfer.amount)?;
-    let postings = postings([debit, credit], transfer.amount, Balance::ZERO);
+    let amount = transfer.operation.asked().map_or(Ok(transfer.amount), |asked| at_most(debit.1, asked))?;
+    covers(debit.1, amount)?;
+    let postings = postings([debit, credit], amount, Balance::ZERO);
     let [debit, credit] = postings.ok_or(Refusal::BalanceOutOfRange)?;
-    Ok(Effect::Moved { debit, credit, hold: None })
+    Ok(Effect::Moved { debit, credit, hold: None, amount })
+}
+
+/// As much as is available, and no more than was asked for; nothing is a refusal.
+fn at_most(account: &LockedAccount, asked: Amount) -> Result<Amount, Refusal> {
+    let available = available(account.kind, account.balance, account.held, account.overdraft_limit);
+    available.map_or(Ok(asked), |available| {
+        let most = available.minor_units().min(asked.minor_units());
+        Amount::new(most).map_err(|_| Refusal::InsufficientFunds)
+    })
 }
 
 /// The credit account is another branch's business, and looked at when the hold is captured.
@@ -165,7 +177,7 @@ fn captured(
     let freed = hold.remaining().zip(after.remaining()).and_then(|(before, after)| before.minus(after));
     let postings = freed.and_then(|freed| postings(sides, transfer.amount, freed));
     let [debit, credit] = postings.ok_or(Refusal::BalanceOutOfRange)?;
-    Ok(Effect::Moved { debit, credit, hold: Some(after) })
+    Ok(Effect::Moved { debit, credit, hold: Some(after), amount: transfer.amount })
 }
 
 fn given_back(

@@ -116,7 +116,8 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
         }
         let mut transfer = transfer.clone();
         let (decision, hold) = match decide(&transfer, &accounts, &holds, posted_at) {
-            Ok(Effect::Moved { debit, credit, hold }) => {
+            Ok(Effect::Moved { debit, credit, hold, amount }) => {
+                transfer.amount = amount;
                 let [debit, credit] = [debit, credit].map(|posting| accounts.post(&posting, transfer.id, posted_at));
                 (Decision::Posted { debit, credit }, hold)
             }

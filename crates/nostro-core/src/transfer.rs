@@ -76,6 +76,11 @@ impl fmt::Display for TransferKind {
 pub enum Operation {
     /// From account to account.
     Transfer,
+    /// From account to account, as much as is available there; its record has what was moved as its amount.
+    UpTo {
+        /// At most so much.
+        asked: Amount,
+    },
     /// Cash comes in.
     Deposit,
     /// Cash goes out.
@@ -108,7 +113,7 @@ impl Operation {
     /// The word for it.
     pub fn kind(self) -> TransferKind {
         match self {
-            Self::Transfer => TransferKind::Transfer,
+            Self::Transfer | Self::UpTo { .. } => TransferKind::Transfer,
             Self::Deposit => TransferKind::Deposit,
             Self::Withdrawal => TransferKind::Withdrawal,
             Self::Hold { .. } => TransferKind::Hold,
@@ -121,15 +126,29 @@ impl Operation {
     /// Whether it posts to both accounts. What does not stays at the debit account, at its branch alone.
     pub fn moves_money(self) -> bool {
         match self {
-            Self::Transfer | Self::Deposit | Self::Withdrawal | Self::Capture { .. } => true,
+            Self::Transfer | Self::UpTo { .. } | Self::Deposit | Self::Withdrawal | Self::Capture { .. } => true,
             Self::Hold { .. } | Self::Release { .. } | Self::Expiry { .. } => false,
+        }
+    }
+
+    /// Of one that moves what is available: at most how much.
+    pub fn asked(self) -> Option<Amount> {
+        match self {
+            Self::UpTo { asked } => Some(asked),
+            Self::Transfer
+            | Self::Deposit
+            | Self::Withdrawal
+            | Self::Hold { .. }
+            | Self::Capture { .. }
+            | Self::Release { .. }
+            | Self::Expiry { .. } => None,
         }
     }
 
     /// The hold that it ends or takes from.
     pub fn hold(self) -> Option<TransferId> {
         match self {
-            Self::Transfer | Self::Deposit | Self::Withdrawal | Self::Hold { .. } => None,
+            Self::Transfer | Self::UpTo { .. } | Self::Deposit | Self::Withdrawal | Self::Hold { .. } => None,
             Self::Capture { hold, .. } | Self::Release { hold } | Self::Expiry { hold } => Some(hold),
         }
     }
@@ -178,7 +197,8 @@ pub struct Transfer {
     pub debit: AccountNumber,
     /// Where it goes.
     pub credit: AccountNumber,
-    /// How much, in minor units.
+    /// How much, in minor units. In a record of [`Operation::UpTo`], [`Operation::Release`] and [`Operation::Expiry`] what
+    /// was moved or given back.
     pub amount: Amount,
     /// Of which currency.
     pub currency: Currency,
@@ -211,6 +231,8 @@ pub enum Field {
     Final,
     /// `expires_at`
     ExpiresAt,
+    /// `up_to`
+    UpTo,
 }
 
 impl Field {
@@ -227,11 +249,17 @@ impl Field {
             Self::Hold => "hold",
             Self::Final => "final",
             Self::ExpiresAt => "expires_at",
+            Self::UpTo => "up_to",
         }
     }
 }
 
 impl Transfer {
+    /// How much was asked for, of which less may have been moved.
+    pub fn asked(&self) -> Amount {
+        self.operation.asked().unwrap_or(self.amount)
+    }
+
     /// What it is.
     pub fn kind(&self) -> TransferKind {
         self.operation.kind()
@@ -267,10 +295,11 @@ impl Transfer {
             (a != b && a.kind() == TransferKind::Capture, a != b && a.kind() == TransferKind::Hold);
         [
             (a.kind() != b.kind(), Field::Kind),
+            (a.asked().is_some() != b.asked().is_some(), Field::UpTo),
             (a.hold() != b.hold(), Field::Hold),
             (!follows && self.debit != other.debit, Field::DebitAccount),
             (!follows && self.credit != other.credit, Field::CreditAccount),
-            (!follows && self.amount != other.amount, Field::Amount),
+            (!follows && self.asked() != other.asked(), Field::Amount),
             (!follows && self.currency != other.currency, Field::Currency),
             (is_final, Field::Final),
             (expires_at, Field::ExpiresAt),

@@ -32,7 +32,7 @@ const MIGRATIONS: [Migration; 7] = [
     Migration { number: 4, name: "restored", sql: schema::RESTORED },
     Migration { number: 5, name: "history", sql: include_str!("migrations/0005_history.sql") },
     Migration { number: 6, name: "entries", sql: include_str!("migrations/0006_entries.sql") },
-    Migration { number: 7, name: "holds", sql: include_str!("migrations/0007_holds.sql") },
+    Migration { number: 7, name: "operations", sql: include_str!("migrations/0007_operations.sql") },
 ];
 
 /// A branch as it stands in the directory.

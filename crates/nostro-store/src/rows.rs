@@ -63,7 +63,7 @@ pub(crate) const TRANSFER_COLUMNS: &str = "id, kind, debit, credit, amount, curr
      refusal, debit_balance_after, debit_seq, debit_previous, credit_balance_after, credit_seq, credit_previous, \
      coalesce((select b.parts from batch b where b.id = transfer.batch), \
               (select p.parts from participation p where p.batch = transfer.batch)), \
-     hold, is_final, expires_at";
+     hold, is_final, expires_at, asked";
 /// Columns of `hold` in the order of [`hold`], and then its serial.
 pub(crate) const HOLD_COLUMNS: &str =
     "id, debit, credit, amount, currency, captured, released, state, expires_at, placed_at, ended_at, serial";
@@ -152,7 +152,10 @@ fn operation(row: &Row) -> Result<Operation, RowError> {
     let table = "transfer";
     let hold = || row.try_get::<_, Option<Uuid>>(18)?.map(TransferId).ok_or(malformed(table, "hold"));
     Ok(match word(row, 1, table, "kind")? {
-        TransferKind::Transfer => Operation::Transfer,
+        TransferKind::Transfer => match row.try_get::<_, Option<i64>>(21)? {
+            None => Operation::Transfer,
+            Some(asked) => Operation::UpTo { asked: Amount::new(asked).map_err(|_| malformed(table, "asked"))? },
+        },
         TransferKind::Deposit => Operation::Deposit,
         TransferKind::Withdrawal => Operation::Withdrawal,
         TransferKind::Hold => Operation::Hold { expires_at: time_if_any(row, 20)? },

@@ -95,11 +95,11 @@ impl Statements {
                and a.id = w.id",
             Message::UpdateRows
         );
-        let [copy_plain, copy_with_holds] = [Width::Plain, Width::WithHolds].map(|width| {
+        let [copy_plain, copy_all] = [Width::Plain, Width::All].map(|width| {
             let (names, _) = width.names_and_places();
             format!("{} copy transfer ({names}) from stdin (format binary)", Message::InsertRows)
         });
-        let [insert_plain, insert_with_holds] = [Width::Plain, Width::WithHolds].map(|width| {
+        let [insert_plain, insert_all] = [Width::Plain, Width::All].map(|width| {
             let (names, places) = width.names_and_places();
             format!("{} insert into transfer ({names}) values ({places})", Message::InsertRows)
         });
@@ -129,8 +129,8 @@ impl Statements {
         let batches = try_join5(
             client.prepare(&lock_accounts),
             client.prepare(&update_accounts),
-            try_join(client.prepare(&copy_plain), client.prepare(&copy_with_holds)),
-            try_join(client.prepare(&insert_plain), client.prepare(&insert_with_holds)),
+            try_join(client.prepare(&copy_plain), client.prepare(&copy_all)),
+            try_join(client.prepare(&insert_plain), client.prepare(&insert_all)),
             client.prepare(&insert_nets),
         );
         let holds = try_join(client.prepare(&find_holds), client.prepare(&write_holds));
@@ -171,10 +171,10 @@ impl Statements {
         Self::of_width(&self.insert_transfer, width)
     }
 
-    fn of_width([plain, with_holds]: &[Statement; 2], width: Width) -> &Statement {
+    fn of_width([plain, all]: &[Statement; 2], width: Width) -> &Statement {
         match width {
             Width::Plain => plain,
-            Width::WithHolds => with_holds,
+            Width::All => all,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The rows of `transfer` that a batch writes at one branch, and the way in: COPY, or a statement each where they are few.
 //!
-//! Nearly every row is of a plain transfer, so the columns of holds are left out where no row of the batch has any.
+//! Nearly every row is of a plain transfer, so the columns of other operations are left out where no row of the batch has any.
 
 use crate::statements::Statements;
 use futures_util::future::join_all;
@@ -16,8 +16,9 @@ use uuid::Uuid;
 /// Beyond so many rows a COPY costs less than a statement for each.
 const FEW_ROWS: usize = 8;
 
-/// Columns of `transfer` in the order of [`COLUMN_TYPES`] and [`TransferRow::columns`]; the last three are those of holds.
-const COLUMNS: [&str; 21] = [
+/// Columns of `transfer` in the order of [`COLUMN_TYPES`] and [`TransferRow::columns`]; the last four are of other operations
+/// than plain movements.
+const COLUMNS: [&str; 22] = [
     "id",
     "period",
     "kind",
@@ -39,8 +40,9 @@ const COLUMNS: [&str; 21] = [
     "hold",
     "is_final",
     "expires_at",
+    "asked",
 ];
-const COLUMN_TYPES: [Type; 21] = [
+const COLUMN_TYPES: [Type; 22] = [
     Type::UUID,
     Type::INT4,
     Type::TEXT,
@@ -62,26 +64,27 @@ const COLUMN_TYPES: [Type; 21] = [
     Type::UUID,
     Type::BOOL,
     Type::TIMESTAMPTZ,
+    Type::INT8,
 ];
 
 /// Which columns a batch writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Width {
-    /// Of no row anything has to do with a hold.
+    /// Those of plain movements.
     Plain,
     /// All columns.
-    WithHolds,
+    All,
 }
 
 impl Width {
     fn of(rows: &[TransferRow]) -> Self {
-        if rows.iter().any(|row| row.of_hold.is_some()) { Self::WithHolds } else { Self::Plain }
+        if rows.iter().any(|row| row.particular.is_some()) { Self::All } else { Self::Plain }
     }
 
     fn columns(self) -> usize {
         match self {
-            Self::Plain => COLUMNS.len() - 3,
-            Self::WithHolds => COLUMNS.len(),
+            Self::Plain => COLUMNS.len() - 4,
+            Self::All => COLUMNS.len(),
         }
     }
 
@@ -107,15 +110,16 @@ pub(crate) struct TransferRow {
     refusal: Option<&'static str>,
     debit_line: LineColumns,
     credit_line: LineColumns,
-    of_hold: Option<HoldColumns>,
+    particular: Option<Particulars>,
 }
 
-/// What is particular to holds and what ends them.
+/// What other operations than plain movements have.
 #[derive(Debug, Default)]
-struct HoldColumns {
+struct Particulars {
     hold: Option<Uuid>,
     is_final: Option<bool>,
     expires_at: Option<SystemTime>,
+    asked: Option<i64>,
 }
 
 /// All null on a side of another branch, and on both of a refused transfer.
@@ -173,9 +177,9 @@ impl TransferRow {
         currency: &'a &'a str,
         batch: &'a &'a str,
         posted_at: &'a SystemTime,
-    ) -> [&'a (dyn ToSql + Sync); 21] {
-        const NO_HOLD: &HoldColumns = &HoldColumns { hold: None, is_final: None, expires_at: None };
-        let (d, c, h) = (&self.debit_line, &self.credit_line, self.of_hold.as_ref().unwrap_or(NO_HOLD));
+    ) -> [&'a (dyn ToSql + Sync); 22] {
+        const NONE: &Particulars = &Particulars { hold: None, is_final: None, expires_at: None, asked: None };
+        let (d, c, h) = (&self.debit_line, &self.credit_line, self.particular.as_ref().unwrap_or(NONE));
         [
             &self.id,
             &self.period,
@@ -198,6 +202,7 @@ impl TransferRow {
             &h.hold,
             &h.is_final,
             &h.expires_at,
+            &h.asked,
         ]
     }
 
@@ -231,16 +236,17 @@ impl TransferRow {
             refusal,
             debit_line: debit.map(LineColumns::from).unwrap_or_default(),
             credit_line: credit.map(LineColumns::from).unwrap_or_default(),
-            of_hold: HoldColumns::of(transfer.operation),
+            particular: Particulars::of(transfer.operation),
         })
     }
 }
 
-impl HoldColumns {
+impl Particulars {
     fn of(operation: Operation) -> Option<Self> {
         let hold = |hold: nostro_core::TransferId| Some(hold.0);
         match operation {
             Operation::Transfer | Operation::Deposit | Operation::Withdrawal => None,
+            Operation::UpTo { asked } => Some(Self { asked: Some(asked.minor_units()), ..Self::default() }),
             Operation::Hold { expires_at } => {
                 Some(Self { expires_at: expires_at.map(SystemTime::from), ..Self::default() })
             }

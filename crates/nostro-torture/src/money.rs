@@ -64,6 +64,7 @@ pub fn pay(from: AccountNumber, to: AccountNumber, cents: i64) -> TransferReques
         credit_account: to,
         amount: amount(cents),
         currency: dollars(),
+        up_to: false,
         category: 0,
         reference: None,
     }

@@ -40,10 +40,11 @@ impl Writer {
     pub(crate) fn write(&mut self, out: &mut Vec<u8>, receipt: &Receipt, outcome: Outcome) -> bool {
         let Decision::Posted { debit, credit } = receipt.record.decision else { return false };
         let transfer = &receipt.record.transfer;
-        // What has to do with holds has more to show.
+        // Others have more to show.
         match transfer.operation {
             Operation::Transfer | Operation::Deposit | Operation::Withdrawal => {}
-            Operation::Hold { .. }
+            Operation::UpTo { .. }
+            | Operation::Hold { .. }
             | Operation::Capture { .. }
             | Operation::Release { .. }
             | Operation::Expiry { .. } => return false,

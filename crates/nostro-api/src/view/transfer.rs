@@ -44,9 +44,13 @@ pub(crate) struct TransferView {
     debit_account: Text<AccountNumber>,
     #[schema(value_type = String, example = "TX25000000001042")]
     credit_account: Text<AccountNumber>,
-    /// Minor units.
+    /// Minor units: what was moved.
     #[schema(value_type = String, example = "100000")]
     amount: Text<Amount>,
+    /// Of a transfer of what is available: at most so much was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "100000")]
+    asked: Option<Text<Amount>>,
     #[schema(value_type = String, example = "USD")]
     currency: Text<Currency>,
     category: u16,
@@ -119,6 +123,7 @@ impl TransferView {
             Operation::Capture { is_final, .. } => (Some(is_final), None),
             Operation::Hold { expires_at } => (None, expires_at),
             Operation::Transfer
+            | Operation::UpTo { .. }
             | Operation::Deposit
             | Operation::Withdrawal
             | Operation::Release { .. }
@@ -132,6 +137,7 @@ impl TransferView {
             debit_account: Text(transfer.debit),
             credit_account: Text(transfer.credit),
             amount: Text(transfer.amount),
+            asked: transfer.operation.asked().map(Text),
             currency: Text(transfer.currency),
             category: transfer.category,
             reference: transfer.reference.clone().map(Text),

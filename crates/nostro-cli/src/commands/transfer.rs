@@ -25,6 +25,9 @@ pub(crate) struct TransferArgs {
     /// Currency of the amount; the paying account's by default
     #[arg(long)]
     currency: Option<Currency>,
+    /// Move what is available at FROM, at most the amount
+    #[arg(long)]
+    up_to: bool,
     /// Text for the statement, up to 140 characters
     #[arg(long)]
     reference: Option<String>,
@@ -70,8 +73,9 @@ pub(crate) async fn run(args: TransferArgs) -> anyhow::Result<ExitCode> {
 
 fn asked(client: &Client, args: &TransferArgs, id: Uuid, currency: Option<Currency>) -> Asked {
     let currency = currency.map(|currency| format!(" --currency {currency}")).unwrap_or_default();
+    let up_to = if args.up_to { " --up-to" } else { "" };
     let again = format!(
-        "nostro transfer {} {} {}{currency} --id {id}{}{}",
+        "nostro transfer {} {} {}{currency}{up_to} --id {id}{}{}",
         args.debit,
         args.credit,
         args.amount,
@@ -88,6 +92,7 @@ fn request(args: &TransferArgs, id: Uuid, currency: Currency, amount: Amount) ->
         credit_account: args.credit,
         amount,
         currency,
+        up_to: args.up_to,
         category: 0,
         reference: args.reference.clone(),
     }

@@ -36,6 +36,7 @@ async fn the_tables_keep_their_rules() {
             "hold.ended_at",
             "hold.expires_at",
             "participation.touched",
+            "transfer.asked",
             "transfer.credit_balance_after",
             "transfer.credit_previous",
             "transfer.credit_seq",

@@ -144,6 +144,43 @@ async fn a_hundred_requests_with_one_id_move_the_money_once() {
 }
 
 #[tokio::test]
+async fn up_to_moves_what_is_available_once() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let client = &server.client;
+    for (from, to) in [("AZ", "TX"), ("TX", "AZ"), ("TX", "TX")] {
+        let (payer, paid) = (open(client, from, 700).await, open(client, to, 0).await);
+        let up_to = |cents| nostro_client::TransferRequest { up_to: true, ..pay(payer, paid, cents) };
+        let [part, rest, nothing] = [up_to(500), up_to(500), up_to(1)];
+        assert_eq!(told(&client.transfer(&part).await), "posted");
+        let results = client.transfers_bulk(&[rest.clone(), nothing.clone()]).await.unwrap();
+        let states: Vec<&str> = results.iter().map(|item| item.state.as_str()).collect();
+        assert_eq!(states, ["posted", "refused"]);
+        let moved = results[0].transfer.as_ref().unwrap();
+        assert_eq!((moved.amount, moved.asked), (200, Some(500)));
+        assert_eq!((balance(client, payer).await, balance(client, paid).await), (0, 700));
+        // More is there now, and the same ids move none of it, on a server that remembers and on one that does not.
+        assert_posted(client.deposit(&cash(payer, 300)).await);
+        let other = Server::start(&databases).await;
+        for client in [client, &other.client] {
+            assert_eq!(told(&client.transfer(&rest).await), "replayed");
+            assert_eq!(told(&client.transfer(&nothing).await), "refused again insufficient_funds");
+            let found = client.transfer_by_id(rest.id, None).await.unwrap();
+            assert_eq!((found.amount, found.asked, found.kind.as_str()), (200, Some(500), "transfer"));
+            let mut less = rest.clone();
+            less.amount = nostro_torture::money::amount(200);
+            assert_eq!(told(&client.transfer(&less).await), "conflict /amount");
+            let mut plain = rest.clone();
+            plain.up_to = false;
+            assert_eq!(told(&client.transfer(&plain).await), "conflict /up_to");
+        }
+        assert_eq!((balance(client, payer).await, balance(client, paid).await), (300, 700));
+    }
+    assert!(server.client.audit().await.unwrap().balanced);
+    databases.finish().await;
+}
+
+#[tokio::test]
 async fn every_refusal_leaves_both_sides_unchanged() {
     let databases = Databases::start().await;
     let server = Server::start(&databases).await;

@@ -56,6 +56,7 @@ async fn run(answers: Vec<Answer>, deadline: Duration) -> Result<Outcome, Client
         credit_account: "TX25000000001042".parse().unwrap(),
         amount: Amount::new(100_000).unwrap(),
         currency: "USD".parse().unwrap(),
+        up_to: false,
         category: 0,
         reference: None,
     };

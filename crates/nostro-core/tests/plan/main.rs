@@ -63,6 +63,8 @@ const REFUSALS: &str = "
     A1 100 held=20, T1 0                | 1: A1 > T1 50 captured=30 | 2: A1 > T1 21 capture=1   | hold_exceeded
     A1 49, T1 0                         |                        | 2: A1 > T1 50                | insufficient_funds
     A1 100 held=51, T1 0                |                        | 2: A1 > T1 50                | insufficient_funds
+    A1 50 held=50, T1 0                 |                        | 2: A1 > T1 50 up_to          | insufficient_funds
+    A1 -50 limit=50, T1 0               |                        | 2: A1 > T1 50 up_to          | insufficient_funds
     A1 0 limit=49, T1 0                 |                        | 2: A1 > T1 50                | insufficient_funds
     A1 100 held=51                      |                        | 2: A1 > T1 50 hold           | insufficient_funds
     A1 100, T1 9223372036854775807      |                        | 2: A1 > T1 50                | balance_out_of_range
@@ -135,6 +137,34 @@ fn limits_hold_and_cash_has_none() {
             T1 140 #2
             A2 60 held=60 #1
             A840 -5000 #1
+        "#]],
+    );
+}
+
+#[test]
+fn up_to_moves_what_is_available_and_no_more_than_is_asked() {
+    check(
+        "A1 500 held=100 limit=50
+         A840 0 cash
+         T1 0",
+        "1: A1 > T1 300 up_to
+         2: A1 > T1 300 up_to
+         3: A1 > T1 300 up_to
+         4: A840 > T1 300 up_to
+         2: A1 > T1 300 up_to
+         2: A1 > T1 150 up_to
+         2: A1 > T1 300",
+        &expect![[r#"
+            1: posted (300) 200#1 300#1
+            2: posted (150) 50#2 450#2
+            3: refused insufficient_funds
+            4: posted (300) -300#1 750#3
+            2: replayed, posted (150) 50#2 450#2
+            2: conflict amount
+            2: conflict up_to
+            A1 50 held=100 #2
+            T1 750 #3
+            A840 -300 #1
         "#]],
     );
 }

@@ -57,8 +57,8 @@ pub(crate) fn id(number: &str) -> TransferId {
     TransferId(uuid::Uuid::from_u128(number.trim().parse().unwrap()))
 }
 
-/// Beyond accounts and amount: `deposit`, `hold`, `hold until=2000`, `capture=1`, `capture=1 final`, `release=1`, `expiry=1`.
-fn operation(words: &[&str]) -> Operation {
+/// Beyond accounts and amount: `deposit`, `up_to`, `hold`, `hold until=2000`, `capture=1`, `capture=1 final`, `release=1`, `expiry=1`.
+fn operation(words: &[&str], amount: Amount) -> Operation {
     let value = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
     let has = |word: &str| words.contains(&word);
     match (value("capture"), value("release"), value("expiry")) {
@@ -69,6 +69,7 @@ fn operation(words: &[&str]) -> Operation {
             Operation::Hold { expires_at: value("until").map(|at| Timestamp::from_micros(at.parse().unwrap())) }
         }
         _ if has("deposit") => Operation::Deposit,
+        _ if has("up_to") => Operation::UpTo { asked: amount },
         _ => Operation::Transfer,
     }
 }
@@ -100,7 +101,7 @@ pub(crate) fn transfer(line: &str) -> Transfer {
     let has = |word: &str| words[4..].contains(&word);
     Transfer {
         id: id(name),
-        operation: operation(&words[4..]),
+        operation: operation(&words[4..], Amount::parse(words[3]).unwrap()),
         debit: number(words[0]),
         credit: number(words[2]),
         amount: Amount::parse(words[3]).unwrap(),
@@ -120,11 +121,8 @@ pub(crate) fn told(outcome: &Outcome) -> String {
             let side = |line: Option<nostro_core::transfer::Line>| {
                 line.map_or("-".into(), |line| format!("{}#{}", line.balance_after, line.seq))
             };
-            let amount = if record.transfer.operation.moves_money() {
-                String::new()
-            } else {
-                format!("({}) ", record.transfer.amount)
-            };
+            let plain = record.transfer.operation.moves_money() && record.transfer.operation.asked().is_none();
+            let amount = if plain { String::new() } else { format!("({}) ", record.transfer.amount) };
             format!("posted {amount}{} {}", side(debit), side(credit))
         }
         Decision::Refused(refusal) => format!("refused {refusal}"),

@@ -15,6 +15,7 @@ fn transfer_request(id: Uuid, content: &Content) -> TransferRequest {
         credit_account: number(content.credit),
         amount: Amount::new(content.amount).expect("an amount"),
         currency: content.currency.parse().expect("a currency"),
+        up_to: false,
         category: content.category,
         reference: content.reference.map(str::to_owned),
     }

@@ -21,6 +21,7 @@ fn transfer() -> impl Strategy<Value = Transfer> {
         Operation::Transfer,
         Operation::Deposit,
         Operation::Withdrawal,
+        Operation::UpTo { asked: Amount::new(7).unwrap() },
         Operation::Hold { expires_at: None },
         Operation::Hold { expires_at: Some(Timestamp::from_micros(0)) },
         Operation::Capture { hold, is_final: true },

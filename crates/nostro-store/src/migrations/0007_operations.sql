@@ -1,4 +1,5 @@
--- Holds: reserved at their debit account, of this branch, in favour of an account of any branch.
+-- Holds: reserved at their debit account, of this branch, in favour of an account of any branch. And transfers of what is
+-- available.
 
 create table hold (
   id uuid not null,
@@ -46,13 +47,16 @@ alter table transfer
   add column hold uuid,
   add column is_final boolean,
   add column expires_at timestamptz,
+  add column asked bigint,
   drop constraint transfer_kind,
   drop constraint transfer_sides;
 comment on column transfer.hold is 'The hold that a capture, a release or an expiry is of.';
 comment on column transfer.is_final is 'Of a capture: whether it gave the rest of the hold back.';
 comment on column transfer.expires_at is 'Of a hold.';
+comment on column transfer.asked is 'Of a transfer of what is available: at most so much; amount is what was moved.';
 comment on column transfer.amount is 'In minor units. Of a hold what it reserved, of a release or an expiry what it gave back.';
 alter table transfer
+  add constraint transfer_asked check (asked is null or (kind = 'transfer' and asked >= amount)),
   -- The usual kind first: it is checked at every posting.
   add constraint transfer_kind check (
     case kind
