@@ -152,6 +152,12 @@ fn refused(transfer: &Transfer, refusal: Refusal) -> Problem {
             let amount = currency.major_units(transfer.amount.minor_units());
             format!("less than {amount} {currency} is left of the hold")
         }
+        Refusal::NotReversible => format!("no money that moved from {credit} to {debit} under that id can go back"),
+        Refusal::ReversalExceeded => "more would go back than was moved".to_owned(),
+        Refusal::ReversalNotCovered => {
+            let amount = currency.major_units(transfer.amount.minor_units());
+            format!("{debit} no longer has {amount} {currency} available")
+        }
         Refusal::DebitAccountClosed => format!("{debit} is closed"),
         Refusal::CreditAccountClosed => format!("{credit} is closed"),
         Refusal::InsufficientFunds => {

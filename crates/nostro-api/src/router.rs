@@ -46,6 +46,7 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .routes(routes!(transfers::create))
         .routes(routes!(transfers::create_bulk))
         .routes(routes!(transfers::show))
+        .routes(routes!(transfers::reverse))
         .routes(routes!(transfers::deposit))
         .routes(routes!(transfers::withdraw))
         .routes(routes!(holds::create))

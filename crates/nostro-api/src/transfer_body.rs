@@ -17,6 +17,7 @@ pub(crate) const BULK_TRANSFERS_MAX: usize = 8_192;
 const TRANSFER_FIELDS: [&str; 8] =
     ["id", "debit_account", "credit_account", "amount", "currency", "up_to", "category", "reference"];
 const CASH_FIELDS: [&str; 6] = ["id", "account", "amount", "currency", "category", "reference"];
+const REVERSAL_FIELDS: [&str; 4] = ["id", "amount", "category", "reference"];
 const BULK_FIELDS: [&str; 1] = ["transfers"];
 
 /// A transfer that is asked for.
@@ -71,6 +72,23 @@ pub(crate) struct NewCashMovement {
     reference: Option<String>,
 }
 
+/// A reversal that is asked for.
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+#[derive(ToSchema)]
+pub(crate) struct NewReversal {
+    /// The client's id and idempotency key; version 7 is advised.
+    id: Uuid,
+    /// Minor units; all that the transfer moved if absent.
+    #[schema(pattern = "^[1-9][0-9]{0,17}$", example = "100000")]
+    amount: Option<String>,
+    /// The client's own classification.
+    #[schema(default = 0)]
+    category: Option<u16>,
+    /// One line of text for the statement.
+    #[schema(min_length = 1, max_length = 140, example = "sent twice")]
+    reference: Option<String>,
+}
+
 /// Many transfers, each for itself.
 #[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
 #[derive(ToSchema)]
@@ -78,6 +96,26 @@ pub(crate) struct NewTransfers {
     /// 1 to 8,192 of them.
     #[schema(min_items = 1, max_items = 8192)]
     transfers: Vec<NewTransfer>,
+}
+
+/// A reversal of a transfer from its body: the account that was paid pays back.
+pub(crate) fn reversal(value: JsonValue<'_>, original: &Transfer) -> Result<Transfer, Problem> {
+    let mut errors = Errors::default();
+    let transfer = Fields::read(value, Place::Body, &REVERSAL_FIELDS, &mut errors).and_then(|mut fields| {
+        let amount = fields.optional("amount", original.amount, |value| fields::amount(&value));
+        let Classified { id, category, reference } = read_classified(&mut fields)?;
+        Some(Transfer {
+            id,
+            operation: Operation::Reversal { original: original.id },
+            debit: original.credit,
+            credit: original.debit,
+            amount: amount?,
+            currency: original.currency,
+            category,
+            reference,
+        })
+    });
+    errors.none_or(transfer)
 }
 
 /// Which way cash moves.

@@ -47,6 +47,8 @@ enum Command {
     Transfer(commands::transfer::TransferArgs),
     /// Reserves money, captures it, and gives it back
     Hold(commands::hold::HoldArgs),
+    /// Moves money of a posted transfer back, all of it or a part
+    Reverse(commands::reverse::ReverseArgs),
     /// Check that the books of the bank balance
     Audit(commands::audit::AuditArgs),
     /// List batches that are prepared and not finished, or settle one
@@ -73,6 +75,7 @@ async fn main() -> ExitCode {
         Command::Account(args) => commands::account::run(args).await,
         Command::Transfer(args) => commands::transfer::run(args).await,
         Command::Hold(args) => commands::hold::run(args).await,
+        Command::Reverse(args) => commands::reverse::run(args).await,
         Command::Audit(args) => commands::audit::run(args).await,
         Command::InDoubt(args) => commands::in_doubt::run(args).await,
         Command::Bench(args) => Box::pin(bench::run(args)).await,

@@ -39,6 +39,7 @@ fn every_command_and_option_is_in_the_reference() {
         "hold release",
         "hold show",
         "hold list",
+        "reverse",
         "audit",
         "in-doubt",
         "in-doubt resolve",

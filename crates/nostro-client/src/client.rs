@@ -6,7 +6,8 @@
 
 use crate::outcome::{ClientError, Outcome, UnknownCause};
 use crate::request::{
-    Bulk, CaptureRequest, CashRequest, Close, HoldRequest, NewAccount, NewCustomer, ReleaseRequest, TransferRequest,
+    Bulk, CaptureRequest, CashRequest, Close, HoldRequest, NewAccount, NewCustomer, ReleaseRequest, ReversalRequest,
+    TransferRequest,
 };
 use crate::view::{
     Account, AuditReport, Branch, BulkItem, BulkResults, Customer, Entry, Hold, InDoubtList, Listing, Problem,
@@ -136,6 +137,18 @@ impl Client {
     /// Pays cash out.
     pub async fn withdraw(&self, request: &CashRequest) -> Result<Outcome, ClientError> {
         outcome(request.id, &self.send(self.request(Method::POST, "/v1/withdrawals").json(request)).await?)
+    }
+
+    /// Moves money of a transfer back. `branch` is one of its branches; without it all are asked.
+    pub async fn reverse(
+        &self,
+        original: Uuid,
+        branch: Option<BranchCode>,
+        request: &ReversalRequest,
+    ) -> Result<Outcome, ClientError> {
+        let path = format!("/v1/transfers/{original}/reversals");
+        let sent = self.request(Method::POST, &path).query(&query(branch, &Page::default())).json(request);
+        outcome(request.id, &self.send(sent).await?)
     }
 
     /// Reserves money at an account.

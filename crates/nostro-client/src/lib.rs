@@ -21,7 +21,9 @@ mod view;
 pub use client::{Client, Page};
 pub use outcome::{ClientError, Outcome, UnknownCause};
 pub use patience::until_settled;
-pub use request::{CaptureRequest, CashRequest, HoldRequest, NewAccount, NewCustomer, ReleaseRequest, TransferRequest};
+pub use request::{
+    CaptureRequest, CashRequest, HoldRequest, NewAccount, NewCustomer, ReleaseRequest, ReversalRequest, TransferRequest,
+};
 pub use view::{
     Account, AuditReport, BankAudit, Branch, BranchAudit, BulkItem, Commit, Customer, Entry, EntryAfter, FieldError,
     Hold, InDoubt, InDoubtList, Listing, PositionAudit, Problem, Resolved, Transfer, Waiter,

@@ -56,6 +56,21 @@ pub struct CashRequest {
     pub reference: Option<String>,
 }
 
+/// A reversal of a transfer to be made.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReversalRequest {
+    /// The idempotency key; version 7 is advised.
+    pub id: Uuid,
+    /// Minor units; all that the transfer moved if absent.
+    #[serde(with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Amount>,
+    /// The client's own classification, 0 when none.
+    pub category: u16,
+    /// One line of text for the statement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
 /// A hold to be placed.
 #[derive(Clone, Debug, Serialize)]
 pub struct HoldRequest {

@@ -71,7 +71,7 @@ pub struct Entry {
     pub seq: i64,
     /// The transfer that left it.
     pub transfer: Uuid,
-    /// `transfer`, `deposit`, `withdrawal` or `capture`.
+    /// `transfer`, `deposit`, `withdrawal`, `capture` or `reversal`.
     pub kind: String,
     /// `debit` or `credit`.
     pub side: String,
@@ -134,7 +134,7 @@ pub struct Hold {
 pub struct Transfer {
     /// The client's id.
     pub id: Uuid,
-    /// `transfer`, `deposit`, `withdrawal`, `hold`, `capture`, `release` or `expiry`.
+    /// `transfer`, `deposit`, `withdrawal`, `hold`, `capture`, `release`, `expiry` or `reversal`.
     pub kind: String,
     /// `posted`, `settling` or `refused`.
     pub state: String,
@@ -164,6 +164,9 @@ pub struct Transfer {
     /// The hold that a capture, a release or an expiry is of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Uuid>,
+    /// The transfer of which a reversal moves money back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<Uuid>,
     /// Of a capture: whether it gave the rest of the hold back.
     #[serde(default, rename = "final", skip_serializing_if = "Option::is_none")]
     pub is_final: Option<bool>,

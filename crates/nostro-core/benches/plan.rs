@@ -98,6 +98,7 @@ fn batches(criterion: &mut Criterion) {
             transfers: transfers.iter().collect(),
             accounts: accounts.clone(),
             holds: Vec::new(),
+            originals: Vec::new(),
             known: Vec::new(),
             detached: std::collections::BTreeSet::new(),
             clock: Timestamp::from_micros(1_795_420_800_000_000),

@@ -7,6 +7,7 @@ use crate::account::{AccountState, available};
 use crate::amount::{Amount, Balance};
 use crate::hold::{Hold, HoldState};
 use crate::locked_accounts::{Accounts, LockedAccount, Place};
+use crate::original::Original;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::transfer::{Operation, Transfer};
@@ -24,9 +25,17 @@ pub(crate) struct Posting {
 /// What a transfer changes.
 pub(crate) enum Effect {
     /// Both accounts, and the hold that the money came from.
-    Moved { debit: Posting, credit: Posting, hold: Option<Hold>, amount: Amount },
+    Moved { debit: Posting, credit: Posting, source: Option<Source>, amount: Amount },
     /// What is reserved at the debit account, and the hold that reserves it. The amount is what was reserved or given back.
     Reserved { place: Place, held: Balance, hold: Hold, amount: Amount },
+}
+
+/// Beside its accounts, what money comes from.
+pub(crate) enum Source {
+    /// A hold, as the capture leaves it.
+    Hold(Hold),
+    /// A transfer, as the reversal leaves it.
+    Original(Original),
 }
 
 /// Why a transfer changes nothing.
@@ -43,22 +52,28 @@ impl From<Refusal> for Nothing {
     }
 }
 
-/// The holds of a batch, as read under the locks and as the transfers before left them.
-pub(crate) type Holds = HashMap<TransferId, Hold>;
+/// What the transfers of a batch take from, as read under the locks and as the transfers before left it.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    pub(crate) holds: HashMap<TransferId, Hold>,
+    pub(crate) originals: HashMap<TransferId, Original>,
+}
 
 /// What the transfer does at this instant.
 pub(crate) fn decide(
     transfer: &Transfer,
     accounts: &Accounts,
-    holds: &Holds,
+    sources: &Sources,
     now: Timestamp,
 ) -> Result<Effect, Nothing> {
+    let holds = &sources.holds;
     match transfer.operation {
         Operation::Transfer | Operation::Deposit | Operation::Withdrawal | Operation::UpTo { .. } => {
             Ok(moved(transfer, accounts)?)
         }
         Operation::Hold { expires_at } => Ok(placed(transfer, expires_at, accounts, now)?),
         Operation::Capture { hold, is_final } => Ok(captured(transfer, hold, is_final, accounts, holds, now)?),
+        Operation::Reversal { original } => Ok(reversed(transfer, original, accounts, sources)?),
         Operation::Release { hold } => {
             let (place, account) = accounts.find(transfer.debit).ok_or(Refusal::DebitAccountNotFound)?;
             let hold = own(transfer, hold, holds)?;
@@ -115,7 +130,7 @@ fn moved(transfer: &Transfer, accounts: &Accounts) -> Result<Effect, Refusal> {
     covers(debit.1, amount)?;
     let postings = postings([debit, credit], amount, Balance::ZERO);
     let [debit, credit] = postings.ok_or(Refusal::BalanceOutOfRange)?;
-    Ok(Effect::Moved { debit, credit, hold: None, amount })
+    Ok(Effect::Moved { debit, credit, source: None, amount })
 }
 
 /// As much as is available, and no more than was asked for; nothing is a refusal.
@@ -166,7 +181,7 @@ fn captured(
     hold: TransferId,
     is_final: bool,
     accounts: &Accounts,
-    holds: &Holds,
+    holds: &HashMap<TransferId, Hold>,
     now: Timestamp,
 ) -> Result<Effect, Refusal> {
     let sides = both(transfer, accounts)?;
@@ -177,7 +192,27 @@ fn captured(
     let freed = hold.remaining().zip(after.remaining()).and_then(|(before, after)| before.minus(after));
     let postings = freed.and_then(|freed| postings(sides, transfer.amount, freed));
     let [debit, credit] = postings.ok_or(Refusal::BalanceOutOfRange)?;
-    Ok(Effect::Moved { debit, credit, hold: Some(after), amount: transfer.amount })
+    Ok(Effect::Moved { debit, credit, source: Some(Source::Hold(after)), amount: transfer.amount })
+}
+
+/// The account that was paid pays back.
+fn reversed(
+    transfer: &Transfer,
+    original: TransferId,
+    accounts: &Accounts,
+    sources: &Sources,
+) -> Result<Effect, Refusal> {
+    let sides = both(transfer, accounts)?;
+    let is_own = |original: &&Original| original.debit == transfer.credit && original.credit == transfer.debit;
+    let original = sources.originals.get(&original).filter(is_own).filter(|original| original.is_reversible());
+    let original = original.ok_or(Refusal::NotReversible)?;
+    both_open(sides)?;
+    let after = original.reversed_by(transfer.amount).ok_or(Refusal::ReversalExceeded)?;
+    let [debit, _] = sides;
+    covers(debit.1, transfer.amount).map_err(|_| Refusal::ReversalNotCovered)?;
+    let postings = postings(sides, transfer.amount, Balance::ZERO);
+    let [debit, credit] = postings.ok_or(Refusal::BalanceOutOfRange)?;
+    Ok(Effect::Moved { debit, credit, source: Some(Source::Original(after)), amount: transfer.amount })
 }
 
 fn given_back(
@@ -195,7 +230,7 @@ fn given_back(
 }
 
 /// The hold that the transfer names, if it is of these accounts.
-fn own<'a>(transfer: &Transfer, hold: TransferId, holds: &'a Holds) -> Result<&'a Hold, Refusal> {
+fn own<'a>(transfer: &Transfer, hold: TransferId, holds: &'a HashMap<TransferId, Hold>) -> Result<&'a Hold, Refusal> {
     let is_own = |hold: &&Hold| hold.debit == transfer.debit && hold.credit == transfer.credit;
     holds.get(&hold).filter(is_own).ok_or(Refusal::HoldMismatch)
 }

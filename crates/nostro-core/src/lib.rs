@@ -2,7 +2,7 @@
 //!
 //! - [`amount`]: minor units, checked; [`currency`]: ISO 4217; [`time`]: instants
 //! - [`branch`]: codes and numbers of branches; [`account_number`]: the number that routes itself
-//! - [`account`], [`customer`], [`transfer`], [`hold`]: the nouns of the bank, with the bounds of every field
+//! - [`account`], [`customer`], [`transfer`], [`hold`], [`original`]: the nouns of the bank, with the bounds of every field
 //! - [`transfer_id`]: ids, and the period in which each is recorded
 //! - [`refusal`]: why a transfer is not posted, with stable codes and a fixed order
 //! - [`plan`]: decides a batch of transfers in order, in memory
@@ -25,6 +25,7 @@ mod decide;
 mod digits;
 pub mod hold;
 mod locked_accounts;
+pub mod original;
 pub mod plan;
 pub mod refusal;
 pub mod time;
@@ -38,6 +39,7 @@ pub use branch::{BranchCode, BranchNumber};
 pub use currency::Currency;
 pub use customer::{Customer, Name};
 pub use hold::{Hold, HoldState};
+pub use original::Original;
 pub use refusal::Refusal;
 pub use time::Timestamp;
 pub use transfer::{Entry, Operation, Reference, Side, Transfer, TransferKind, TransferRecord};

@@ -7,9 +7,10 @@
 //! carries a time far from the batch's is decided not at all, unless it is recorded.
 
 use crate::account_number::AccountNumber;
-use crate::decide::{Effect, Holds, Nothing, decide};
+use crate::decide::{Effect, Nothing, Source, Sources, decide};
 use crate::hold::Hold;
 pub use crate::locked_accounts::{Accounts, LockedAccount};
+use crate::original::Original;
 use crate::time::Timestamp;
 use crate::transfer::{Decision, Field, Transfer, TransferRecord};
 use crate::transfer_id::{Period, TransferId};
@@ -26,6 +27,8 @@ pub struct PlanInput<'a> {
     pub accounts: Accounts,
     /// The holds that the transfers name, read under the locks of their debit accounts.
     pub holds: Vec<Hold>,
+    /// The transfers that are reversed, read under the locks of the accounts that were paid.
+    pub originals: Vec<Original>,
     /// What was found under the batch's ids, one record a branch that has one.
     pub known: Vec<TransferRecord>,
     /// Periods that were taken out for the archive, of those of the batch's ids.
@@ -69,6 +72,8 @@ pub struct Plan {
     pub accounts: Vec<(AccountNumber, LockedAccount)>,
     /// Each hold that was placed or changed, once, as it stands after the batch.
     pub holds: Vec<Hold>,
+    /// Each transfer of which money went back, once, as it stands after the batch.
+    pub originals: Vec<Original>,
 }
 
 impl Plan {
@@ -94,10 +99,13 @@ pub fn posted_at<'a>(
 
 /// Decides the batch.
 pub fn plan(input: PlanInput<'_>) -> Plan {
-    let PlanInput { transfers, mut accounts, holds, known, detached, clock, posted_at } = input;
+    let PlanInput { transfers, mut accounts, holds, originals, known, detached, clock, posted_at } = input;
     let earlier = Earlier::new(known);
-    let mut holds: Holds = holds.into_iter().map(|hold| (hold.id, hold)).collect();
-    let mut changed: BTreeSet<TransferId> = BTreeSet::new();
+    let mut sources = Sources {
+        holds: holds.into_iter().map(|hold| (hold.id, hold)).collect(),
+        originals: originals.into_iter().map(|original| (original.id, original)).collect(),
+    };
+    let (mut held, mut reversed) = (BTreeSet::new(), BTreeSet::new());
     let mut here: HashMap<TransferId, usize> = HashMap::with_capacity(transfers.len());
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(transfers.len());
     for transfer in transfers {
@@ -115,16 +123,16 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
             continue;
         }
         let mut transfer = transfer.clone();
-        let (decision, hold) = match decide(&transfer, &accounts, &holds, posted_at) {
-            Ok(Effect::Moved { debit, credit, hold, amount }) => {
+        let (decision, source) = match decide(&transfer, &accounts, &sources, posted_at) {
+            Ok(Effect::Moved { debit, credit, source, amount }) => {
                 transfer.amount = amount;
                 let [debit, credit] = [debit, credit].map(|posting| accounts.post(&posting, transfer.id, posted_at));
-                (Decision::Posted { debit, credit }, hold)
+                (Decision::Posted { debit, credit }, source)
             }
             Ok(Effect::Reserved { place, held, hold, amount }) => {
                 accounts.reserve(place, held, posted_at);
                 transfer.amount = amount;
-                (Decision::Posted { debit: None, credit: None }, Some(hold))
+                (Decision::Posted { debit: None, credit: None }, Some(Source::Hold(hold)))
             }
             Err(Nothing::Refused(refusal)) => (Decision::Refused(refusal), None),
             Err(Nothing::Moot) => {
@@ -132,15 +140,23 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
                 continue;
             }
         };
-        if let Some(hold) = hold {
-            holds.insert(hold.id, hold);
-            changed.insert(hold.id);
+        match source {
+            None => {}
+            Some(Source::Hold(hold)) => {
+                sources.holds.insert(hold.id, hold);
+                held.insert(hold.id);
+            }
+            Some(Source::Original(original)) => {
+                sources.originals.insert(original.id, original);
+                reversed.insert(original.id);
+            }
         }
         here.insert(transfer.id, outcomes.len());
         outcomes.push(Outcome::Decided(TransferRecord { transfer, decision, posted_at }));
     }
-    let holds = changed.iter().filter_map(|id| holds.get(id).copied()).collect();
-    Plan { outcomes, accounts: accounts.posted(), holds }
+    let holds = held.iter().filter_map(|id| sources.holds.get(id).copied()).collect();
+    let originals = reversed.iter().filter_map(|id| sources.originals.get(id).copied()).collect();
+    Plan { outcomes, accounts: accounts.posted(), holds, originals }
 }
 
 /// What is recorded under the batch's ids already.

@@ -24,21 +24,27 @@ pub enum Refusal {
     HoldReleased,
     /// The hold's time has run out, or had when it was to be placed.
     HoldExpired,
+    /// No posted movement of money from the credit to the debit account has that id, or it is a reversal itself.
+    NotReversible,
     /// The debit account is closed.
     DebitAccountClosed,
     /// The credit account is closed.
     CreditAccountClosed,
     /// Less is left of the hold than is to be captured.
     HoldExceeded,
+    /// With this reversal more would go back than was moved.
+    ReversalExceeded,
     /// The debit account has less available than the amount.
     InsufficientFunds,
+    /// The account that was paid has less available than is to go back.
+    ReversalNotCovered,
     /// A balance would go beyond what a bigint holds.
     BalanceOutOfRange,
 }
 
 impl Refusal {
     /// Every refusal, in order of precedence.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::DebitAccountNotFound,
         Self::CreditAccountNotFound,
         Self::CurrencyMismatch,
@@ -46,10 +52,13 @@ impl Refusal {
         Self::HoldCaptured,
         Self::HoldReleased,
         Self::HoldExpired,
+        Self::NotReversible,
         Self::DebitAccountClosed,
         Self::CreditAccountClosed,
         Self::HoldExceeded,
+        Self::ReversalExceeded,
         Self::InsufficientFunds,
+        Self::ReversalNotCovered,
         Self::BalanceOutOfRange,
     ];
 
@@ -63,10 +72,13 @@ impl Refusal {
             Self::HoldCaptured => "hold_captured",
             Self::HoldReleased => "hold_released",
             Self::HoldExpired => "hold_expired",
+            Self::NotReversible => "not_reversible",
             Self::DebitAccountClosed => "debit_account_closed",
             Self::CreditAccountClosed => "credit_account_closed",
             Self::HoldExceeded => "hold_exceeded",
+            Self::ReversalExceeded => "reversal_exceeded",
             Self::InsufficientFunds => "insufficient_funds",
+            Self::ReversalNotCovered => "reversal_not_covered",
             Self::BalanceOutOfRange => "balance_out_of_range",
         }
     }
@@ -81,10 +93,13 @@ impl Refusal {
             Self::HoldCaptured => "Hold captured",
             Self::HoldReleased => "Hold released",
             Self::HoldExpired => "Hold expired",
+            Self::NotReversible => "Not reversible",
             Self::DebitAccountClosed => "Debit account closed",
             Self::CreditAccountClosed => "Credit account closed",
             Self::HoldExceeded => "Hold exceeded",
+            Self::ReversalExceeded => "Reversal exceeded",
             Self::InsufficientFunds => "Insufficient funds",
+            Self::ReversalNotCovered => "Reversal not covered",
             Self::BalanceOutOfRange => "Balance out of range",
         }
     }

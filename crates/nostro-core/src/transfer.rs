@@ -35,12 +35,22 @@ pub enum TransferKind {
     Release,
     /// The same, because its time ran out.
     Expiry,
+    /// Money goes back the way it came.
+    Reversal,
 }
 
 impl TransferKind {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Transfer, Self::Deposit, Self::Withdrawal, Self::Hold, Self::Capture, Self::Release, Self::Expiry];
+    pub const ALL: [Self; 8] = [
+        Self::Transfer,
+        Self::Deposit,
+        Self::Withdrawal,
+        Self::Hold,
+        Self::Capture,
+        Self::Release,
+        Self::Expiry,
+        Self::Reversal,
+    ];
 
     /// The word of the API and the database.
     pub fn as_str(self) -> &'static str {
@@ -52,6 +62,7 @@ impl TransferKind {
             Self::Capture => "capture",
             Self::Release => "release",
             Self::Expiry => "expiry",
+            Self::Reversal => "reversal",
         }
     }
 }
@@ -60,7 +71,7 @@ impl FromStr for TransferKind {
     type Err = WordError;
 
     fn from_str(text: &str) -> Result<Self, WordError> {
-        let expected = WordError::new("transfer, deposit, withdrawal, hold, capture, release, expiry");
+        let expected = WordError::new("transfer, deposit, withdrawal, hold, capture, release, expiry, reversal");
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(expected)
     }
 }
@@ -107,6 +118,11 @@ pub enum Operation {
         /// Which one.
         hold: TransferId,
     },
+    /// Moves money of a transfer back: its debit account is the one that was paid.
+    Reversal {
+        /// The transfer.
+        original: TransferId,
+    },
 }
 
 impl Operation {
@@ -120,13 +136,19 @@ impl Operation {
             Self::Capture { .. } => TransferKind::Capture,
             Self::Release { .. } => TransferKind::Release,
             Self::Expiry { .. } => TransferKind::Expiry,
+            Self::Reversal { .. } => TransferKind::Reversal,
         }
     }
 
     /// Whether it posts to both accounts. What does not stays at the debit account, at its branch alone.
     pub fn moves_money(self) -> bool {
         match self {
-            Self::Transfer | Self::UpTo { .. } | Self::Deposit | Self::Withdrawal | Self::Capture { .. } => true,
+            Self::Transfer
+            | Self::UpTo { .. }
+            | Self::Deposit
+            | Self::Withdrawal
+            | Self::Capture { .. }
+            | Self::Reversal { .. } => true,
             Self::Hold { .. } | Self::Release { .. } | Self::Expiry { .. } => false,
         }
     }
@@ -141,6 +163,22 @@ impl Operation {
             | Self::Hold { .. }
             | Self::Capture { .. }
             | Self::Release { .. }
+            | Self::Expiry { .. }
+            | Self::Reversal { .. } => None,
+        }
+    }
+
+    /// The transfer of which it moves money back.
+    pub fn original(self) -> Option<TransferId> {
+        match self {
+            Self::Reversal { original } => Some(original),
+            Self::Transfer
+            | Self::UpTo { .. }
+            | Self::Deposit
+            | Self::Withdrawal
+            | Self::Hold { .. }
+            | Self::Capture { .. }
+            | Self::Release { .. }
             | Self::Expiry { .. } => None,
         }
     }
@@ -148,7 +186,12 @@ impl Operation {
     /// The hold that it ends or takes from.
     pub fn hold(self) -> Option<TransferId> {
         match self {
-            Self::Transfer | Self::UpTo { .. } | Self::Deposit | Self::Withdrawal | Self::Hold { .. } => None,
+            Self::Transfer
+            | Self::UpTo { .. }
+            | Self::Deposit
+            | Self::Withdrawal
+            | Self::Hold { .. }
+            | Self::Reversal { .. } => None,
             Self::Capture { hold, .. } | Self::Release { hold } | Self::Expiry { hold } => Some(hold),
         }
     }
@@ -233,6 +276,8 @@ pub enum Field {
     ExpiresAt,
     /// `up_to`
     UpTo,
+    /// `original`
+    Original,
 }
 
 impl Field {
@@ -250,6 +295,7 @@ impl Field {
             Self::Final => "final",
             Self::ExpiresAt => "expires_at",
             Self::UpTo => "up_to",
+            Self::Original => "original",
         }
     }
 }
@@ -297,6 +343,7 @@ impl Transfer {
             (a.kind() != b.kind(), Field::Kind),
             (a.asked().is_some() != b.asked().is_some(), Field::UpTo),
             (a.hold() != b.hold(), Field::Hold),
+            (a.original() != b.original(), Field::Original),
             (!follows && self.debit != other.debit, Field::DebitAccount),
             (!follows && self.credit != other.credit, Field::CreditAccount),
             (!follows && self.asked() != other.asked(), Field::Amount),

@@ -114,7 +114,8 @@ pub(crate) async fn prepare(bank: &Bank, lane: LaneKey, items: Vec<Item>) -> Out
     };
     let periods: BTreeSet<Period> = looked_up.iter().map(|id| id.period()).collect();
     let holds = items.iter().filter_map(|item| item.transfer.operation.hold()).collect();
-    let asked = Asked { ids, periods: periods.into_iter().collect(), holds };
+    let originals = items.iter().filter_map(|item| item.transfer.operation.original()).collect();
+    let asked = Asked { ids, periods: periods.into_iter().collect(), holds, originals };
     match lock_phase::run(bank, &branches, leases, &items, &asked).await {
         Ok(sites) => planned(bank, lane, number, Locking { sites, look_ups, looked_up }, items).await,
         Err(trouble) => {
@@ -143,7 +144,7 @@ async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, 
     let Locking { sites, look_ups, looked_up } = locking;
     let clocks: Vec<Timestamp> = sites.iter().map(|site| site.locked.clock).collect();
     let mut accounts = Accounts::default();
-    let mut holds = Vec::new();
+    let (mut holds, mut originals) = (Vec::new(), Vec::new());
     let mut stored: Vec<StoredTransfer> = Vec::new();
     let mut detached = BTreeSet::new();
     let mut places = Vec::new();
@@ -153,6 +154,7 @@ async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, 
         places.push(locked.places);
         accounts.extend(locked.accounts);
         holds.extend(locked.holds);
+        originals.extend(locked.originals);
         stored.extend(locked.known);
         detached.extend(locked.detached);
     }
@@ -163,7 +165,7 @@ async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, 
         .expect("every lane has a branch, and so a clock");
     let transfers = items.iter().map(|item| &item.transfer).collect();
     let known = stored.into_iter().map(|row| row.record).collect();
-    let input = PlanInput { transfers, accounts, holds, known, detached, clock, posted_at };
+    let input = PlanInput { transfers, accounts, holds, originals, known, detached, clock, posted_at };
     let plan = plan::plan(input);
     // A clock that jumps: what this server did not look up may yet be recorded, so it is not called unusable.
     let unusable = |(item, outcome): (&Item, &Outcome)| {

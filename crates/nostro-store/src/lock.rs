@@ -5,12 +5,12 @@
 //! past its lock phase waits for a row, so no cycle can form, in one database or across several.
 
 use crate::place::Places;
-use crate::rows::{BranchId, Directory, RowError, StoredTransfer, hold, locked_account, stored_transfer};
+use crate::rows::{BranchId, Directory, RowError, StoredTransfer, hold, locked_account, original, stored_transfer};
 use crate::statements::Statements;
-use futures_util::future::{BoxFuture, FutureExt, join5, ready, try_join_all};
+use futures_util::future::{BoxFuture, FutureExt, join, join5, ready, try_join_all};
 use nostro_commit::{Message, statement};
 use nostro_core::plan::LockedAccount;
-use nostro_core::{AccountKey, AccountNumber, Hold, Period, Timestamp, TransferId};
+use nostro_core::{AccountKey, AccountNumber, Hold, Original, Period, Timestamp, TransferId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -33,6 +33,8 @@ pub struct Locked {
     pub places: Places,
     /// The holds that were asked for, of this branch.
     pub holds: Vec<Hold>,
+    /// The transfers that were asked for, of those that paid accounts of this branch, with how much of each has gone back.
+    pub originals: Vec<Original>,
     /// What is recorded under the batch's ids, of those that were looked up.
     pub known: Vec<StoredTransfer>,
     /// Of the periods that were asked for, those in the archive.
@@ -46,6 +48,7 @@ pub struct Locked {
 pub struct LockedRows {
     accounts: Vec<Row>,
     holds: Vec<Row>,
+    originals: Vec<Row>,
     known: Vec<Vec<Row>>,
     detached: Vec<Row>,
     clock: Row,
@@ -60,6 +63,8 @@ pub struct Asked {
     pub periods: Vec<Period>,
     /// Holds that are captured, released or expire; each is at one of the branches.
     pub holds: Vec<TransferId>,
+    /// Transfers that are reversed; how much of each has gone back is known at one of the branches.
+    pub originals: Vec<TransferId>,
 }
 
 /// An account that a prepared transaction of another batch holds.
@@ -146,15 +151,24 @@ async fn lock(
         let holds: Vec<Uuid> = asked.holds.iter().map(|id| id.0).collect();
         client.query(&statements.find_holds, &[&holds]).await
     };
-    let (accounts, holds, known, detached, clock) = join5(
+    let originals = async {
+        if asked.originals.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (periods, ids): (Vec<i32>, Vec<Uuid>) =
+            asked.originals.iter().map(|id| (id.period().as_i32(), id.0)).unzip();
+        client.query(&statements.find_originals, &[&periods, &ids]).await
+    };
+    let (accounts, (holds, originals), known, detached, clock) = join5(
         client.query(&statements.lock_accounts, &[&keys]),
-        holds,
+        join(holds, originals),
         find(client, statements, &asked.ids),
         detached,
         client.query_one(&statements.clock, &[]),
     )
     .await;
-    Ok(LockedRows { accounts: accounts?, holds: holds?, known: known?, detached: detached?, clock: clock? })
+    let (accounts, holds, originals) = (accounts?, holds?, originals?);
+    Ok(LockedRows { accounts, holds, originals, known: known?, detached: detached?, clock: clock? })
 }
 
 /// The rows under ids: a question for each period, or one for all partitions if that would be many questions.
@@ -184,6 +198,7 @@ impl LockedRows {
         Ok(Locked {
             accounts: self.accounts.iter().map(|row| locked_account(row, branch)).collect::<Result<_, _>>()?,
             places: Places::read(&self.accounts)?,
+            originals: self.originals.iter().map(|row| original(row, directory)).collect::<Result<_, _>>()?,
             holds: self.holds.iter().map(|row| hold(row, directory)).collect::<Result<_, _>>()?,
             known: self.known.iter().flatten().map(|row| stored_transfer(row, directory)).collect::<Result<_, _>>()?,
             detached: self

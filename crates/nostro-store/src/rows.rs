@@ -8,7 +8,7 @@ use nostro_core::plan::LockedAccount;
 use nostro_core::transfer::{Decision, Line, Side};
 use nostro_core::{
     Account, AccountKey, AccountNumber, Amount, Balance, BranchCode, BranchNumber, Customer, CustomerNumber, Entry,
-    Hold, Name, Operation, Reference, Timestamp, Transfer, TransferId, TransferKind, TransferRecord,
+    Hold, Name, Operation, Original, Reference, Timestamp, Transfer, TransferId, TransferKind, TransferRecord,
 };
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -63,7 +63,7 @@ pub(crate) const TRANSFER_COLUMNS: &str = "id, kind, debit, credit, amount, curr
      refusal, debit_balance_after, debit_seq, debit_previous, credit_balance_after, credit_seq, credit_previous, \
      coalesce((select b.parts from batch b where b.id = transfer.batch), \
               (select p.parts from participation p where p.batch = transfer.batch)), \
-     hold, is_final, expires_at, asked";
+     hold, is_final, expires_at, asked, original";
 /// Columns of `hold` in the order of [`hold`], and then its serial.
 pub(crate) const HOLD_COLUMNS: &str =
     "id, debit, credit, amount, currency, captured, released, state, expires_at, placed_at, ended_at, serial";
@@ -165,6 +165,10 @@ fn operation(row: &Row) -> Result<Operation, RowError> {
         }
         TransferKind::Release => Operation::Release { hold: hold()? },
         TransferKind::Expiry => Operation::Expiry { hold: hold()? },
+        TransferKind::Reversal => {
+            let original = row.try_get::<_, Option<Uuid>>(22)?.ok_or(malformed(table, "original"))?;
+            Operation::Reversal { original: TransferId(original) }
+        }
     })
 }
 
@@ -182,6 +186,20 @@ pub(crate) fn hold(row: &Row, directory: &Directory) -> Result<Hold, RowError> {
         expires_at: time_if_any(row, 8)?,
         placed_at: time(row, 9)?,
         ended_at: time_if_any(row, 10)?,
+    })
+}
+
+/// Columns: id, kind, debit, credit, amount, currency, reversed.
+pub(crate) fn original(row: &Row, directory: &Directory) -> Result<Original, RowError> {
+    let table = "transfer";
+    Ok(Original {
+        id: TransferId(row.try_get(0)?),
+        kind: word(row, 1, table, "kind")?,
+        debit: number_of(row.try_get(2)?, directory, table)?,
+        credit: number_of(row.try_get(3)?, directory, table)?,
+        amount: Amount::new(row.try_get(4)?).map_err(|_| malformed(table, "amount"))?,
+        currency: word(row, 5, table, "currency")?,
+        reversed: balance(row, 6)?,
     })
 }
 

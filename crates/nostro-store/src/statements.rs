@@ -15,10 +15,12 @@ pub struct Statements {
     pub(crate) find_transfers_anywhere: Statement,
     pub(crate) detached_periods: Statement,
     pub(crate) find_holds: Statement,
+    pub(crate) find_originals: Statement,
     pub(crate) update_accounts: Statement,
     copy_transfers: [Statement; 2],
     insert_transfer: [Statement; 2],
     pub(crate) write_holds: Statement,
+    pub(crate) write_reversals: Statement,
     pub(crate) insert_nets: Statement,
     pub(crate) clock: Statement,
     pub(crate) find_accounts: Statement,
@@ -104,6 +106,23 @@ impl Statements {
             format!("{} insert into transfer ({names}) values ({places})", Message::InsertRows)
         });
         let find_holds = format!("{} select {HOLD_COLUMNS} from hold where id = any($1)", Message::ReadKnown);
+        // Where the account that was paid is kept: there, and only there, is known how much has gone back.
+        let find_originals = format!(
+            "{} select t.id, t.kind, t.debit, t.credit, t.amount, t.currency, coalesce(r.reversed, 0)
+             from unnest($1::integer[], $2::uuid[]) as asked (in_period, under)
+             join transfer t on t.period = in_period and t.id = under
+             left join reversal r on r.original = t.id
+             where t.credit_seq is not null",
+            Message::ReadKnown
+        );
+        let write_reversals = format!(
+            "{} insert into reversal as r (original, amount, reversed)
+             select * from unnest($1::uuid[], $2::bigint[], $3::bigint[])
+             on conflict (original) do update
+             set reversed = excluded.reversed
+             where r.reversed < excluded.reversed",
+            Message::UpdateRows
+        );
         // One that is there is of these accounts: its id is taken otherwise, which the key of `transfer` meets.
         let write_holds = format!(
             "{} insert into hold as h
@@ -133,7 +152,12 @@ impl Statements {
             try_join(client.prepare(&insert_plain), client.prepare(&insert_all)),
             client.prepare(&insert_nets),
         );
-        let holds = try_join(client.prepare(&find_holds), client.prepare(&write_holds));
+        let holds = try_join4(
+            client.prepare(&find_holds),
+            client.prepare(&write_holds),
+            client.prepare(&find_originals),
+            client.prepare(&write_reversals),
+        );
         let ids = try_join4(
             client.prepare(&clock),
             client.prepare(&find_transfers),
@@ -141,9 +165,10 @@ impl Statements {
             client.prepare(&detached_periods),
         );
         let look_ups = try_join(client.prepare(&find_accounts), client.prepare(list_entries));
-        let (batches, holds, ids, look_ups) = try_join4(batches, holds, ids, look_ups).await?;
+        let all = Box::pin(try_join4(batches, holds, ids, look_ups));
+        let (batches, holds, ids, look_ups) = all.await?;
         let (lock_accounts, update_accounts, copy_transfers, insert_transfer, insert_nets) = batches;
-        let (find_holds, write_holds) = holds;
+        let (find_holds, write_holds, find_originals, write_reversals) = holds;
         let (clock, find_transfers, find_transfers_anywhere, detached_periods) = ids;
         let (find_accounts, list_entries) = look_ups;
         Ok(Self {
@@ -152,10 +177,12 @@ impl Statements {
             find_transfers_anywhere,
             detached_periods,
             find_holds,
+            find_originals,
             update_accounts,
             copy_transfers: copy_transfers.into(),
             insert_transfer: insert_transfer.into(),
             write_holds,
+            write_reversals,
             insert_nets,
             clock,
             find_accounts,

@@ -16,9 +16,9 @@ use uuid::Uuid;
 /// Beyond so many rows a COPY costs less than a statement for each.
 const FEW_ROWS: usize = 8;
 
-/// Columns of `transfer` in the order of [`COLUMN_TYPES`] and [`TransferRow::columns`]; the last four are of other operations
+/// Columns of `transfer` in the order of [`COLUMN_TYPES`] and [`TransferRow::columns`]; the last five are of other operations
 /// than plain movements.
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 23] = [
     "id",
     "period",
     "kind",
@@ -41,8 +41,9 @@ const COLUMNS: [&str; 22] = [
     "is_final",
     "expires_at",
     "asked",
+    "original",
 ];
-const COLUMN_TYPES: [Type; 22] = [
+const COLUMN_TYPES: [Type; 23] = [
     Type::UUID,
     Type::INT4,
     Type::TEXT,
@@ -65,6 +66,7 @@ const COLUMN_TYPES: [Type; 22] = [
     Type::BOOL,
     Type::TIMESTAMPTZ,
     Type::INT8,
+    Type::UUID,
 ];
 
 /// Which columns a batch writes.
@@ -83,7 +85,7 @@ impl Width {
 
     fn columns(self) -> usize {
         match self {
-            Self::Plain => COLUMNS.len() - 4,
+            Self::Plain => COLUMNS.len() - 5,
             Self::All => COLUMNS.len(),
         }
     }
@@ -120,6 +122,7 @@ struct Particulars {
     is_final: Option<bool>,
     expires_at: Option<SystemTime>,
     asked: Option<i64>,
+    original: Option<Uuid>,
 }
 
 /// All null on a side of another branch, and on both of a refused transfer.
@@ -177,8 +180,9 @@ impl TransferRow {
         currency: &'a &'a str,
         batch: &'a &'a str,
         posted_at: &'a SystemTime,
-    ) -> [&'a (dyn ToSql + Sync); 22] {
-        const NONE: &Particulars = &Particulars { hold: None, is_final: None, expires_at: None, asked: None };
+    ) -> [&'a (dyn ToSql + Sync); 23] {
+        const NONE: &Particulars =
+            &Particulars { hold: None, is_final: None, expires_at: None, asked: None, original: None };
         let (d, c, h) = (&self.debit_line, &self.credit_line, self.particular.as_ref().unwrap_or(NONE));
         [
             &self.id,
@@ -203,6 +207,7 @@ impl TransferRow {
             &h.is_final,
             &h.expires_at,
             &h.asked,
+            &h.original,
         ]
     }
 
@@ -243,18 +248,19 @@ impl TransferRow {
 
 impl Particulars {
     fn of(operation: Operation) -> Option<Self> {
-        let hold = |hold: nostro_core::TransferId| Some(hold.0);
+        let id = |id: nostro_core::TransferId| Some(id.0);
         match operation {
             Operation::Transfer | Operation::Deposit | Operation::Withdrawal => None,
+            Operation::Reversal { original } => Some(Self { original: id(original), ..Self::default() }),
             Operation::UpTo { asked } => Some(Self { asked: Some(asked.minor_units()), ..Self::default() }),
             Operation::Hold { expires_at } => {
                 Some(Self { expires_at: expires_at.map(SystemTime::from), ..Self::default() })
             }
             Operation::Capture { hold: of, is_final } => {
-                Some(Self { hold: hold(of), is_final: Some(is_final), ..Self::default() })
+                Some(Self { hold: id(of), is_final: Some(is_final), ..Self::default() })
             }
             Operation::Release { hold: of } | Operation::Expiry { hold: of } => {
-                Some(Self { hold: hold(of), ..Self::default() })
+                Some(Self { hold: id(of), ..Self::default() })
             }
         }
     }

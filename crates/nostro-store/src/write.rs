@@ -10,7 +10,7 @@ use crate::place::{Place, Places};
 use crate::rows::BranchId;
 use crate::statements::Statements;
 use crate::transfer_rows::{self, TransferRow};
-use futures_util::future::{BoxFuture, FutureExt, join4};
+use futures_util::future::{BoxFuture, FutureExt, join5};
 use nostro_commit::driver::WriteError;
 use nostro_commit::{BatchId, Message};
 use nostro_core::plan::{LockedAccount, Plan};
@@ -29,6 +29,7 @@ pub struct Writes {
     transfers: Vec<TransferRow>,
     nets: NetColumns,
     holds: HoldColumns,
+    reversals: ReversalColumns,
 }
 
 #[derive(Debug, Default)]
@@ -79,6 +80,11 @@ impl Writes {
         for hold in plan.holds.iter().filter(|hold| hold.debit.branch() == branch.code) {
             writes.holds.push(hold, numbers);
         }
+        for original in plan.originals.iter().filter(|original| original.credit.branch() == branch.code) {
+            writes.reversals.original.push(original.id.0);
+            writes.reversals.amount.push(original.amount.minor_units());
+            writes.reversals.reversed.push(original.reversed.minor_units());
+        }
         for net in nets {
             writes.nets.counterparty.push(net.counterparty.to_string());
             writes.nets.currency.push(net.currency.to_string());
@@ -102,7 +108,7 @@ impl Writes {
         posted_at: Timestamp,
     ) -> BoxFuture<'static, Result<(), WriteError>> {
         async move {
-            let Self { accounts: a, transfers, nets: n, holds } = self;
+            let Self { accounts: a, transfers, nets: n, holds, reversals } = self;
             let posted_at = SystemTime::from(posted_at);
             let batch = batch.to_string();
             let update = async {
@@ -125,8 +131,9 @@ impl Writes {
                 all(Message::InsertNets, n.amount.len(), client.execute(&statements.insert_nets, &columns).await?)
             };
             // Polled in this order: the first failure is the telling one, the others follow from it.
-            let (update, insert, holds, net) = join4(update, insert, holds.send(&client, &statements), net).await;
-            update.and(insert).and(holds).and(net)
+            let (holds, reversals) = (holds.send(&client, &statements), reversals.send(&client, &statements));
+            let (update, insert, holds, reversals, net) = join5(update, insert, holds, reversals, net).await;
+            update.and(insert).and(holds).and(reversals).and(net)
         }
         .boxed()
     }
@@ -135,6 +142,25 @@ impl Writes {
 /// Each statement must have written every row that it was sent for.
 fn all(statement: Message, expected: usize, found: u64) -> Result<(), WriteError> {
     if u64::try_from(expected) == Ok(found) { Ok(()) } else { Err(WriteError::Rows { statement, expected, found }) }
+}
+
+/// Arrays of the columns of `reversal` that a batch writes.
+#[derive(Debug, Default)]
+struct ReversalColumns {
+    original: Vec<Uuid>,
+    amount: Vec<i64>,
+    reversed: Vec<i64>,
+}
+
+impl ReversalColumns {
+    async fn send(&self, client: &Client, statements: &Statements) -> Result<(), WriteError> {
+        if self.original.is_empty() {
+            return Ok(());
+        }
+        let columns: [&(dyn ToSql + Sync); 3] = [&self.original, &self.amount, &self.reversed];
+        let found = client.execute(&statements.write_reversals, &columns).await?;
+        all(Message::UpdateRows, self.original.len(), found)
+    }
 }
 
 /// Arrays of the columns of `hold` that a batch writes.

@@ -3,7 +3,7 @@
 use crate::server::Server;
 use nostro_client::{
     CaptureRequest, CashRequest, Client, ClientError, HoldRequest, NewAccount, NewCustomer, Outcome, ReleaseRequest,
-    TransferRequest,
+    ReversalRequest, TransferRequest,
 };
 use nostro_core::{AccountNumber, Amount, BranchCode, Currency, Timestamp};
 use std::time::{Duration, Instant, SystemTime};
@@ -92,6 +92,11 @@ pub fn take(cents: i64, is_final: bool) -> CaptureRequest {
 /// A release with an id of its own.
 pub fn give_back() -> ReleaseRequest {
     ReleaseRequest { id: Uuid::now_v7(), category: 0, reference: None }
+}
+
+/// A reversal with an id of its own, of so much or of all.
+pub fn undo(cents: Option<i64>) -> ReversalRequest {
+    ReversalRequest { id: Uuid::now_v7(), amount: cents.map(amount), category: 0, reference: None }
 }
 
 /// What is posted, in cents.

@@ -8,13 +8,14 @@ use crate::parameters::{Parameters, Segment};
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::request_context::RequestContext;
 use crate::router::Api;
-use crate::transfer_body::{self, CashMovement, NewCashMovement, NewTransfer, NewTransfers};
+use crate::transfer_body::{self, CashMovement, NewCashMovement, NewReversal, NewTransfer, NewTransfers};
 use crate::view::transfer::{BulkResults, TransferView};
 use crate::wire;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use nostro_engine::Found;
 
 /// Moves money from one account to another, also between branches.
 #[utoipa::path(
@@ -102,13 +103,47 @@ pub(crate) async fn show(
     segment: Segment,
     parameters: Parameters,
 ) -> Result<Json<TransferView>, Problem> {
+    let found = found(&api, &segment, parameters).await?;
+    Ok(Json(TransferView::new(&found.receipt, found.settled)))
+}
+
+/// Money of a posted transfer goes back: all of it, or a part.
+#[utoipa::path(
+    post,
+    path = "/v1/transfers/{id}/reversals",
+    operation_id = "reverse_transfer",
+    tag = "transfers",
+    params(
+        ("id" = String, Path, description = "The transfer.", example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001"),
+        ("branch" = Option<String>, Query, description = "A branch of it; without it all are asked.", example = "AZ")
+    ),
+    request_body = NewReversal,
+    responses(
+        MoneyMoved,
+        (status = 404, description = "`transfer_not_found`", body = ProblemBody,
+            content_type = "application/problem+json"),
+        Refused, BodyRefused, Unavailable
+    )
+)]
+pub(crate) async fn reverse(
+    State(api): State<Api>,
+    segment: Segment,
+    parameters: Parameters,
+    body: JsonBody,
+) -> Result<Response, Problem> {
+    let found = found(&api, &segment, parameters).await?;
+    let transfer = transfer_body::reversal(body.parse()?, &found.receipt.record.transfer)?;
+    let answer = api.engine.transfer(transfer.clone()).await;
+    Ok(answer::single(&transfer, answer))
+}
+
+async fn found(api: &Api, segment: &Segment, parameters: Parameters) -> Result<Found, Problem> {
     let id = segment.transfer_id()?;
     let found = api.engine.find_transfer(id, parameters.branch()?).await?;
-    let found = found.ok_or_else(|| {
+    found.ok_or_else(|| {
         let detail = "no transfer with this id is recorded; it may still be on its way: sending it again tells";
         Problem::new(Code::TransferNotFound, detail)
-    })?;
-    Ok(Json(TransferView::new(&found.receipt, found.settled)))
+    })
 }
 
 async fn move_cash(api: &Api, body: &JsonBody, movement: CashMovement) -> Result<Response, Problem> {

@@ -104,7 +104,7 @@ pub(crate) struct EntryView {
     /// The id of the transfer that left it.
     #[schema(value_type = String, example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001")]
     transfer: Text<TransferId>,
-    /// `transfer`, `deposit`, `withdrawal` or `capture`.
+    /// `transfer`, `deposit`, `withdrawal`, `capture` or `reversal`.
     #[schema(example = "transfer")]
     kind: &'static str,
     /// `debit` or `credit`.

@@ -47,7 +47,8 @@ impl Writer {
             | Operation::Hold { .. }
             | Operation::Capture { .. }
             | Operation::Release { .. }
-            | Operation::Expiry { .. } => return false,
+            | Operation::Expiry { .. }
+            | Operation::Reversal { .. } => return false,
         }
         self.share(receipt);
         let state = match outcome.state {

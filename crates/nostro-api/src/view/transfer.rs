@@ -32,7 +32,7 @@ pub(crate) enum State {
 pub(crate) struct TransferView {
     #[schema(value_type = String, example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001")]
     id: Text<TransferId>,
-    /// `transfer`, `deposit`, `withdrawal`, `hold`, `capture`, `release` or `expiry`.
+    /// `transfer`, `deposit`, `withdrawal`, `hold`, `capture`, `release`, `expiry` or `reversal`.
     #[schema(example = "transfer")]
     kind: &'static str,
     /// `posted`, `settling` or `refused`.
@@ -60,6 +60,10 @@ pub(crate) struct TransferView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c000")]
     hold: Option<Text<TransferId>>,
+    /// The transfer of which a reversal moves money back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c000")]
+    original: Option<Text<TransferId>>,
     /// Of a capture: whether it gave the rest of the hold back.
     #[serde(rename = "final", skip_serializing_if = "Option::is_none")]
     is_final: Option<bool>,
@@ -127,7 +131,8 @@ impl TransferView {
             | Operation::Deposit
             | Operation::Withdrawal
             | Operation::Release { .. }
-            | Operation::Expiry { .. } => (None, None),
+            | Operation::Expiry { .. }
+            | Operation::Reversal { .. } => (None, None),
         };
         Self {
             id: Text(transfer.id),
@@ -142,6 +147,7 @@ impl TransferView {
             category: transfer.category,
             reference: transfer.reference.clone().map(Text),
             hold: transfer.operation.hold().map(Text),
+            original: transfer.operation.original().map(Text),
             is_final,
             expires_at: expires_at.map(Text),
             batch: Text(receipt.batch),

@@ -99,6 +99,12 @@ fn print_transfer(transfer: &Transfer, outcome: &str) {
     if let Some(hold) = transfer.hold {
         println!("  hold      {hold}");
     }
+    if let Some(original) = transfer.original {
+        println!("  original  {original}");
+    }
+    if let Some(asked) = transfer.asked {
+        println!("  asked     {} {}", major(transfer.currency, i128::from(asked)), transfer.currency);
+    }
     if let Some(expires_at) = &transfer.expires_at {
         println!("  expires   {expires_at}");
     }

@@ -20,6 +20,7 @@ mod load;
 mod outages;
 mod past;
 mod positions;
+mod reversals;
 mod schema;
 mod tools;
 mod transfers;

@@ -3,6 +3,7 @@
 
 mod holds;
 mod model;
+mod reversals;
 mod table;
 
 use expect_test::expect;
@@ -55,12 +56,21 @@ const REFUSALS: &str = "
     A1 100 held=50, T1 0                | 1: A1 > T1 50 until=1000 | 2: A1 > T1 50 capture=1    | hold_expired
     A1 100 held=50                      | 1: A1 > T1 50 until=1000 | 2: A1 > T1 50 release=1    | hold_expired
     A1 100                              |                        | 2: A1 > T1 50 hold until=1000 | hold_expired
+    A1 100, T1 0                        |                        | 2: A1 > T1 50 reversal=1     | not_reversible
+    A1 100, T1 0                        | 1: A2 > A1 50 was      | 2: A1 > T1 50 reversal=1     | not_reversible
+    A1 100, T1 0                        | 1: A1 > T1 50 was      | 2: A1 > T1 50 reversal=1     | not_reversible
+    A1 100, T1 0                        | 1: T1 > A1 50 reversal=9 was | 2: A1 > T1 50 reversal=1 | not_reversible
+    A1 100, T1 0                        | 1: T1 > A1 50 hold was | 2: A1 > T1 50 reversal=1     | not_reversible
     A1 0 closed, T1 0                   |                        | 2: A1 > T1 50                | debit_account_closed
     A1 0 closed                         |                        | 2: A1 > T1 50 hold           | debit_account_closed
     A1 100, T1 0 closed                 |                        | 2: A1 > T1 50                | credit_account_closed
     A1 100 held=50, T1 0 closed         | 1: A1 > T1 50          | 2: A1 > T1 50 capture=1      | credit_account_closed
     A1 100 held=50, T1 0                | 1: A1 > T1 50          | 2: A1 > T1 51 capture=1      | hold_exceeded
     A1 100 held=20, T1 0                | 1: A1 > T1 50 captured=30 | 2: A1 > T1 21 capture=1   | hold_exceeded
+    A1 100, T1 0                        | 1: T1 > A1 50 was      | 2: A1 > T1 51 reversal=1     | reversal_exceeded
+    A1 100, T1 0                        | 1: T1 > A1 50 reversed=30 was | 2: A1 > T1 21 reversal=1 | reversal_exceeded
+    A1 49, T1 0                         | 1: T1 > A1 50 was      | 2: A1 > T1 50 reversal=1     | reversal_not_covered
+    A1 100 held=51, T1 0                | 1: T1 > A1 50 was      | 2: A1 > T1 50 reversal=1     | reversal_not_covered
     A1 49, T1 0                         |                        | 2: A1 > T1 50                | insufficient_funds
     A1 100 held=51, T1 0                |                        | 2: A1 > T1 50                | insufficient_funds
     A1 50 held=50, T1 0                 |                        | 2: A1 > T1 50 up_to          | insufficient_funds
@@ -85,7 +95,13 @@ const PRECEDENCE: &str = "
     A1 0, T1 0 closed                   | 1: A1 > T1 50 until=1000 released=50 state=released | 2: A1 > T1 50 capture=1 | hold_released
     A1 50 held=50, T1 0 closed          | 1: A1 > T1 50 until=1000 | 2: A1 > T1 51 capture=1    | hold_expired
     A1 0 closed                         |                        | 2: A1 > T1 50 hold until=999 | hold_expired
+    A1 0 EUR, T1 0                      |                        | 2: A1 > T1 50 reversal=1     | currency_mismatch
+    A1 0 closed, T1 0                   |                        | 2: A1 > T1 50 reversal=1     | not_reversible
     A1 0 closed, T1 0 closed            |                        | 2: A1 > T1 50                | debit_account_closed
+    A1 0 closed, T1 0                   | 1: T1 > A1 50 was      | 2: A1 > T1 51 reversal=1     | debit_account_closed
+    A1 0, T1 0 closed                   | 1: T1 > A1 50 was      | 2: A1 > T1 51 reversal=1     | credit_account_closed
+    A1 0, T1 9223372036854775807        | 1: T1 > A1 50 was      | 2: A1 > T1 51 reversal=1     | reversal_exceeded
+    A1 0, T1 9223372036854775807        | 1: T1 > A1 50 was      | 2: A1 > T1 50 reversal=1     | reversal_not_covered
     A1 0, T1 0 closed                   |                        | 2: A1 > T1 50                | credit_account_closed
     A1 50 held=50, T1 0 closed          | 1: A1 > T1 50          | 2: A1 > T1 51 capture=1      | credit_account_closed
     A1 50 held=50, T1 9223372036854775807 | 1: A1 > T1 50        | 2: A1 > T1 51 capture=1      | hold_exceeded

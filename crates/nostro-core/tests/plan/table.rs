@@ -5,7 +5,7 @@ use nostro_core::account::{AccountKind, AccountState};
 use nostro_core::plan::{LockedAccount, Outcome, PlanInput, plan};
 use nostro_core::transfer::Decision;
 use nostro_core::{
-    AccountNumber, Amount, Balance, Currency, Hold, HoldState, Operation, Timestamp, Transfer, TransferId,
+    AccountNumber, Amount, Balance, Currency, Hold, HoldState, Operation, Original, Timestamp, Transfer, TransferId,
     TransferRecord,
 };
 use std::collections::BTreeSet;
@@ -61,6 +61,9 @@ pub(crate) fn id(number: &str) -> TransferId {
 fn operation(words: &[&str], amount: Amount) -> Operation {
     let value = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
     let has = |word: &str| words.contains(&word);
+    if let Some(original) = value("reversal") {
+        return Operation::Reversal { original: id(original) };
+    }
     match (value("capture"), value("release"), value("expiry")) {
         (Some(hold), ..) => Operation::Capture { hold: id(hold), is_final: has("final") },
         (_, Some(hold), _) => Operation::Release { hold: id(hold) },
@@ -72,6 +75,14 @@ fn operation(words: &[&str], amount: Amount) -> Operation {
         _ if has("up_to") => Operation::UpTo { asked: amount },
         _ => Operation::Transfer,
     }
+}
+
+/// A posted transfer that is reversed: `1: A1 > T1 100 deposit reversed=30`
+pub(crate) fn original(line: &str) -> Original {
+    let Transfer { id, debit, credit, amount, currency, operation, .. } = transfer(line);
+    let reversed = line.split_whitespace().find_map(|word| word.strip_prefix("reversed="));
+    let reversed = Balance::new(reversed.map_or(0, |figure| figure.parse().unwrap()));
+    Original { id, kind: operation.kind(), debit, credit, amount, currency, reversed }
 }
 
 /// A hold that is there before: `1: A1 > T1 100 until=2000 captured=30 released=70 state=captured`
@@ -142,6 +153,7 @@ pub(crate) fn input<'a>(accounts: &str, transfers: &'a [Transfer]) -> PlanInput<
         transfers: transfers.iter().collect(),
         accounts: lines(accounts).map(account).collect(),
         holds: vec![],
+        originals: vec![],
         known: vec![],
         detached: BTreeSet::new(),
         clock: Timestamp::from_micros(NOW),
@@ -153,10 +165,16 @@ pub(crate) fn planned(accounts: &str, known: Vec<TransferRecord>, transfers: &st
     planned_with("", accounts, known, transfers)
 }
 
-/// What is planned where these holds were there before.
+/// What is planned where these holds were there before, and these transfers, which are marked `was`.
 pub(crate) fn planned_with(holds: &str, accounts: &str, known: Vec<TransferRecord>, transfers: &str) -> String {
     let transfers: Vec<Transfer> = lines(transfers).map(transfer).collect();
-    let plan = plan(PlanInput { known, holds: lines(holds).map(hold).collect(), ..input(accounts, &transfers) });
+    let (were, holds): (Vec<&str>, Vec<&str>) = lines(holds).partition(|line| line.ends_with(" was"));
+    let plan = plan(PlanInput {
+        known,
+        holds: holds.into_iter().map(hold).collect(),
+        originals: were.into_iter().map(original).collect(),
+        ..input(accounts, &transfers)
+    });
     let mut text = String::new();
     for (transfer, outcome) in transfers.iter().zip(&plan.outcomes) {
         text += &format!("{}: {}\n", transfer.id.0.as_u128(), told(outcome));
@@ -164,6 +182,9 @@ pub(crate) fn planned_with(holds: &str, accounts: &str, known: Vec<TransferRecor
     for (number, account) in &plan.accounts {
         let held = if account.held == Balance::ZERO { String::new() } else { format!(" held={}", account.held) };
         text += &format!("{} {}{held} #{}\n", name(*number), account.balance, account.seq);
+    }
+    for original in &plan.originals {
+        text += &format!("original {}: reversed={}\n", original.id.0.as_u128(), original.reversed);
     }
     for hold in &plan.holds {
         let Hold { captured, released, state, .. } = hold;

@@ -1,5 +1,5 @@
--- Holds: reserved at their debit account, of this branch, in favour of an account of any branch. And transfers of what is
--- available.
+-- Holds: reserved at their debit account, of this branch, in favour of an account of any branch. Reversals. And transfers of what
+-- is available.
 
 create table hold (
   id uuid not null,
@@ -43,16 +43,35 @@ create trigger hold_is_not_truncated before truncate on hold
   for each statement execute function journal_is_immutable();
 grant select, insert, update (captured, released, state, ended_at) on hold to nostro_commit;
 
+create table reversal (
+  original uuid not null,
+  amount bigint not null,
+  reversed bigint not null,
+  constraint reversal_pkey primary key (original),
+  constraint reversal_reversed check (reversed > 0 and reversed <= amount)
+);
+comment on table reversal is
+  'How much of a transfer has gone back, at the branch of the account that was paid, whose lock guards it. Each reversal stands in transfer.';
+comment on column reversal.original is 'The transfer.';
+comment on column reversal.amount is 'What it moved.';
+create trigger reversal_is_immutable before update of original, amount or delete on reversal
+  for each row execute function journal_is_immutable();
+create trigger reversal_is_not_truncated before truncate on reversal
+  for each statement execute function journal_is_immutable();
+grant select, insert, update (reversed) on reversal to nostro_commit;
+
 alter table transfer
   add column hold uuid,
   add column is_final boolean,
   add column expires_at timestamptz,
   add column asked bigint,
+  add column original uuid,
   drop constraint transfer_kind,
   drop constraint transfer_sides;
 comment on column transfer.hold is 'The hold that a capture, a release or an expiry is of.';
 comment on column transfer.is_final is 'Of a capture: whether it gave the rest of the hold back.';
 comment on column transfer.expires_at is 'Of a hold.';
+comment on column transfer.original is 'The transfer of which a reversal moves money back.';
 comment on column transfer.asked is 'Of a transfer of what is available: at most so much; amount is what was moved.';
 comment on column transfer.amount is 'In minor units. Of a hold what it reserved, of a release or an expiry what it gave back.';
 alter table transfer
@@ -60,13 +79,14 @@ alter table transfer
   -- The usual kind first: it is checked at every posting.
   add constraint transfer_kind check (
     case kind
-      when 'transfer' then hold is null and is_final is null and expires_at is null
-      when 'deposit' then hold is null and is_final is null and expires_at is null
-      when 'withdrawal' then hold is null and is_final is null and expires_at is null
-      when 'hold' then hold is null and is_final is null
-      when 'capture' then hold is not null and is_final is not null and expires_at is null
-      when 'release' then hold is not null and is_final is null and expires_at is null
-      when 'expiry' then hold is not null and is_final is null and expires_at is null
+      when 'transfer' then hold is null and is_final is null and expires_at is null and original is null
+      when 'deposit' then hold is null and is_final is null and expires_at is null and original is null
+      when 'withdrawal' then hold is null and is_final is null and expires_at is null and original is null
+      when 'hold' then hold is null and is_final is null and original is null
+      when 'capture' then hold is not null and is_final is not null and expires_at is null and original is null
+      when 'release' then hold is not null and is_final is null and expires_at is null and original is null
+      when 'expiry' then hold is not null and is_final is null and expires_at is null and original is null
+      when 'reversal' then hold is null and is_final is null and expires_at is null and original is not null
       else false
     end
   ),
@@ -84,3 +104,4 @@ alter table transfer
     end
   );
 create index transfer_hold on transfer (hold) where hold is not null;
+create index transfer_original on transfer (original) where original is not null;
