@@ -171,7 +171,7 @@ fn refused(transfer: &Transfer, refusal: Refusal) -> Problem {
     Problem::new(Code::Refused(refusal), detail)
 }
 
-/// The member of the request's body that a conflicting field came from. A deposit or a withdrawal names one
+/// The member of the request's body that a conflicting field came from, or what follows from its URL: `/hold`, `/original`. A deposit or a withdrawal names one
 /// account; the other follows from the currency, at the branch where the earlier request was found.
 fn pointer(kind: TransferKind, field: Field) -> String {
     let name = match (kind, field) {

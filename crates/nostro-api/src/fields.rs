@@ -18,6 +18,9 @@ pub(crate) const FIELD_ERRORS_MAX: usize = 100;
 /// A name that we do not know is repeated in the answer up to this length.
 pub(crate) const UNKNOWN_NAME_CHARS_MAX: usize = 64;
 
+/// The year 9999 begins, in microseconds since 1970.
+const TIME_END_MICROS: i64 = 253_370_764_800_000_000;
+
 /// Whether a branch has this code.
 pub type HasBranch<'a> = &'a dyn Fn(BranchCode) -> bool;
 
@@ -253,9 +256,14 @@ pub(crate) fn flag(value: &JsonValue<'_>) -> Ruled<bool> {
     }
 }
 
-/// An instant as RFC 3339 has it.
+/// An instant as RFC 3339 has it, which every database can keep.
 pub(crate) fn time(value: &JsonValue<'_>) -> Ruled<Timestamp> {
-    text(value, str::parse)
+    let time = text(value, str::parse::<Timestamp>)?;
+    if (0..TIME_END_MICROS).contains(&time.micros()) {
+        Ok(time)
+    } else {
+        Err(Broken::Rule("a time is of the years 1970 to 9998".to_owned()))
+    }
 }
 
 /// A currency of ISO 4217.

@@ -11,7 +11,7 @@ use nostro_core::{AccountNumber, Amount, Currency, Operation, Reference, Transfe
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// A bulk has at most this many transfers: as many as one batch of the engine takes.
+/// A bulk has at most this many transfers: half of what one batch of the engine takes.
 pub(crate) const BULK_TRANSFERS_MAX: usize = 8_192;
 
 const TRANSFER_FIELDS: [&str; 8] =

@@ -4,6 +4,7 @@
 //! the states of accounts, then money. Nothing is changed here; the planner applies an [`Effect`] as a whole.
 
 use crate::account::{AccountState, available};
+use crate::account_number::AccountNumber;
 use crate::amount::{Amount, Balance};
 use crate::hold::{Hold, HoldState};
 use crate::locked_accounts::{Accounts, LockedAccount, Place};
@@ -52,38 +53,44 @@ impl From<Refusal> for Nothing {
     }
 }
 
-/// What the transfers of a batch take from, as read under the locks and as the transfers before left it.
+/// What the transfers of a batch take from, as read under the locks and as the transfers before left it: by the account
+/// that pays and the id, since two branches may know one id for different things.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
-    pub(crate) holds: HashMap<TransferId, Hold>,
-    pub(crate) originals: HashMap<TransferId, Original>,
+    pub(crate) holds: HashMap<(AccountNumber, TransferId), Hold>,
+    pub(crate) originals: HashMap<(AccountNumber, TransferId), Original>,
+}
+
+/// When a batch is decided.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    /// The latest clock of its branches: what the times of holds are held against.
+    pub(crate) clock: Timestamp,
+    /// The batch's time, which an account's last posting may have moved ahead of every clock.
+    pub(crate) posted_at: Timestamp,
 }
 
 /// What the transfer does at this instant.
-pub(crate) fn decide(
-    transfer: &Transfer,
-    accounts: &Accounts,
-    sources: &Sources,
-    now: Timestamp,
-) -> Result<Effect, Nothing> {
+pub(crate) fn decide(transfer: &Transfer, accounts: &Accounts, sources: &Sources, now: Now) -> Result<Effect, Nothing> {
     let holds = &sources.holds;
+    let named = |hold: TransferId| holds.get(&(transfer.debit, hold));
     match transfer.operation {
         Operation::Transfer | Operation::Deposit | Operation::Withdrawal | Operation::UpTo { .. } => {
             Ok(moved(transfer, accounts)?)
         }
         Operation::Hold { expires_at } => Ok(placed(transfer, expires_at, accounts, now)?),
-        Operation::Capture { hold, is_final } => Ok(captured(transfer, hold, is_final, accounts, holds, now)?),
+        Operation::Capture { hold, is_final } => Ok(captured(transfer, named(hold), is_final, accounts, now)?),
         Operation::Reversal { original } => Ok(reversed(transfer, original, accounts, sources)?),
         Operation::Release { hold } => {
             let (place, account) = accounts.find(transfer.debit).ok_or(Refusal::DebitAccountNotFound)?;
-            let hold = own(transfer, hold, holds)?;
-            hold.open_at(now)?;
-            Ok(given_back(place, account, hold, HoldState::Released, now)?)
+            let hold = own(transfer, named(hold))?;
+            hold.open_at(now.clock)?;
+            Ok(given_back(place, account, hold, HoldState::Released, now.posted_at)?)
         }
         Operation::Expiry { hold } => {
-            let due = holds.get(&hold).filter(|hold| hold.state == HoldState::Open && hold.is_due(now));
+            let due = named(hold).filter(|hold| hold.state == HoldState::Open && hold.is_due(now.clock));
             let (hold, (place, account)) = due.zip(accounts.find(transfer.debit)).ok_or(Nothing::Moot)?;
-            Ok(given_back(place, account, hold, HoldState::Expired, now)?)
+            Ok(given_back(place, account, hold, HoldState::Expired, now.posted_at)?)
         }
     }
 }
@@ -147,7 +154,7 @@ fn placed(
     transfer: &Transfer,
     expires_at: Option<Timestamp>,
     accounts: &Accounts,
-    now: Timestamp,
+    now: Now,
 ) -> Result<Effect, Refusal> {
     let (place, account) = accounts.find(transfer.debit).ok_or(Refusal::DebitAccountNotFound)?;
     if account.currency != transfer.currency {
@@ -163,10 +170,10 @@ fn placed(
         released: Balance::ZERO,
         state: HoldState::Open,
         expires_at,
-        placed_at: now,
+        placed_at: now.posted_at,
         ended_at: None,
     };
-    hold.open_at(now)?;
+    hold.open_at(now.clock)?;
     if account.state == AccountState::Closed {
         return Err(Refusal::DebitAccountClosed);
     }
@@ -178,17 +185,16 @@ fn placed(
 /// What was reserved is there, so funds are not asked for again.
 fn captured(
     transfer: &Transfer,
-    hold: TransferId,
+    hold: Option<&Hold>,
     is_final: bool,
     accounts: &Accounts,
-    holds: &HashMap<TransferId, Hold>,
-    now: Timestamp,
+    now: Now,
 ) -> Result<Effect, Refusal> {
     let sides = both(transfer, accounts)?;
-    let hold = own(transfer, hold, holds)?;
-    hold.open_at(now)?;
+    let hold = own(transfer, hold)?;
+    hold.open_at(now.clock)?;
     both_open(sides)?;
-    let after = hold.captured(transfer.amount, is_final, now).ok_or(Refusal::HoldExceeded)?;
+    let after = hold.captured(transfer.amount, is_final, now.posted_at).ok_or(Refusal::HoldExceeded)?;
     let freed = hold.remaining().zip(after.remaining()).and_then(|(before, after)| before.minus(after));
     let postings = freed.and_then(|freed| postings(sides, transfer.amount, freed));
     let [debit, credit] = postings.ok_or(Refusal::BalanceOutOfRange)?;
@@ -204,7 +210,8 @@ fn reversed(
 ) -> Result<Effect, Refusal> {
     let sides = both(transfer, accounts)?;
     let is_own = |original: &&Original| original.debit == transfer.credit && original.credit == transfer.debit;
-    let original = sources.originals.get(&original).filter(is_own).filter(|original| original.is_reversible());
+    let original =
+        sources.originals.get(&(transfer.debit, original)).filter(is_own).filter(|original| original.is_reversible());
     let original = original.ok_or(Refusal::NotReversible)?;
     both_open(sides)?;
     let after = original.reversed_by(transfer.amount).ok_or(Refusal::ReversalExceeded)?;
@@ -230,7 +237,6 @@ fn given_back(
 }
 
 /// The hold that the transfer names, if it is of these accounts.
-fn own<'a>(transfer: &Transfer, hold: TransferId, holds: &'a HashMap<TransferId, Hold>) -> Result<&'a Hold, Refusal> {
-    let is_own = |hold: &&Hold| hold.debit == transfer.debit && hold.credit == transfer.credit;
-    holds.get(&hold).filter(is_own).ok_or(Refusal::HoldMismatch)
+fn own<'a>(transfer: &Transfer, hold: Option<&'a Hold>) -> Result<&'a Hold, Refusal> {
+    hold.filter(|hold| hold.debit == transfer.debit && hold.credit == transfer.credit).ok_or(Refusal::HoldMismatch)
 }

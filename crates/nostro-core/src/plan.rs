@@ -7,7 +7,7 @@
 //! carries a time far from the batch's is decided not at all, unless it is recorded.
 
 use crate::account_number::AccountNumber;
-use crate::decide::{Effect, Nothing, Source, Sources, decide};
+use crate::decide::{Effect, Nothing, Now, Source, Sources, decide};
 use crate::hold::Hold;
 pub use crate::locked_accounts::{Accounts, LockedAccount};
 use crate::original::Original;
@@ -102,8 +102,8 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
     let PlanInput { transfers, mut accounts, holds, originals, known, detached, clock, posted_at } = input;
     let earlier = Earlier::new(known);
     let mut sources = Sources {
-        holds: holds.into_iter().map(|hold| (hold.id, hold)).collect(),
-        originals: originals.into_iter().map(|original| (original.id, original)).collect(),
+        holds: holds.into_iter().map(|hold| ((hold.debit, hold.id), hold)).collect(),
+        originals: originals.into_iter().map(|original| ((original.credit, original.id), original)).collect(),
     };
     let (mut held, mut reversed) = (BTreeSet::new(), BTreeSet::new());
     let mut here: HashMap<TransferId, usize> = HashMap::with_capacity(transfers.len());
@@ -123,7 +123,7 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
             continue;
         }
         let mut transfer = transfer.clone();
-        let (decision, source) = match decide(&transfer, &accounts, &sources, posted_at) {
+        let (decision, source) = match decide(&transfer, &accounts, &sources, Now { clock, posted_at }) {
             Ok(Effect::Moved { debit, credit, source, amount }) => {
                 transfer.amount = amount;
                 let [debit, credit] = [debit, credit].map(|posting| accounts.post(&posting, transfer.id, posted_at));
@@ -143,19 +143,21 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
         match source {
             None => {}
             Some(Source::Hold(hold)) => {
-                sources.holds.insert(hold.id, hold);
-                held.insert(hold.id);
+                let name = (hold.debit, hold.id);
+                sources.holds.insert(name, hold);
+                held.insert(name);
             }
             Some(Source::Original(original)) => {
-                sources.originals.insert(original.id, original);
-                reversed.insert(original.id);
+                let name = (original.credit, original.id);
+                sources.originals.insert(name, original);
+                reversed.insert(name);
             }
         }
         here.insert(transfer.id, outcomes.len());
         outcomes.push(Outcome::Decided(TransferRecord { transfer, decision, posted_at }));
     }
-    let holds = held.iter().filter_map(|id| sources.holds.get(id).copied()).collect();
-    let originals = reversed.iter().filter_map(|id| sources.originals.get(id).copied()).collect();
+    let holds = held.iter().filter_map(|name| sources.holds.get(name).copied()).collect();
+    let originals = reversed.iter().filter_map(|name| sources.originals.get(name).copied()).collect();
     Plan { outcomes, accounts: accounts.posted(), holds, originals }
 }
 

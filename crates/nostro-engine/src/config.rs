@@ -81,3 +81,15 @@ impl Default for Limits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_lane_never_has_all_places_of_a_branch() {
+        let limits = Limits::default();
+        assert!(limits.batches_in_flight_max < limits.batches_at_branch_max);
+        assert!(limits.batches_at_branch_max <= limits.writers_per_branch);
+    }
+}

@@ -11,7 +11,7 @@ use crate::in_flight::{Admission, InFlight};
 use crate::lane::{Company, Lanes};
 use crate::register::ReadError;
 use futures_util::future::join_all;
-use nostro_core::{BranchCode, Hold, Operation, Transfer, TransferId};
+use nostro_core::{BranchCode, Hold, Operation, Timestamp, Transfer, TransferId};
 use nostro_store::read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,8 @@ use uuid::Uuid;
 
 /// Between two looks at a branch: an expiry is booked within two seconds of its time.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Of one look: as many as a batch carries beside others. What is left is found by the next look, at once.
+/// Of one look: as many as a batch carries beside others. The next look goes on behind them at once, so that what cannot
+/// be booked (its account is in doubt) does not stand in the way of what can.
 const DUE_MAX: usize = 2_000;
 
 /// Looks at one branch until `stop` says so.
@@ -32,18 +33,19 @@ pub(crate) async fn run(
     in_flight: Arc<InFlight>,
     mut stop: watch::Receiver<bool>,
 ) {
+    let mut after = None;
     loop {
         let round = async {
             // A branch that cannot be asked is the watcher's to tell of.
-            let due = due(&bank, code).await.unwrap_or_default();
-            let is_all = due.len() < DUE_MAX;
+            let due = due(&bank, code, after).await.unwrap_or_default();
+            after = if due.len() < DUE_MAX { None } else { due.last().and_then(|hold| hold.expires_at) };
             let booked = join_all(due.iter().map(|hold| book(hold, &lanes, &in_flight))).await;
             let booked =
                 booked.iter().filter(|answer| matches!(answer, Some(Answer::Posted(_) | Answer::Settling(_)))).count();
             if booked > 0 {
                 tracing::debug!(branch = %code, booked, "holds have expired");
             }
-            if is_all || booked == 0 {
+            if after.is_none() {
                 sleep(PAUSE).await;
             }
         };
@@ -54,17 +56,18 @@ pub(crate) async fn run(
     }
 }
 
-async fn due(bank: &Bank, code: BranchCode) -> Result<Vec<Hold>, ReadError> {
+async fn due(bank: &Bank, code: BranchCode, after: Option<Timestamp>) -> Result<Vec<Hold>, ReadError> {
     if bank.away([code]).is_some() {
         return Ok(Vec::new());
     }
     let lease = bank.reader(code).await?;
     let client = Arc::clone(lease.session.link.client());
     let limit = i64::try_from(DUE_MAX).unwrap_or(i64::MAX);
-    bank.ask(code, lease, read::due_holds(&client, &bank.directory, limit)).await
+    bank.ask(code, lease, read::due_holds(&client, &bank.directory, after, limit)).await
 }
 
-/// Its id is new each time: not the id but the hold's state sees to it that an expiry is booked once.
+/// Its id is new each time: not the id but the hold's state sees to it that an expiry is booked once. It goes with the
+/// bulks, as nobody waits for it.
 async fn book(hold: &Hold, lanes: &Lanes, in_flight: &Arc<InFlight>) -> Option<Answer> {
     let transfer = Transfer {
         id: TransferId(Uuid::now_v7()),
@@ -77,7 +80,7 @@ async fn book(hold: &Hold, lanes: &Lanes, in_flight: &Arc<InFlight>) -> Option<A
         reference: None,
     };
     match in_flight.admit(transfer.id) {
-        Admission::First(busy) => lanes.submit(transfer, Company::Single, busy).await.ok(),
+        Admission::First(busy) => lanes.submit(transfer, Company::Bulk, busy).await.ok(),
         Admission::Parked(_) | Admission::Crowded => None,
     }
 }

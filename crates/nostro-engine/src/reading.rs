@@ -6,6 +6,7 @@ use crate::bank::{Bank, Branch};
 use crate::engine::Found;
 use crate::register::{Page, ReadError};
 use futures_util::future::{join_all, try_join};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use nostro_core::transfer::Decision;
 use nostro_core::{Account, AccountNumber, BranchCode, Customer, Entry, Hold, TransferId};
 use nostro_store::read::{self, PageQuery};
@@ -79,14 +80,15 @@ pub(crate) async fn find_hold(
     branch: Option<BranchCode>,
 ) -> Result<Option<Hold>, ReadError> {
     let asked = asked(bank, branch)?;
-    let answers = join_all(asked.iter().map(|code| async move {
+    let answers = asked.iter().map(|code| async move {
         let lease = bank.reader(*code).await?;
         let client = Arc::clone(lease.session.link.client());
         bank.ask(*code, lease, read::find_hold(&client, &bank.directory, id)).await
-    }))
-    .await;
+    });
+    // A hold is at one branch: whoever has it answers, and nobody waits for a branch that hangs.
+    let mut answers: FuturesUnordered<_> = answers.collect();
     let mut failed = None;
-    for answer in answers {
+    while let Some(answer) = answers.next().await {
         match answer {
             Ok(Some(hold)) => return Ok(Some(hold)),
             Ok(None) => {}

@@ -5,7 +5,8 @@ use crate::rows::{
     entry, hold, stored_transfer,
 };
 use crate::statements::Statements;
-use nostro_core::{Account, AccountNumber, Customer, Entry, Hold, TransferId};
+use nostro_core::{Account, AccountNumber, Customer, Entry, Hold, Timestamp, TransferId};
+use std::time::SystemTime;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -100,14 +101,21 @@ pub async fn list_holds(
     rows.iter().map(|row| Ok((row.try_get(11)?, hold(row, directory)?))).collect()
 }
 
-/// Open holds whose time has run out by the branch's clock, the oldest first.
-pub async fn due_holds(client: &Client, directory: &Directory, limit: i64) -> Result<Vec<Hold>, RowError> {
+/// Open holds whose time ran out after an instant and has by now, by the branch's clock, the oldest first.
+pub async fn due_holds(
+    client: &Client,
+    directory: &Directory,
+    after: Option<Timestamp>,
+    limit: i64,
+) -> Result<Vec<Hold>, RowError> {
+    // A clock that stands still during the statement, so that the index on open holds is searched by it.
     let statement = format!(
         "select {HOLD_COLUMNS}
          from hold
-         where state = 'open' and expires_at <= clock_timestamp()
+         where state = 'open' and expires_at <= statement_timestamp() and expires_at > coalesce($1::timestamptz, '-infinity')
          order by expires_at
-         limit $1"
+         limit $2"
     );
-    client.query(&statement, &[&limit]).await?.iter().map(|row| hold(row, directory)).collect()
+    let after = after.map(SystemTime::from);
+    client.query(&statement, &[&after, &limit]).await?.iter().map(|row| hold(row, directory)).collect()
 }

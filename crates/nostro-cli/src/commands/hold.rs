@@ -189,6 +189,12 @@ async fn place(args: PlaceArgs) -> anyhow::Result<ExitCode> {
 async fn capture(args: CaptureArgs) -> anyhow::Result<ExitCode> {
     let client = args.common.connection.client()?;
     let id = args.common.id.unwrap_or_else(Uuid::now_v7);
+    if args.common.id.is_some() && args.amount.is_none() {
+        eprintln!(
+            "with --id the amount is named too: what is left may have changed, and the capture with that id would be another"
+        );
+        return Ok(ExitCode::from(EXIT_USAGE));
+    }
     let flags = format!("{}{}", if args.is_final { " --final" } else { "" }, branch_again(args.branch));
     let given = args.amount.as_deref().unwrap_or_default();
     let hold = match client.hold(args.hold, args.branch).await {

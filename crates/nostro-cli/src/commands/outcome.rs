@@ -193,7 +193,9 @@ fn report_json(client: &Client, asked: &Asked, outcome: Result<Outcome, ClientEr
         Ok(Outcome::Conflict(problem)) => {
             (EXIT_REFUSED, serde_json::json!({"id": id, "state": "conflict", "problem": problem}))
         }
-        Ok(Outcome::Unknown { .. }) => (EXIT_UNKNOWN, serde_json::json!({"id": id, "state": "unknown"})),
+        Ok(Outcome::Unknown { .. }) => {
+            (EXIT_UNKNOWN, serde_json::json!({"id": id, "state": "unknown", "again": asked.again}))
+        }
         Ok(Outcome::Unavailable { problem, .. }) | Err(ClientError::Unavailable { problem, .. }) => {
             (nothing_moved, serde_json::json!({"id": id, "state": "unavailable", "problem": problem}))
         }
@@ -205,7 +207,8 @@ fn report_json(client: &Client, asked: &Asked, outcome: Result<Outcome, ClientEr
             (nothing_moved, serde_json::json!({"id": id, "state": "unreachable", "detail": detail}))
         }
         Err(error @ ClientError::Unknown { .. }) => {
-            (EXIT_UNKNOWN, serde_json::json!({"id": id, "state": "unknown", "detail": chain(&error)}))
+            let detail = chain(&error);
+            (EXIT_UNKNOWN, serde_json::json!({"id": id, "state": "unknown", "detail": detail, "again": asked.again}))
         }
     };
     print_json(&document)?;

@@ -117,6 +117,15 @@ async fn a_release_gives_back_and_other_content_under_its_id_is_a_conflict() {
     assert_eq!(told(&client.capture_hold(Uuid::now_v7(), None, &take(1, false)).await), "rejected hold_not_found");
     assert_eq!(told(&client.release_hold(part.id, None, &give_back()).await), "rejected hold_not_found");
 
+    // A server that remembers nothing finds what is recorded.
+    let other = Server::start(&databases).await;
+    assert_eq!(told(&other.client.place_hold(&first).await), "replayed");
+    assert_eq!(told(&other.client.release_hold(first.id, None, &back).await), "replayed");
+    assert_eq!(told(&other.client.release_hold(second.id, None, &back).await), "conflict /hold");
+    assert_eq!(told(&other.client.capture_hold(second.id, None, &part).await), "replayed");
+    let longer = nostro_client::HoldRequest { expires_at: Some("2999-01-01T00:00:00Z".into()), ..first.clone() };
+    assert_eq!(told(&other.client.place_hold(&longer).await), "conflict /expires_at");
+
     let page = Page { limit: Some(1), cursor: None };
     let newest = client.holds(payer, &page).await.unwrap();
     assert_eq!(newest.data.iter().map(|hold| hold.id).collect::<Vec<_>>(), [second.id]);
@@ -206,6 +215,62 @@ async fn an_expiry_is_booked_once_by_however_many_servers_and_after_a_restart() 
     assert!(waited < Duration::from_secs(2), "{waited:?}");
     assert!(server.client.audit().await.unwrap().balanced);
     held_agrees(&databases).await;
+    databases.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_due_is_found_by_its_index() {
+    let databases = Databases::start().await;
+    let plan = "explain select * from hold where state = 'open' and expires_at <= statement_timestamp()
+                and expires_at > coalesce(null::timestamptz, '-infinity') order by expires_at limit 10";
+    let admin = databases.admin("AZ").await;
+    let server = Server::start(&databases).await;
+    admin.batch_execute("set enable_seqscan = off").await.unwrap();
+    let rows = admin.query(plan, &[]).await.unwrap();
+    let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let plan = plan.join("\n");
+    assert!(plan.contains("hold_due") && plan.contains("Index Cond"), "{plan}");
+    drop(server);
+    databases.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_holds_than_one_look_takes_expire_though_the_oldest_cannot() {
+    let mut databases = Databases::start().await;
+    let to_az = Wire::to(databases.cluster("AZ").port()).await;
+    let server = Server::start_through(&databases, &[("AZ", &to_az)]).await;
+    let client = &server.client;
+    let (az, tx) = (open(client, "AZ", 1_000).await, open(client, "TX", 1_000).await);
+    let other = open(client, "TX", 1_000).await;
+    let later = reserve(other, az, 10, Some(Duration::from_secs(2)));
+    assert_posted(client.place_hold(&later).await);
+    // An account in doubt with more holds than one look takes, all older.
+    let number = nostro_core::BranchNumber::new(2).unwrap();
+    let [debit, credit] = [tx, other].map(|account| account.key(number).as_i64());
+    let holds = format!(
+        "insert into hold (id, debit, credit, amount, currency, placed_at, expires_at)
+         select gen_random_uuid(), {debit}, {credit}, 1, 'USD', now(), now() - interval '1 hour' + at * interval '1 ms'
+         from generate_series(1, 2500) at"
+    );
+    let mut held = to_az.hold("insert into batch (id", Hold::Message);
+    let (asker, request) = (client.clone(), pay(az, tx, 10));
+    let asking = tokio::spawn(async move { told(&asker.transfer(&request).await) });
+    held.reached().await;
+    tokio::task::block_in_place(|| databases.cluster_mut("AZ").stop(Stop::Immediate)).unwrap();
+    held.cut();
+    to_az.cut_all();
+    assert_eq!(asking.await.unwrap(), "unknown");
+    databases.sql("TX", &holds).await;
+    let begin = Instant::now();
+    while client.hold(later.id, Some(code("TX"))).await.unwrap().state == "open" {
+        assert!(begin.elapsed() < Duration::from_secs(20), "those before it stand in its way");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let open = "select count(*) from hold where state = 'open'";
+    assert_eq!(databases.value("TX", open).await, "2500");
+    databases.sql("TX", "set session_replication_role = replica; delete from hold where state = 'open'").await;
+    tokio::task::block_in_place(|| databases.cluster_mut("AZ").start()).unwrap();
+    databases.nothing_prepared_within(Duration::from_secs(10)).await;
     databases.finish().await;
 }
 

@@ -37,6 +37,12 @@ async fn money_goes_back_in_parts_and_never_more_than_was_moved() {
         assert_eq!((shown.kind.as_str(), shown.original, shown.amount), ("reversal", Some(original.id), 350));
         assert_eq!((shown.debit_account, shown.credit_account), (paid, payer));
 
+        // A server that remembers nothing finds what is recorded.
+        let fresh = Server::start(&databases).await;
+        assert_eq!(told(&fresh.client.reverse(original.id, None, &part).await), "replayed");
+        assert_eq!(told(&fresh.client.reverse(original.id, None, &short).await), "refused again reversal_not_covered");
+        let less = nostro_client::ReversalRequest { amount: Some(nostro_torture::money::amount(249)), ..part.clone() };
+        assert_eq!(told(&fresh.client.reverse(original.id, None, &less).await), "conflict /amount");
         let other = pay(payer, paid, 10);
         assert_posted(client.transfer(&other).await);
         assert_eq!(told(&client.reverse(other.id, None, &rest).await), "conflict /original");

@@ -1,9 +1,10 @@
 //! Holds: placed, captured, released, expired; what they leave available; what races.
 
-use crate::table::{check, planned, planned_with, record, transfer};
+use crate::table::{check, hold, input, planned, planned_with, record, told, transfer};
 use expect_test::{Expect, expect};
+use nostro_core::plan::{PlanInput, plan};
 use nostro_core::transfer::Decision;
-use nostro_core::{Refusal, TransferRecord};
+use nostro_core::{Refusal, Timestamp, TransferRecord};
 
 fn check_with(holds: &str, accounts: &str, transfers: &str, expected: &Expect) {
     expected.assert_eq(&planned_with(holds, accounts, vec![], transfers));
@@ -182,6 +183,35 @@ fn the_same_capture_or_release_again_is_the_same_and_other_content_names_the_fie
     ] {
         assert_eq!(recorded(line, asked), format!("2: {expected}\n"), "{line}, then {asked}");
     }
+}
+
+#[test]
+fn a_hold_is_held_against_the_clock_and_not_against_a_batch_that_runs_ahead() {
+    let transfers = ["2: A1 > T1 40 capture=1", "3: A1 > T1 1 release=1", "4: A1 > T1 1 hold until=1001"].map(transfer);
+    let plan = plan(PlanInput {
+        holds: vec![hold("1: A1 > T1 100 until=1001")],
+        clock: Timestamp::from_micros(1_000),
+        posted_at: Timestamp::from_micros(9_000),
+        ..input("A1 100 held=100\nT1 0", &transfers)
+    });
+    assert_eq!(
+        plan.outcomes.iter().map(told).collect::<Vec<_>>(),
+        ["posted 60#1 40#1", "posted (60) - -", "posted (1) - -"]
+    );
+}
+
+#[test]
+fn one_id_of_two_holds_at_two_branches_is_told_by_the_account_that_pays() {
+    let text = planned_with(
+        "1: A1 > T1 100
+         1: T1 > A1 50",
+        "A1 100 held=100
+         T1 50 held=50",
+        vec![],
+        "2: A1 > T1 100 capture=1
+         3: T1 > A1 50 capture=1",
+    );
+    assert!(text.starts_with("2: posted 0#1 150#1\n3: posted 100#2 50#2\n"), "{text}");
 }
 
 #[test]

@@ -103,5 +103,3 @@ alter table transfer
         and (kind = 'transfer' or kind not in ('hold', 'release', 'expiry'))
     end
   );
-create index transfer_hold on transfer (hold) where hold is not null;
-create index transfer_original on transfer (original) where original is not null;
