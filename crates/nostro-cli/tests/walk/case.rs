@@ -5,19 +5,20 @@
 
 use crate::fault::{Fault, Recovery};
 use crate::point::{Point, Scene};
-use nostro_client::{Client, TransferRequest};
+use nostro_client::{CaptureRequest, Client, HoldRequest, TransferRequest};
 use nostro_commit::Message;
 use nostro_core::AccountNumber;
 use nostro_core::transfer_id::ID_DISTANCE_MAX;
 use nostro_local::Stop;
 use nostro_torture::databases::Databases;
-use nostro_torture::money::{balance, nothing_in_doubt_within, open, pay, told, until_final};
+use nostro_torture::money::{assert_posted, balance, nothing_in_doubt_within, open, pay, reserve, take, told};
 use nostro_torture::server::Server;
 use nostro_torture::wire::{Held, Hold, Wire};
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
 /// What Texas votes against, while the table `poison` has a row.
 const POISONED: i64 = 666;
@@ -94,8 +95,8 @@ impl Ground {
     }
 
     /// How many of the branches have a row under the id.
-    async fn rows(&self, request: &TransferRequest) -> [String; 2] {
-        let rows = format!("select count(*) from transfer where id = '{}' and refusal is null", request.id);
+    async fn rows(&self, id: Uuid) -> [String; 2] {
+        let rows = format!("select count(*) from transfer where id = '{id}' and refusal is null");
         [self.databases.value("AZ", &rows).await, self.databases.value("TX", &rows).await]
     }
 }
@@ -140,7 +141,13 @@ impl Case {
     /// Runs it; the first answer that the client got. Panics if anything does not hold.
     pub async fn run(self, ground: &mut Ground) -> String {
         let amount = if self.point.scene == Scene::VoteAgainst { POISONED } else { HARMLESS };
-        let request = looked_up(pay(ground.accounts[0], ground.accounts[1], amount));
+        let [from, to] = ground.accounts;
+        let request = match self.point.scene {
+            Scene::Capture => Asked::Capture(reserve(from, to, 3 * amount, None), take(amount, true)),
+            Scene::Live | Scene::Many | Scene::VoteAgainst | Scene::Undecided | Scene::Decided | Scene::Finished => {
+                Asked::Transfer(looked_up(pay(from, to, amount)))
+            }
+        };
         if self.point.scene == Scene::VoteAgainst {
             ground.databases.sql("TX", "insert into poison default values").await;
         }
@@ -149,12 +156,13 @@ impl Case {
         let checker = &servers.last().unwrap().client;
         nothing_in_doubt_within(servers.last().unwrap(), SETTLED_MAX).await;
         ground.databases.nothing_prepared_within(SETTLED_MAX).await;
-        let rows = ground.rows(&request).await;
+        let rows = ground.rows(request.id()).await;
         self.agrees(&told, &rows);
         ground.databases.sql("TX", "delete from poison").await;
         let expected = if rows[0] == "1" { "replayed" } else { "posted" };
-        assert_eq!(until_final(checker, &request).await, expected, "{self}: told {told} first");
-        assert_eq!(until_final(checker, &request).await, "replayed", "{self}");
+        assert_eq!(request.until_final(checker).await, expected, "{self}: told {told} first");
+        assert_eq!(request.until_final(checker).await, "replayed", "{self}");
+        assert_eq!(checker.account(from).await.unwrap().held, 0, "{self}: nothing is left of a hold");
         ground.moved += amount;
         self.balances(ground, checker).await;
         told
@@ -190,21 +198,23 @@ impl Case {
     }
 
     /// Brings about the scene, up to the held message.
-    async fn set(self, ground: &Ground, request: &TransferRequest) -> Stage {
+    async fn set(self, ground: &Ground, request: &Asked) -> Stage {
         let databases = &ground.databases;
         let Point { message, branch, hold, scene } = self.point;
         let wires = Wires::new(databases).await;
         let mut recoverers = Vec::new();
         let (server, asking, mut held) = match scene {
-            Scene::Live | Scene::Many | Scene::VoteAgainst => {
+            Scene::Live | Scene::Many | Scene::Capture | Scene::VoteAgainst => {
                 let server = wires.server(databases, self.recovery).await;
                 wires.watched().await;
                 recoverers = self.recoverers(databases).await;
+                if let Asked::Capture(placed, _) = request {
+                    assert_posted(server.client.place_hold(placed).await);
+                }
                 let held = wires.hold(message, branch, hold);
-                let asking = if scene == Scene::Many {
-                    ask_many(&server, request, ground.others)
-                } else {
-                    ask(&server, request)
+                let asking = match request {
+                    Asked::Transfer(transfer) if scene == Scene::Many => ask_many(&server, transfer, ground.others),
+                    Asked::Transfer(_) | Asked::Capture(..) => ask(&server, request),
                 };
                 (server, asking, held)
             }
@@ -236,7 +246,7 @@ impl Case {
             // They look four times a second.
             sleep(Duration::from_millis(300)).await;
         }
-        if matches!(scene, Scene::Live | Scene::VoteAgainst) {
+        if matches!(scene, Scene::Live | Scene::Capture | Scene::VoteAgainst) {
             assert!(!asking.is_finished(), "the batch went on without the message that is held");
         }
         Stage { wires, server, recoverers, asking, held, backend }
@@ -257,7 +267,7 @@ impl Case {
     async fn die_at(
         self,
         databases: &Databases,
-        request: &TransferRequest,
+        request: &Asked,
         message: Message,
         branch: &str,
     ) -> JoinHandle<String> {
@@ -332,8 +342,10 @@ pub fn assert_numbered(text: &str) {
         "roll_up_positions()",
         // this month's partition and the next one's, before any batch
         "make_transfer_period(",
+        // before a capture, on a connection for look-ups: the hold's accounts
+        "from hold where id = $1",
         // twice a second, which holds are past their time
-        "state = 'open' and expires_at <= clock_timestamp()",
+        "state = 'open' and expires_at <= statement_timestamp()",
         // after a row lock that was not given, on a connection for look-ups: which accounts are in doubt
         "x.transaction = a.xmax",
     ];
@@ -350,9 +362,46 @@ pub fn looked_up(request: TransferRequest) -> TransferRequest {
     TransferRequest { id: uuid::Uuid::new_v7(time), ..request }
 }
 
-fn ask(server: &Server, request: &TransferRequest) -> JoinHandle<String> {
+fn ask(server: &Server, request: &Asked) -> JoinHandle<String> {
     let (client, request) = (server.client.clone(), request.clone());
-    tokio::spawn(async move { told(&client.transfer(&request).await) })
+    tokio::spawn(async move { request.send(&client).await })
+}
+
+/// What the case asks for.
+#[derive(Clone, Debug)]
+enum Asked {
+    Transfer(TransferRequest),
+    /// Of a hold that is placed before.
+    Capture(HoldRequest, CaptureRequest),
+}
+
+impl Asked {
+    fn id(&self) -> Uuid {
+        match self {
+            Self::Transfer(request) => request.id,
+            Self::Capture(_, request) => request.id,
+        }
+    }
+
+    async fn send(&self, client: &Client) -> String {
+        match self {
+            Self::Transfer(request) => told(&client.transfer(request).await),
+            Self::Capture(hold, request) => told(&client.capture_hold(hold.id, None, request).await),
+        }
+    }
+
+    /// The same request until the answer is final.
+    async fn until_final(&self, client: &Client) -> String {
+        let begin = Instant::now();
+        loop {
+            let outcome = self.send(client).await;
+            if ["posted", "replayed", "refused", "conflict"].iter().any(|word| outcome.starts_with(word)) {
+                return outcome;
+            }
+            assert!(begin.elapsed() < ANSWER_MAX, "still {outcome}");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
 }
 
 /// The transfer with as many others as make a COPY of their rows; what became of the one.

@@ -11,7 +11,9 @@ pub enum Scene {
     Live,
     /// The same among so many that their rows go in by COPY.
     Many,
-    /// The same, and Texas votes against it.
+    /// A capture of a hold at Arizona in favour of Texas.
+    Capture,
+    /// The same transfer, and Texas votes against it.
     VoteAgainst,
     /// A server died with Texas prepared and no decision; another one resolves.
     Undecided,
@@ -54,6 +56,10 @@ fn branches(message: Message, scene: Scene) -> &'static [&'static str] {
             | Message::InsertNets,
         ) => &["AZ", "TX"],
         (Scene::Many, Message::InsertRows) => &["AZ", "TX"],
+        // What is not as of any transfer: its hold is read under the locks, and written with the rows.
+        (Scene::Capture, Message::ReadKnown | Message::UpdateRows | Message::InsertRows) => &["AZ", "TX"],
+        (Scene::Capture, Message::Decide) => &["AZ"],
+        (Scene::Capture, Message::Prepare | Message::CommitPrepared) => &["TX"],
         // Texas voted against by an error, and its connection is closed.
         (Scene::VoteAgainst, Message::RollBack)
         | (Scene::Live, Message::DrawNumbers | Message::Decide)
@@ -66,7 +72,10 @@ fn branches(message: Message, scene: Scene) -> &'static [&'static str] {
             Scene::Live,
             Message::RollBack | Message::Settle | Message::RollBackPrepared | Message::Tombstone | Message::ReadMarker,
         )
-        | (Scene::Many | Scene::VoteAgainst | Scene::Undecided | Scene::Decided | Scene::Finished, _) => &[],
+        | (
+            Scene::Many | Scene::Capture | Scene::VoteAgainst | Scene::Undecided | Scene::Decided | Scene::Finished,
+            _,
+        ) => &[],
     }
 }
 
@@ -87,7 +96,7 @@ pub fn live() -> Vec<Point> {
 
 /// Every point.
 pub fn all() -> Vec<Point> {
-    [Scene::Live, Scene::Many, Scene::VoteAgainst, Scene::Undecided, Scene::Decided, Scene::Finished]
+    [Scene::Live, Scene::Many, Scene::Capture, Scene::VoteAgainst, Scene::Undecided, Scene::Decided, Scene::Finished]
         .into_iter()
         .flat_map(of)
         .collect()
