@@ -1,78 +1,317 @@
-//! Random batches against one transfer at a time.
+//! Random batches against one transfer at a time, over plain integers: an independent, slow, obviously right ledger.
 
 use crate::table::{account, input, name, number, told};
 use nostro_core::plan::{Accounts, LockedAccount, PlanInput, plan};
 use nostro_core::transfer::Decision;
-use nostro_core::{AccountNumber, Amount, Operation, Transfer, TransferId};
+use nostro_core::{
+    AccountNumber, Amount, Balance, Hold, HoldState, Operation, Original, Timestamp, Transfer, TransferId, TransferKind,
+};
 use proptest::prelude::*;
 use std::collections::HashMap;
 
-/// The independent model: one transfer at a time over plain integers.
-fn slowly(balances: &mut HashMap<AccountNumber, i64>, transfers: &[Transfer]) -> Vec<&'static str> {
-    let mut done: HashMap<TransferId, (Transfer, &'static str)> = HashMap::new();
-    let mut told = Vec::new();
-    for transfer in transfers {
-        if let Some((earlier, outcome)) = done.get(&transfer.id) {
-            told.push(if earlier == transfer { *outcome } else { "conflict" });
-            continue;
-        }
-        let outcome = match (balances.get(&transfer.debit), balances.get(&transfer.credit)) {
-            (None, _) => "refused debit_account_not_found",
-            (_, None) => "refused credit_account_not_found",
-            (Some(debit), Some(_)) if *debit < transfer.amount.minor_units() => "refused insufficient_funds",
-            (Some(_), Some(_)) => {
-                *balances.get_mut(&transfer.debit).unwrap() -= transfer.amount.minor_units();
-                *balances.get_mut(&transfer.credit).unwrap() += transfer.amount.minor_units();
-                "posted"
-            }
-        };
-        done.insert(transfer.id, (transfer.clone(), outcome));
-        told.push(outcome);
-    }
-    told
+/// The time of every batch here.
+const NOW: i64 = crate::table::NOW;
+
+/// What the slow ledger keeps of a hold.
+#[derive(Clone, Debug)]
+struct Reserved {
+    debit: AccountNumber,
+    credit: AccountNumber,
+    left: i64,
+    is_due: bool,
+    state: &'static str,
 }
 
-proptest! {
-    #[test]
-    fn random_batches_agree_with_one_transfer_at_a_time(
-        start in proptest::collection::vec(0_i64..300, 6),
-        asked in proptest::collection::vec((0_u128..30, 0_usize..8, 1_usize..8, 1_i64..200), 0..60),
-    ) {
-        // Six accounts exist, two do not.
-        let numbers: Vec<AccountNumber> = ["A1", "A2", "A3", "T1", "T2", "T3", "A8", "T8"].map(number).to_vec();
-        let transfers: Vec<Transfer> = asked.iter().map(|(id, debit, step, amount)| Transfer {
-            id: TransferId(uuid::Uuid::from_u128(*id)),
-            operation: Operation::Transfer,
-            debit: numbers[*debit],
-            credit: numbers[(debit + step) % 8],
-            amount: Amount::new(*amount).unwrap(),
+/// What it keeps of a transfer that may be reversed.
+#[derive(Clone, Debug)]
+struct Moved {
+    debit: AccountNumber,
+    credit: AccountNumber,
+    left: i64,
+}
+
+/// The slow ledger.
+#[derive(Clone, Debug, Default)]
+struct Ledger {
+    balances: HashMap<AccountNumber, i64>,
+    held: HashMap<AccountNumber, i64>,
+    holds: HashMap<TransferId, Reserved>,
+    moved: HashMap<TransferId, Moved>,
+    done: HashMap<TransferId, (Transfer, String)>,
+}
+
+impl Ledger {
+    fn decide(&mut self, transfer: &Transfer) -> String {
+        if let Some((earlier, outcome)) = self.done.get(&transfer.id) {
+            return if same(earlier, transfer) { outcome.clone() } else { "conflict".into() };
+        }
+        let outcome = self.outcome(transfer).unwrap_or_else(|refusal| format!("refused {refusal}"));
+        if outcome != "moot" {
+            self.done.insert(transfer.id, (transfer.clone(), outcome.clone()));
+        }
+        outcome
+    }
+
+    fn outcome(&mut self, transfer: &Transfer) -> Result<String, &'static str> {
+        let (debit, credit, amount) = (transfer.debit, transfer.credit, transfer.amount.minor_units());
+        let has = |ledger: &Self, account| ledger.balances.contains_key(&account);
+        let free = |ledger: &Self, account| ledger.balances[&account] - ledger.held.get(&account).unwrap_or(&0);
+        if let Operation::Expiry { hold } = transfer.operation {
+            let due =
+                self.holds.get(&hold).is_some_and(|hold| hold.state == "open" && hold.is_due && hold.debit == debit);
+            return Ok(if due { self.end(hold, "expired") } else { "moot".into() });
+        }
+        if !has(self, debit) {
+            return Err("debit_account_not_found");
+        }
+        let moves = !matches!(transfer.operation, Operation::Hold { .. } | Operation::Release { .. });
+        if moves && !has(self, credit) {
+            return Err("credit_account_not_found");
+        }
+        match transfer.operation {
+            Operation::Hold { expires_at } => {
+                let is_due = expires_at.is_some_and(|at| at.micros() <= NOW);
+                if is_due {
+                    return Err("hold_expired");
+                }
+                if free(self, debit) < amount {
+                    return Err("insufficient_funds");
+                }
+                *self.held.entry(debit).or_default() += amount;
+                self.holds.insert(transfer.id, Reserved { debit, credit, left: amount, is_due, state: "open" });
+                Ok(format!("posted ({amount})"))
+            }
+            Operation::Release { hold } => {
+                self.open(hold, debit, credit)?;
+                Ok(self.end(hold, "released"))
+            }
+            Operation::Capture { hold, is_final } => {
+                if self.open(hold, debit, credit)? < amount {
+                    return Err("hold_exceeded");
+                }
+                self.shift(debit, credit, amount);
+                *self.held.get_mut(&debit).unwrap() -= amount;
+                let reserved = self.holds.get_mut(&hold).unwrap();
+                reserved.left -= amount;
+                if is_final || reserved.left == 0 {
+                    self.end(hold, "captured");
+                }
+                Ok("posted".into())
+            }
+            Operation::Reversal { original } => {
+                let moved = self.moved.get(&original).filter(|moved| (moved.credit, moved.debit) == (debit, credit));
+                let left = moved.ok_or("not_reversible")?.left;
+                if left < amount {
+                    return Err("reversal_exceeded");
+                }
+                if free(self, debit) < amount {
+                    return Err("reversal_not_covered");
+                }
+                self.moved.get_mut(&original).unwrap().left -= amount;
+                self.shift(debit, credit, amount);
+                Ok("posted".into())
+            }
+            Operation::UpTo { .. } => {
+                let most = free(self, debit).min(amount);
+                if most <= 0 {
+                    return Err("insufficient_funds");
+                }
+                self.shift(debit, credit, most);
+                Ok(format!("posted ({most})"))
+            }
+            Operation::Transfer | Operation::Deposit | Operation::Withdrawal => {
+                if free(self, debit) < amount {
+                    return Err("insufficient_funds");
+                }
+                self.shift(debit, credit, amount);
+                Ok("posted".into())
+            }
+            Operation::Expiry { .. } => unreachable!("decided above"),
+        }
+    }
+
+    fn shift(&mut self, debit: AccountNumber, credit: AccountNumber, amount: i64) {
+        *self.balances.get_mut(&debit).unwrap() -= amount;
+        *self.balances.get_mut(&credit).unwrap() += amount;
+    }
+
+    /// What is left of an open hold of these accounts.
+    fn open(&self, hold: TransferId, debit: AccountNumber, credit: AccountNumber) -> Result<i64, &'static str> {
+        let hold = self.holds.get(&hold).filter(|hold| (hold.debit, hold.credit) == (debit, credit));
+        let hold = hold.ok_or("hold_mismatch")?;
+        match hold.state {
+            "open" if hold.is_due => Err("hold_expired"),
+            "open" => Ok(hold.left),
+            "captured" => Err("hold_captured"),
+            "released" => Err("hold_released"),
+            _ => Err("hold_expired"),
+        }
+    }
+
+    /// Gives back what is left.
+    fn end(&mut self, hold: TransferId, state: &'static str) -> String {
+        let hold = self.holds.get_mut(&hold).unwrap();
+        let left = std::mem::take(&mut hold.left);
+        hold.state = state;
+        *self.held.get_mut(&hold.debit).unwrap() -= left;
+        format!("posted ({left})")
+    }
+}
+
+/// Whether two requests under one id ask for the same. What is left of a hold is not the request's to say.
+fn same(one: &Transfer, other: &Transfer) -> bool {
+    let follows =
+        |transfer: &Transfer| matches!(transfer.operation, Operation::Release { .. } | Operation::Expiry { .. });
+    if follows(one) && follows(other) { one.operation == other.operation } else { one == other }
+}
+
+fn id(number: u128) -> TransferId {
+    TransferId(uuid::Uuid::from_u128(number))
+}
+
+/// Ids of holds and of transfers that are there before the batch.
+const HOLDS: [u128; 4] = [100, 101, 102, 103];
+const ORIGINALS: [u128; 3] = [200, 201, 202];
+
+/// One transfer of a batch, drawn: id, what it does, accounts, amount, a choice among what is there.
+type Drawn = (u128, u8, usize, usize, i64, usize);
+
+/// The accounts that exist, and two that do not.
+fn numbers() -> Vec<AccountNumber> {
+    ["A1", "A2", "A3", "T1", "T2", "T3", "A8", "T8"].map(number).to_vec()
+}
+
+/// The batch, of which captures, releases, expiries and reversals name what is there or what the batch placed before.
+fn batch(drawn: &[Drawn], ledger: &Ledger) -> Vec<Transfer> {
+    let numbers = numbers();
+    let mut placed: Vec<(TransferId, AccountNumber, AccountNumber)> =
+        ledger.holds.iter().map(|(id, hold)| (*id, hold.debit, hold.credit)).collect();
+    placed.sort_unstable();
+    let mut moved: Vec<_> = ledger.moved.iter().map(|(id, moved)| (*id, moved.credit, moved.debit)).collect();
+    moved.sort_unstable();
+    let mut transfers = Vec::new();
+    for &(of, what, debit, step, amount, choice) in drawn {
+        let accounts = (numbers[debit], numbers[(debit + step) % 8]);
+        let (hold, from, to) = placed[choice % placed.len()];
+        let (original, back, paid) = moved[choice % moved.len()];
+        let amount = Amount::new(amount).unwrap();
+        let is_final = step % 2 == 0;
+        // Now and then the accounts are not those of what is named.
+        let own = |own| if step == 7 { accounts } else { own };
+        let (operation, (debit, credit)) = match what {
+            0..=2 => (Operation::Transfer, accounts),
+            3 => (Operation::UpTo { asked: amount }, accounts),
+            4 => (Operation::Hold { expires_at: None }, accounts),
+            5 => (Operation::Hold { expires_at: Some(Timestamp::from_micros(NOW + i64::from(step != 3))) }, accounts),
+            6..=8 => (Operation::Capture { hold, is_final }, own((from, to))),
+            9 => (Operation::Release { hold }, own((from, to))),
+            10 => (Operation::Expiry { hold }, (from, to)),
+            _ => (Operation::Reversal { original }, own((back, paid))),
+        };
+        if matches!(operation, Operation::Hold { .. }) && placed.iter().all(|(known, ..)| *known != id(of)) {
+            placed.push((id(of), debit, credit));
+        }
+        transfers.push(Transfer {
+            id: id(of),
+            operation,
+            debit,
+            credit,
+            amount,
             currency: "USD".parse().unwrap(),
             category: 0,
             reference: None,
+        });
+    }
+    transfers
+}
+
+/// Six accounts, four holds (one is due, one is captured), three transfers of which money may go back.
+fn before(start: &[i64]) -> (Ledger, Vec<Hold>, Vec<Original>) {
+    let numbers = numbers();
+    let mut ledger = Ledger::default();
+    let mut holds = Vec::new();
+    for (at, of) in HOLDS.into_iter().enumerate() {
+        let (debit, credit) = (numbers[at], numbers[(at + 2) % 6]);
+        let (left, is_due, state) =
+            [(40, false, "open"), (25, true, "open"), (0, false, "captured"), (7, false, "open")][at];
+        *ledger.held.entry(debit).or_default() += left;
+        ledger.holds.insert(id(of), Reserved { debit, credit, left, is_due, state });
+        holds.push(Hold {
+            id: id(of),
+            debit,
+            credit,
+            amount: Amount::new(left + 10).unwrap(),
+            currency: "USD".parse().unwrap(),
+            captured: Balance::new(10),
+            released: Balance::ZERO,
+            state: if state == "open" { HoldState::Open } else { HoldState::Captured },
+            expires_at: is_due.then_some(Timestamp::from_micros(NOW)),
+            placed_at: Timestamp::from_micros(1),
+            ended_at: None,
+        });
+    }
+    let mut originals = Vec::new();
+    for (at, of) in ORIGINALS.into_iter().enumerate() {
+        let (debit, credit) = (numbers[at + 3], numbers[at]);
+        ledger.moved.insert(id(of), Moved { debit, credit, left: 60 });
+        originals.push(Original {
+            id: id(of),
+            kind: TransferKind::Transfer,
+            debit,
+            credit,
+            amount: Amount::new(80).unwrap(),
+            currency: "USD".parse().unwrap(),
+            reversed: Balance::new(20),
+        });
+    }
+    for (account, free) in numbers.iter().take(6).zip(start) {
+        let held = ledger.held.get(account).copied().unwrap_or(0);
+        ledger.balances.insert(*account, free + held);
+    }
+    (ledger, holds, originals)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #[test]
+    fn random_batches_agree_with_one_transfer_at_a_time(
+        start in proptest::collection::vec(0_i64..300, 6),
+        drawn in proptest::collection::vec((0_u128..40, 0_u8..13, 0_usize..8, 1_usize..8, 1_i64..120, 0_usize..64), 0..60),
+    ) {
+        let (mut ledger, holds, originals) = before(&start);
+        let transfers = batch(&drawn, &ledger);
+        let accounts: Accounts = ledger.balances.iter().map(|(number, balance)| {
+            let held = ledger.held.get(number).copied().unwrap_or(0);
+            (*number, account(&format!("{} {balance} held={held}", name(*number))).1)
         }).collect();
-        let mut balances: HashMap<AccountNumber, i64> = numbers.iter().copied().zip(start.iter().copied()).collect();
-        let accounts: Accounts = balances.iter()
-            .map(|(number, balance)| (*number, account(&format!("{} {balance}", name(*number))).1)).collect();
-        let expected = slowly(&mut balances, &transfers);
-        let plan = plan(PlanInput { accounts: accounts.clone(), ..input("", &transfers) });
-        for (outcome, expected) in plan.outcomes.iter().zip(&expected) {
+        let expected: Vec<String> = transfers.iter().map(|transfer| ledger.decide(transfer)).collect();
+        let plan = plan(PlanInput { accounts: accounts.clone(), holds, originals, ..input("", &transfers) });
+        for ((outcome, expected), transfer) in plan.outcomes.iter().zip(&expected).zip(&transfers) {
             let told = told(outcome);
-            prop_assert!(told.trim_start_matches("replayed, ").starts_with(expected), "{} {}", told, expected);
+            prop_assert!(told.trim_start_matches("replayed, ").starts_with(expected), "{told}, expected {expected}: {transfer:?}");
         }
         let written: HashMap<AccountNumber, LockedAccount> = plan.accounts.iter().copied().collect();
         prop_assert_eq!(written.len(), plan.accounts.len(), "each account is written once");
         let mut entries: HashMap<AccountNumber, i64> = HashMap::new();
         for record in plan.records() {
-            if let Decision::Posted { .. } = record.decision {
+            if let (Decision::Posted { .. }, true) = (record.decision, record.transfer.operation.moves_money()) {
                 *entries.entry(record.transfer.debit).or_default() += 1;
                 *entries.entry(record.transfer.credit).or_default() += 1;
             }
         }
         for (number, before) in accounts.iter() {
             let after = written.get(&number).unwrap_or(before);
-            prop_assert_eq!(after.balance.minor_units(), balances[&number]);
+            prop_assert_eq!(after.balance.minor_units(), ledger.balances[&number]);
+            prop_assert_eq!(after.held.minor_units(), ledger.held.get(&number).copied().unwrap_or(0));
             prop_assert_eq!(after.seq, entries.get(&number).copied().unwrap_or(0), "sequences have no gap");
-            prop_assert_eq!(written.contains_key(&number), entries.contains_key(&number));
+        }
+        for hold in &plan.holds {
+            let kept = &ledger.holds[&hold.id];
+            prop_assert_eq!((hold.state.as_str(), hold.remaining().unwrap().minor_units()), (kept.state, kept.left));
+        }
+        for original in &plan.originals {
+            let left = original.amount.minor_units() - original.reversed.minor_units();
+            prop_assert_eq!(left, ledger.moved[&original.id].left);
         }
     }
 }
