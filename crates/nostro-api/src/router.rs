@@ -58,6 +58,7 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .routes(routes!(bank::in_doubt))
         .routes(routes!(bank::resolve))
         .routes(routes!(bank::audit))
+        .routes(routes!(bank::trial_balance))
 }
 
 /// The routes that take none.

@@ -4,7 +4,7 @@
 //! - [`transfer`]: transfers with the batch that carried them, and the results of a bulk
 //! - [`posted`]: the same results as bytes, for the many of a bulk that were posted
 //! - [`hold`]: holds as they stand
-//! - [`bank`]: branches, batches in doubt, the audit
+//! - [`bank`]: branches, batches in doubt, the audit; [`report`]: the trial balance
 //!
 //! Figures are text, in minor units, on the account's normal side. Nothing is computed here but that side.
 
@@ -12,6 +12,7 @@ pub(crate) mod account;
 pub(crate) mod bank;
 pub(crate) mod hold;
 pub(crate) mod posted;
+pub(crate) mod report;
 pub(crate) mod transfer;
 
 use nostro_core::{AccountNumber, Balance, Currency, NormalSide};

@@ -1,6 +1,6 @@
 //! The commands that talk to the API, one file each.
 //!
-//! - [`account`], [`transfer`], [`hold`], [`reverse`], [`audit`], [`in_doubt`]: the commands
+//! - [`account`], [`transfer`], [`hold`], [`reverse`], [`report`], [`audit`], [`in_doubt`]: the commands
 //! - [`outcome`]: how a command that moves money ends
 //! - [`connection`]: where the API is and which key opens it
 //! - [`table`]: how the terminal shows figures
@@ -11,6 +11,7 @@ pub(crate) mod connection;
 pub(crate) mod hold;
 pub(crate) mod in_doubt;
 pub(crate) mod outcome;
+pub(crate) mod report;
 pub(crate) mod reverse;
 pub(crate) mod table;
 pub(crate) mod transfer;

@@ -51,6 +51,8 @@ enum Command {
     Reverse(commands::reverse::ReverseArgs),
     /// Check that the books of the bank balance
     Audit(commands::audit::AuditArgs),
+    /// Reports over the bank
+    Report(commands::report::ReportArgs),
     /// List batches that are prepared and not finished, or settle one
     InDoubt(commands::in_doubt::InDoubtArgs),
     /// Measure what this machine carries, with the real server on real databases
@@ -77,6 +79,7 @@ async fn main() -> ExitCode {
         Command::Hold(args) => commands::hold::run(args).await,
         Command::Reverse(args) => commands::reverse::run(args).await,
         Command::Audit(args) => commands::audit::run(args).await,
+        Command::Report(args) => commands::report::run(args).await,
         Command::InDoubt(args) => commands::in_doubt::run(args).await,
         Command::Bench(args) => Box::pin(bench::run(args)).await,
     };

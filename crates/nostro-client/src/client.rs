@@ -11,7 +11,7 @@ use crate::request::{
 };
 use crate::view::{
     Account, AuditReport, Branch, BulkItem, BulkResults, Customer, Entry, Hold, InDoubtList, Listing, Problem,
-    Resolved, Transfer,
+    Resolved, Transfer, TrialBalance,
 };
 use nostro_core::{AccountNumber, BranchCode};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -208,6 +208,11 @@ impl Client {
     /// Adds up all accounts of all branches.
     pub async fn audit(&self) -> Result<AuditReport, ClientError> {
         self.get("/v1/audit", &[]).await
+    }
+
+    /// Debits and credits by branch, currency and kind of account.
+    pub async fn trial_balance(&self) -> Result<TrialBalance, ClientError> {
+        self.get("/v1/reports/trial-balance", &[]).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, ClientError> {

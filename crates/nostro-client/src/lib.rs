@@ -26,5 +26,6 @@ pub use request::{
 };
 pub use view::{
     Account, AuditReport, BankAudit, Branch, BranchAudit, BulkItem, Commit, Customer, Entry, EntryAfter, FieldError,
-    Hold, InDoubt, InDoubtList, Listing, PositionAudit, Problem, Resolved, Transfer, Waiter,
+    Hold, InDoubt, InDoubtList, Listing, PositionAudit, Problem, Resolved, Transfer, TrialBalance, TrialBank,
+    TrialBranch, TrialLine, Waiter,
 };

@@ -30,6 +30,11 @@ pub struct BranchTotals {
     pub balances: BTreeMap<Currency, i128>,
     /// Of all nets, by counterparty and currency.
     pub positions: BTreeMap<(BranchCode, Currency), i128>,
+    /// What accounts have held, by currency.
+    pub held: BTreeMap<Currency, i128>,
+    /// What open holds have left, by currency. Both change in one transaction of this branch, so no batch in flight is
+    /// between them.
+    pub reserved: BTreeMap<Currency, i128>,
 }
 
 /// A batch that may be in one snapshot and not in another.
@@ -54,6 +59,10 @@ pub struct BranchLine {
     pub positions: i128,
     /// `balances + positions`: zero, or this branch's books are wrong by so much.
     pub difference: i128,
+    /// Sum of what accounts have held.
+    pub held: i128,
+    /// That less what open holds have left: zero, or so much is held for nothing.
+    pub held_difference: i128,
 }
 
 /// One line of the report: a currency over all branches.
@@ -96,7 +105,7 @@ pub struct AuditReport {
 impl AuditReport {
     /// Whether every branch, every pair of branches and the bank balance.
     pub fn is_balanced(&self) -> bool {
-        self.branches.iter().all(|line| line.difference == 0)
+        self.branches.iter().all(|line| line.difference == 0 && line.held_difference == 0)
             && self.bank.iter().all(|line| line.total == 0)
             && self.positions.is_empty()
     }
@@ -136,8 +145,9 @@ pub fn audit(mut totals: BTreeMap<BranchCode, BranchTotals>, candidates: &[Candi
 fn branch_lines(totals: &BTreeMap<BranchCode, BranchTotals>) -> Vec<BranchLine> {
     let mut lines = Vec::new();
     for (branch, sums) in totals {
+        let of_positions = sums.positions.keys().map(|(_, currency)| currency);
         let currencies: BTreeSet<Currency> =
-            sums.balances.keys().copied().chain(sums.positions.keys().map(|(_, currency)| *currency)).collect();
+            sums.balances.keys().chain(of_positions).chain(sums.reserved.keys()).copied().collect();
         for currency in currencies {
             let balances = sums.balances.get(&currency).copied().unwrap_or(0);
             let positions = sums
@@ -146,7 +156,10 @@ fn branch_lines(totals: &BTreeMap<BranchCode, BranchTotals>) -> Vec<BranchLine> 
                 .filter(|((_, of), _)| *of == currency)
                 .fold(0, |sum: i128, (_, position)| sum.saturating_add(*position));
             let difference = balances.saturating_add(positions);
-            lines.push(BranchLine { branch: *branch, currency, balances, positions, difference });
+            let held = sums.held.get(&currency).copied().unwrap_or(0);
+            let held_difference = held.saturating_sub(sums.reserved.get(&currency).copied().unwrap_or(0));
+            let branch = *branch;
+            lines.push(BranchLine { branch, currency, balances, positions, difference, held, held_difference });
         }
     }
     lines
@@ -185,6 +198,7 @@ mod tests {
         BranchTotals {
             balances: BTreeMap::from([(usd(), balances)]),
             positions: positions.iter().map(|(with, amount)| ((code(with), usd()), *amount)).collect(),
+            ..BranchTotals::default()
         }
     }
 
@@ -229,6 +243,22 @@ mod tests {
         assert_eq!(report.branches[0].difference, 1);
         assert_eq!(report.bank[0].total, 1);
         assert!(report.positions.is_empty());
+    }
+
+    #[test]
+    fn what_is_held_for_nothing_is_found_and_so_is_a_hold_that_holds_nothing() {
+        for (held, reserved, difference) in [(500, 500, 0), (500, 499, 1), (0, 3, -3)] {
+            let az = BranchTotals {
+                held: BTreeMap::from([(usd(), held)]),
+                reserved: BTreeMap::from([(usd(), reserved)]),
+                ..branch(0, &[])
+            };
+            let report = audit(totals(az, branch(0, &[])), &[]);
+            assert_eq!((report.branches[0].held, report.branches[0].held_difference), (held, difference));
+            assert_eq!(report.is_balanced(), difference == 0);
+        }
+        let of_no_account = BranchTotals { reserved: BTreeMap::from([(usd(), 3)]), ..BranchTotals::default() };
+        assert!(!audit(totals(of_no_account, branch(0, &[])), &[]).is_balanced());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! - [`transfer_id`]: ids, and the period in which each is recorded
 //! - [`refusal`]: why a transfer is not posted, with stable codes and a fixed order
 //! - [`plan`]: decides a batch of transfers in order, in memory
+//! - [`trial_balance`]: debits and credits by kind of account
 //! - [`audit`]: totals of all branches from which a half-committed transfer is left out
 //!
 //! Nothing here waits, reads a clock, draws a random number or knows SQL: values in, values out. So every rule
@@ -31,6 +32,7 @@ pub mod refusal;
 pub mod time;
 pub mod transfer;
 pub mod transfer_id;
+pub mod trial_balance;
 
 pub use account::{Account, AccountKind, AccountState, NormalSide};
 pub use account_number::{AccountKey, AccountNumber, CustomerNumber};

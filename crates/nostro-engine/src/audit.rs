@@ -1,4 +1,4 @@
-//! The audit over all branches: snapshot and subtract.
+//! The audit over all branches (snapshot and subtract), and the trial balance.
 //!
 //! The order is what makes it right: the marks of all branches, then the prepared transactions of all, then the
 //! snapshots of all. A batch that commits anywhere in between is either listed, or its row was written at or
@@ -13,6 +13,7 @@ use nostro_commit::BatchId;
 use nostro_commit::recovery::{self, Prepared};
 use nostro_core::BranchCode;
 use nostro_core::audit::{AuditReport, BranchTotals, Candidate, Net, audit};
+use nostro_core::trial_balance::{self, BranchBooks, TrialBalance};
 use nostro_store::rows::RowError;
 use nostro_store::totals::{self, BatchParts, Mark};
 use std::collections::BTreeMap;
@@ -60,6 +61,19 @@ pub(crate) async fn run(bank: &Bank) -> Result<AuditReport, ReadError> {
     let candidates = gather(bank, &candidates, &branches, visible);
     branches.into_iter().for_each(|branch| branch.lease.give_back());
     Ok(audit(sums, &candidates))
+}
+
+/// Debits and credits of every branch, each in a snapshot of its own.
+pub(crate) async fn trial_balance(bank: &Bank) -> Result<TrialBalance, ReadError> {
+    let leases =
+        bank.branches.keys().map(|code| async { Ok(Audited { code: *code, lease: bank.reader(*code).await? }) });
+    let branches: Vec<Audited> = try_join_all(leases).await?;
+    at_all(bank, &branches, branches.iter().map(|branch| totals::open(branch.client()))).await?;
+    let books = at_all(bank, &branches, branches.iter().map(|branch| totals::books(branch.client()))).await?;
+    at_all(bank, &branches, branches.iter().map(|branch| totals::close(branch.client()))).await?;
+    let books: BTreeMap<BranchCode, BranchBooks> = branches.iter().map(|branch| branch.code).zip(books).collect();
+    branches.into_iter().for_each(|branch| branch.lease.give_back());
+    Ok(trial_balance::trial_balance(&books))
 }
 
 impl Audited {

@@ -13,6 +13,7 @@ use crate::{audit, expiries, in_doubt, periods, positions, reading, registry};
 use nostro_commit::recovery::Sweeper;
 use nostro_commit::{BatchId, ConnectError};
 use nostro_core::audit::AuditReport;
+use nostro_core::trial_balance::TrialBalance;
 use nostro_core::{Account, AccountNumber, BranchCode, BranchNumber, Customer, Entry, Hold, Transfer, TransferId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -242,6 +243,11 @@ impl Engine {
     /// Totals of the bank from which half a transfer is left out.
     pub async fn audit(&self) -> Result<AuditReport, ReadError> {
         audit::run(&self.shared.bank).await
+    }
+
+    /// Debits and credits by branch, currency and kind of account.
+    pub async fn trial_balance(&self) -> Result<TrialBalance, ReadError> {
+        audit::trial_balance(&self.shared.bank).await
     }
 
     /// Intake is open and at least one branch takes transfers.

@@ -20,6 +20,7 @@
 use crate::rows::RowError;
 use nostro_commit::{BatchId, Part};
 use nostro_core::audit::{BranchTotals, Net};
+use nostro_core::trial_balance::{BranchBooks, Sides};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio_postgres::{Client, Row};
@@ -60,10 +61,16 @@ pub async fn close(client: &Client) -> Result<(), RowError> {
 pub async fn totals(client: &Client) -> Result<BranchTotals, RowError> {
     let malformed = |table, column| RowError::Malformed { table, column };
     let mut totals = BranchTotals::default();
-    let balances = "select currency, sum(balance)::text from account group by currency";
+    let balances = "select currency, sum(balance)::text, sum(held)::text from account group by currency";
     for row in client.query(balances, &[]).await? {
         let currency = row.try_get::<_, &str>(0)?.parse().map_err(|_| malformed("account", "currency"))?;
         totals.balances.insert(currency, sum(&row, 1, "account")?);
+        totals.held.insert(currency, sum(&row, 2, "account")?);
+    }
+    let reserved = "select currency, sum(amount - captured)::text from hold where state = 'open' group by currency";
+    for row in client.query(reserved, &[]).await? {
+        let currency = row.try_get::<_, &str>(0)?.parse().map_err(|_| malformed("hold", "currency"))?;
+        totals.reserved.insert(currency, sum(&row, 1, "hold")?);
     }
     let up_to: Option<String> = client.query_one(ROLLED_UP_TO, &[]).await?.try_get(0)?;
     let positions = match &up_to {
@@ -76,6 +83,27 @@ pub async fn totals(client: &Client) -> Result<BranchTotals, RowError> {
         totals.positions.insert((branch, currency), sum(&row, 2, "batch_net")?);
     }
     Ok(totals)
+}
+
+/// The debits and credits of this branch in its snapshot.
+pub async fn books(client: &Client) -> Result<BranchBooks, RowError> {
+    let malformed = |column| RowError::Malformed { table: "account", column };
+    let mut books = BranchBooks { positions: totals(client).await?.positions, ..BranchBooks::default() };
+    let rows = client
+        .query(
+            "select currency, kind, sum(greatest(-balance::numeric, 0))::text, sum(greatest(balance, 0))::text
+             from account
+             group by currency, kind",
+            &[],
+        )
+        .await?;
+    for row in &rows {
+        let currency = row.try_get::<_, &str>(0)?.parse().map_err(|_| malformed("currency"))?;
+        let kind = row.try_get::<_, &str>(1)?.parse().map_err(|_| malformed("kind"))?;
+        let sides = Sides { debits: sum(row, 2, "account")?, credits: sum(row, 3, "account")? };
+        books.accounts.insert((currency, kind), sides);
+    }
+    Ok(books)
 }
 
 /// How far the openings of this branch reach. Null if no transaction is as far yet: then the tables came out of a

@@ -1,4 +1,4 @@
-//! The bank as a whole: its branches, batches in doubt, the audit.
+//! The bank as a whole: its branches, batches in doubt, the audit, the trial balance.
 
 use crate::body::NoBody;
 use crate::openapi::{Refused, Unavailable};
@@ -7,6 +7,7 @@ use crate::problem::{Problem, ProblemBody};
 use crate::router::Api;
 use crate::view::Listing;
 use crate::view::bank::{AuditView, BranchView, InDoubtListView, ResolvedView};
+use crate::view::report::TrialBalanceView;
 use axum::Json;
 use axum::extract::State;
 use nostro_engine::ResolveError;
@@ -87,4 +88,21 @@ pub(crate) async fn audit(State(api): State<Api>, parameters: Parameters) -> Res
     parameters.none()?;
     let report = api.engine.audit().await?;
     Ok(Json(AuditView::from(&report)))
+}
+
+/// Debits and credits by branch, currency and kind of account, each branch in a snapshot of its own.
+#[utoipa::path(
+    get,
+    path = "/v1/reports/trial-balance",
+    operation_id = "trial_balance",
+    tag = "bank",
+    responses((status = 200, description = "The report, whether it balances or not.", body = TrialBalanceView), Refused, Unavailable)
+)]
+pub(crate) async fn trial_balance(
+    State(api): State<Api>,
+    parameters: Parameters,
+) -> Result<Json<TrialBalanceView>, Problem> {
+    parameters.none()?;
+    let report = api.engine.trial_balance().await?;
+    Ok(Json(TrialBalanceView::from(&report)))
 }

@@ -217,6 +217,12 @@ struct BranchAudit {
     /// Their sum: 0, or the branch's books are wrong by so much.
     #[schema(example = "0")]
     difference: String,
+    /// Sum of what accounts have held.
+    #[schema(example = "60000")]
+    held: String,
+    /// That less what open holds have left: 0, or so much is held for nothing.
+    #[schema(example = "0")]
+    held_difference: String,
 }
 
 /// One currency over all branches.
@@ -253,6 +259,8 @@ impl From<&AuditReport> for AuditView {
             balances: line.balances.to_string(),
             positions: line.positions.to_string(),
             difference: line.difference.to_string(),
+            held: line.held.to_string(),
+            held_difference: line.held_difference.to_string(),
         });
         let bank = report.bank.iter().map(|line| BankAudit {
             currency: line.currency.to_string(),

@@ -61,6 +61,10 @@ fn print(report: &AuditReport) {
         ]);
     }
     println!("{rows}");
+    for line in report.branches.iter().filter(|line| line.held_difference != 0) {
+        let difference = major(line.currency, line.held_difference);
+        println!("{}: accounts have {difference} {} more held than open holds have left", line.branch, line.currency);
+    }
     for pair in &report.positions {
         let difference = major(pair.currency, pair.difference);
         println!("{} and {} disagree by {difference} {}", pair.first, pair.second, pair.currency);

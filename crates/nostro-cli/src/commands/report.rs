@@ -1,0 +1,83 @@
+//! `nostro report`: what the books of the bank look like.
+
+use super::connection::ConnectionArgs;
+use super::table::{major, print_json, right, table};
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use nostro_client::TrialBalance;
+use std::process::ExitCode;
+
+/// Debits do not equal credits at some branch.
+const EXIT_NOT_BALANCED: u8 = 1;
+
+/// Reports over the bank
+#[derive(Args, Debug)]
+pub(crate) struct ReportArgs {
+    #[command(subcommand)]
+    command: ReportCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ReportCommand {
+    /// Debits and credits by branch, currency and kind of account
+    TrialBalance(TrialBalanceArgs),
+}
+
+#[derive(Args, Debug)]
+struct TrialBalanceArgs {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: ReportArgs) -> anyhow::Result<ExitCode> {
+    let ReportCommand::TrialBalance(args) = args.command;
+    let report = args.connection.client()?.trial_balance().await.context("the trial balance")?;
+    if args.json {
+        print_json(&report)?;
+    } else {
+        print(&report);
+    }
+    Ok(if report.balanced { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NOT_BALANCED) })
+}
+
+fn print(report: &TrialBalance) {
+    let mut rows = table(&["Branch", "Currency", "Item", "Debits", "Credits"]);
+    for line in &report.lines {
+        let item = match line.counterparty {
+            Some(branch) => format!("{} {branch}", line.item),
+            None => line.item.clone(),
+        };
+        let figure = |minor_units| right(major(line.currency, minor_units));
+        rows.add_row(vec![
+            line.branch.into(),
+            line.currency.into(),
+            item.into(),
+            figure(line.debits),
+            figure(line.credits),
+        ]);
+    }
+    for sum in &report.branches {
+        let figure = |minor_units| right(major(sum.currency, minor_units));
+        let (branch, currency) = (sum.branch.into(), sum.currency.into());
+        rows.add_row(vec![branch, currency, "sum".into(), figure(sum.debits), figure(sum.credits)]);
+    }
+    for sum in &report.bank {
+        let figure = |minor_units| right(major(sum.currency, minor_units));
+        rows.add_row(vec![
+            "all".into(),
+            sum.currency.into(),
+            "accounts".into(),
+            figure(sum.debits),
+            figure(sum.credits),
+        ]);
+    }
+    println!("{rows}");
+    for sum in report.bank.iter().filter(|sum| sum.in_flight != 0) {
+        println!("{} {} in flight between the branches", major(sum.currency, sum.in_flight), sum.currency);
+    }
+    println!("{}", if report.balanced { "balanced" } else { "NOT BALANCED" });
+}
