@@ -9,9 +9,10 @@ use crate::request::{
     Bulk, CaptureRequest, CashRequest, Close, HoldRequest, NewAccount, NewCustomer, ReleaseRequest, ReversalRequest,
     TransferRequest,
 };
+use crate::trial_balance::TrialBalance;
 use crate::view::{
     Account, AuditReport, Branch, BulkItem, BulkResults, Customer, Entry, Hold, InDoubtList, Listing, Problem,
-    Resolved, Transfer, TrialBalance,
+    Resolved, Transfer,
 };
 use nostro_core::{AccountNumber, BranchCode};
 use reqwest::header::{HeaderMap, RETRY_AFTER};

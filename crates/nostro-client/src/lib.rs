@@ -3,7 +3,7 @@
 //! - `client`: one method for each route
 //! - `outcome`: what became of a request to move money, and [`ClientError`]; read this one first
 //! - `patience`: the same id again until an answer comes
-//! - `request`, `view`: the shapes that are sent and received; unknown fields are ignored
+//! - `request`, `view`, `trial_balance`: the shapes that are sent and received; unknown fields are ignored
 //! - `text`: numbers, codes and figures as the text that they are in JSON
 //!
 //! The one thing that this crate must get right: an answer that was lost is [`ClientError::Unknown`], never a
@@ -16,6 +16,7 @@ mod outcome;
 mod patience;
 mod request;
 mod text;
+mod trial_balance;
 mod view;
 
 pub use client::{Client, Page};
@@ -24,8 +25,8 @@ pub use patience::until_settled;
 pub use request::{
     CaptureRequest, CashRequest, HoldRequest, NewAccount, NewCustomer, ReleaseRequest, ReversalRequest, TransferRequest,
 };
+pub use trial_balance::{TrialBalance, TrialBank, TrialBranch, TrialLine};
 pub use view::{
     Account, AuditReport, BankAudit, Branch, BranchAudit, BulkItem, Commit, Customer, Entry, EntryAfter, FieldError,
-    Hold, InDoubt, InDoubtList, Listing, PositionAudit, Problem, Resolved, Transfer, TrialBalance, TrialBank,
-    TrialBranch, TrialLine, Waiter,
+    Hold, InDoubt, InDoubtList, Listing, PositionAudit, Problem, Resolved, Transfer, Waiter,
 };

@@ -8,10 +8,11 @@ use crate::account_number::AccountNumber;
 use crate::amount::{Amount, Balance};
 use crate::hold::{Hold, HoldState};
 use crate::locked_accounts::{Accounts, LockedAccount, Place};
+use crate::operation::Operation;
 use crate::original::Original;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
-use crate::transfer::{Operation, Transfer};
+use crate::transfer::Transfer;
 use crate::transfer_id::TransferId;
 use foldhash::HashMap;
 

@@ -3,6 +3,7 @@
 //! - [`amount`]: minor units, checked; [`currency`]: ISO 4217; [`time`]: instants
 //! - [`branch`]: codes and numbers of branches; [`account_number`]: the number that routes itself
 //! - [`account`], [`customer`], [`transfer`], [`hold`], [`original`]: the nouns of the bank, with the bounds of every field
+//! - [`operation`]: what a transfer does
 //! - [`transfer_id`]: ids, and the period in which each is recorded
 //! - [`refusal`]: why a transfer is not posted, with stable codes and a fixed order
 //! - [`plan`]: decides a batch of transfers in order, in memory
@@ -26,6 +27,7 @@ mod decide;
 mod digits;
 pub mod hold;
 mod locked_accounts;
+pub mod operation;
 pub mod original;
 pub mod plan;
 pub mod refusal;
@@ -41,8 +43,9 @@ pub use branch::{BranchCode, BranchNumber};
 pub use currency::Currency;
 pub use customer::{Customer, Name};
 pub use hold::{Hold, HoldState};
+pub use operation::{Operation, TransferKind};
 pub use original::Original;
 pub use refusal::Refusal;
 pub use time::Timestamp;
-pub use transfer::{Entry, Operation, Reference, Side, Transfer, TransferKind, TransferRecord};
+pub use transfer::{Entry, Reference, Side, Transfer, TransferRecord};
 pub use transfer_id::{Period, TransferId};

@@ -5,7 +5,7 @@
 use crate::account_number::AccountNumber;
 use crate::amount::{Amount, Balance};
 use crate::currency::Currency;
-use crate::transfer::TransferKind;
+use crate::operation::TransferKind;
 use crate::transfer_id::TransferId;
 
 /// A posted transfer and how much of it was reversed.
