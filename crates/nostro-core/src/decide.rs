@@ -26,7 +26,7 @@ pub(crate) struct Posting {
 
 /// What a transfer changes.
 pub(crate) enum Effect {
-    /// Both accounts, and the hold that the money came from.
+    /// Both accounts, and what the money came from.
     Moved { debit: Posting, credit: Posting, source: Option<Source>, amount: Amount },
     /// What is reserved at the debit account, and the hold that reserves it. The amount is what was reserved or given back.
     Reserved { place: Place, held: Balance, hold: Hold, amount: Amount },
