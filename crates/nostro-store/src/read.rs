@@ -101,6 +101,17 @@ pub async fn list_holds(
     rows.iter().map(|row| Ok((row.try_get(11)?, hold(row, directory)?))).collect()
 }
 
+/// What [`due_holds`] asks. The clock stands still during the statement, so that the index on open holds is searched by it.
+pub fn due_holds_statement() -> String {
+    format!(
+        "select {HOLD_COLUMNS}
+         from hold
+         where state = 'open' and expires_at <= statement_timestamp() and expires_at > coalesce($1::timestamptz, '-infinity')
+         order by expires_at
+         limit $2"
+    )
+}
+
 /// Open holds whose time ran out after an instant and has by now, by the branch's clock, the oldest first.
 pub async fn due_holds(
     client: &Client,
@@ -108,14 +119,6 @@ pub async fn due_holds(
     after: Option<Timestamp>,
     limit: i64,
 ) -> Result<Vec<Hold>, RowError> {
-    // A clock that stands still during the statement, so that the index on open holds is searched by it.
-    let statement = format!(
-        "select {HOLD_COLUMNS}
-         from hold
-         where state = 'open' and expires_at <= statement_timestamp() and expires_at > coalesce($1::timestamptz, '-infinity')
-         order by expires_at
-         limit $2"
-    );
     let after = after.map(SystemTime::from);
-    client.query(&statement, &[&after, &limit]).await?.iter().map(|row| hold(row, directory)).collect()
+    client.query(&due_holds_statement(), &[&after, &limit]).await?.iter().map(|row| hold(row, directory)).collect()
 }
