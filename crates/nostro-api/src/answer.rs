@@ -160,6 +160,12 @@ fn refused(transfer: &Transfer, refusal: Refusal) -> Problem {
         }
         Refusal::DebitAccountClosed => format!("{debit} is closed"),
         Refusal::CreditAccountClosed => format!("{credit} is closed"),
+        Refusal::DebitAccountFrozen => format!("{debit} is frozen for debits"),
+        Refusal::CreditAccountFrozen => format!("{credit} is frozen for credits"),
+        Refusal::CeilingExceeded => {
+            let amount = currency.major_units(transfer.amount.minor_units());
+            format!("with {amount} {currency} more, {credit} would be above its ceiling")
+        }
         Refusal::InsufficientFunds => {
             let amount = currency.major_units(transfer.amount.minor_units());
             format!("{debit} has less than {amount} {currency} available")

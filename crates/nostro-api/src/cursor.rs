@@ -20,6 +20,8 @@ pub(crate) enum List {
     Entries,
     /// The filter is an account number.
     Holds,
+    /// The filter is an account number.
+    AccountChanges,
 }
 
 impl List {
@@ -29,6 +31,7 @@ impl List {
             Self::Accounts => "accounts",
             Self::Entries => "entries",
             Self::Holds => "holds",
+            Self::AccountChanges => "changes",
         }
     }
 }

@@ -19,6 +19,7 @@ mod answer;
 mod authentication;
 mod body;
 mod bulk_intake;
+mod change_body;
 mod config;
 mod cursor;
 mod fields;

@@ -1,4 +1,4 @@
-//! The bodies that make customers and accounts and close accounts.
+//! The bodies that make customers and accounts.
 
 use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
 use crate::json::JsonValue;
@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 const CUSTOMER_FIELDS: [&str; 3] = ["id", "branch", "name"];
 const ACCOUNT_FIELDS: [&str; 5] = ["id", "customer", "kind", "currency", "overdraft_limit"];
-const CLOSE_FIELDS: [&str; 1] = ["id"];
 
 /// A customer to be made.
 #[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
@@ -48,15 +47,6 @@ pub(crate) struct NewAccountBody {
     overdraft_limit: Option<String>,
 }
 
-/// An account to be closed.
-#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
-#[derive(ToSchema)]
-#[schema(as = CloseAccount)]
-pub(crate) struct CloseAccountBody {
-    /// The client's id and idempotency key; version 7 is advised.
-    id: Uuid,
-}
-
 /// A customer from a body.
 pub(crate) fn new_customer(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<NewCustomer, Problem> {
     let mut errors = Errors::default();
@@ -87,14 +77,6 @@ pub(crate) fn new_account(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Re
         })
     });
     errors.none_or(account)
-}
-
-/// The id of a request to close an account.
-pub(crate) fn close_account(value: JsonValue<'_>) -> Result<Uuid, Problem> {
-    let mut errors = Errors::default();
-    let id = Fields::read(value, Place::Body, &CLOSE_FIELDS, &mut errors)
-        .and_then(|mut fields| fields.required("id", |value| fields::id(&value)));
-    errors.none_or(id)
 }
 
 /// A kind that customers have: the bank's own accounts are not opened by request.
@@ -154,7 +136,6 @@ mod tests {
         assert_eq!(account("{}"), ["id", "customer", "kind", "currency"].map(missing).join("; "));
         let customer = errors_of(new_customer(JsonValue::parse(b"{}").unwrap(), &known));
         assert_eq!(customer, ["id", "branch", "name"].map(missing).join("; "));
-        assert_eq!(errors_of(close_account(JsonValue::parse(b"{}").unwrap())), missing("id"));
     }
 
     #[test]
@@ -170,6 +151,5 @@ mod tests {
     fn the_document_describes_the_fields_that_are_read() {
         crate::openapi::assert_properties(&NewCustomerBody::schema(), &CUSTOMER_FIELDS);
         crate::openapi::assert_properties(&NewAccountBody::schema(), &ACCOUNT_FIELDS);
-        crate::openapi::assert_properties(&CloseAccountBody::schema(), &CLOSE_FIELDS);
     }
 }

@@ -4,7 +4,7 @@ use crate::authentication::{self, Keys};
 use crate::body::BODY_BYTES_MAX;
 use crate::bulk_intake::BulkIntake;
 use crate::config::ApiConfig;
-use crate::routes::{accounts, bank, customers, holds, probes, transfers};
+use crate::routes::{account_changes, accounts, bank, customers, holds, probes, transfers};
 use crate::{openapi, origin, request_context, traffic};
 use axum::Router;
 use axum::body::Bytes;
@@ -41,7 +41,8 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .routes(routes!(customers::list, customers::create))
         .routes(routes!(accounts::list, accounts::open))
         .routes(routes!(accounts::show))
-        .routes(routes!(accounts::close))
+        .routes(routes!(account_changes::list, account_changes::change))
+        .routes(routes!(account_changes::close))
         .routes(routes!(accounts::entries))
         .routes(routes!(transfers::create))
         .routes(routes!(transfers::create_bulk))

@@ -1,12 +1,13 @@
 //! The routes: each parses its request, asks the engine once, and says what the engine answered.
 //!
-//! - [`customers`], [`accounts`]: the register
+//! - [`customers`], [`accounts`], [`account_changes`]: the register
 //! - [`transfers`]: moving money
 //! - [`bank`]: branches, batches in doubt, the audit
 //! - [`probes`]: for load balancers, Prometheus and readers of the description
 //!
 //! A route whose caller hangs up is dropped where it waits. That is safe: commits run in the engine's own tasks.
 
+pub(crate) mod account_changes;
 pub(crate) mod accounts;
 pub(crate) mod bank;
 pub(crate) mod customers;
@@ -33,9 +34,9 @@ fn register_problem(error: RegisterError, number: Option<AccountNumber>) -> Prob
         RegisterError::AccountNotEmpty => {
             Problem::new(Code::AccountNotEmpty, format!("{of} has money or open holds; it must be empty to be closed"))
         }
-        RegisterError::AccountClosed => Problem::new(Code::AccountClosed, format!("{of} is closed already")),
+        RegisterError::AccountClosed => Problem::new(Code::AccountClosed, format!("{of} is closed")),
         RegisterError::BankAccount => {
-            Problem::new(Code::BankAccount, format!("{of} is the bank's own and cannot be closed"))
+            Problem::new(Code::BankAccount, format!("{of} is the bank's own: it has no limits and stays open"))
         }
         RegisterError::Unavailable(reason) => Problem::unavailable(reason),
         RegisterError::Bug => Problem::internal(),

@@ -17,7 +17,7 @@ pub(crate) const BULK_TRANSFERS_MAX: usize = 8_192;
 const TRANSFER_FIELDS: [&str; 8] =
     ["id", "debit_account", "credit_account", "amount", "currency", "up_to", "category", "reference"];
 const CASH_FIELDS: [&str; 6] = ["id", "account", "amount", "currency", "category", "reference"];
-const REVERSAL_FIELDS: [&str; 4] = ["id", "amount", "category", "reference"];
+const REVERSAL_FIELDS: [&str; 5] = ["id", "amount", "force", "category", "reference"];
 const BULK_FIELDS: [&str; 1] = ["transfers"];
 
 /// A transfer that is asked for.
@@ -81,6 +81,9 @@ pub(crate) struct NewReversal {
     /// Minor units; all that the transfer moved if absent.
     #[schema(pattern = "^[1-9][0-9]{0,17}$", example = "100000")]
     amount: Option<String>,
+    /// Whether the account that was paid may be overdrawn by it.
+    #[schema(default = false)]
+    force: Option<bool>,
     /// The client's own classification.
     #[schema(default = 0)]
     category: Option<u16>,
@@ -103,10 +106,11 @@ pub(crate) fn reversal(value: JsonValue<'_>, original: &Transfer) -> Result<Tran
     let mut errors = Errors::default();
     let transfer = Fields::read(value, Place::Body, &REVERSAL_FIELDS, &mut errors).and_then(|mut fields| {
         let amount = fields.optional("amount", original.amount, |value| fields::amount(&value));
+        let is_forced = fields.optional("force", false, |value| fields::flag(&value));
         let Classified { id, category, reference } = read_classified(&mut fields)?;
         Some(Transfer {
             id,
-            operation: Operation::Reversal { original: original.id },
+            operation: Operation::Reversal { original: original.id, is_forced: is_forced? },
             debit: original.credit,
             credit: original.debit,
             amount: amount?,

@@ -9,6 +9,7 @@
 //! Figures are text, in minor units, on the account's normal side. Nothing is computed here but that side.
 
 pub(crate) mod account;
+pub(crate) mod account_change;
 pub(crate) mod bank;
 pub(crate) mod hold;
 pub(crate) mod posted;

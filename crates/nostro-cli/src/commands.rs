@@ -6,6 +6,7 @@
 //! - [`table`]: how the terminal shows figures
 
 pub(crate) mod account;
+mod account_change;
 pub(crate) mod audit;
 pub(crate) mod connection;
 pub(crate) mod hold;

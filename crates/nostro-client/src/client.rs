@@ -6,13 +6,13 @@
 
 use crate::outcome::{ClientError, Outcome, UnknownCause};
 use crate::request::{
-    Bulk, CaptureRequest, CashRequest, Close, HoldRequest, NewAccount, NewCustomer, ReleaseRequest, ReversalRequest,
-    TransferRequest,
+    Bulk, CaptureRequest, CashRequest, ChangeRequest, Close, HoldRequest, NewAccount, NewCustomer, ReleaseRequest,
+    ReversalRequest, TransferRequest,
 };
 use crate::trial_balance::TrialBalance;
 use crate::view::{
-    Account, AuditReport, Branch, BulkItem, BulkResults, Customer, Entry, Hold, InDoubtList, Listing, Problem,
-    Resolved, Transfer,
+    Account, AccountChange, AuditReport, Branch, BulkItem, BulkResults, Customer, Entry, Hold, InDoubtList, Listing,
+    Problem, Resolved, Transfer,
 };
 use nostro_core::{AccountNumber, BranchCode};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -110,8 +110,27 @@ impl Client {
     }
 
     /// Closes an account; `id` is the idempotency key.
-    pub async fn close_account(&self, id: Uuid, number: AccountNumber) -> Result<Account, ClientError> {
-        self.post(&format!("/v1/accounts/{number}/close"), &Close { id }).await
+    pub async fn close_account(
+        &self,
+        id: Uuid,
+        number: AccountNumber,
+        reason: Option<String>,
+    ) -> Result<Account, ClientError> {
+        self.post(&format!("/v1/accounts/{number}/close"), &Close { id, reason }).await
+    }
+
+    /// Changes the limits or the state of an account.
+    pub async fn change_account(&self, number: AccountNumber, change: &ChangeRequest) -> Result<Account, ClientError> {
+        self.post(&format!("/v1/accounts/{number}/changes"), change).await
+    }
+
+    /// What was changed of an account, newest first.
+    pub async fn account_changes(
+        &self,
+        number: AccountNumber,
+        page: &Page,
+    ) -> Result<Listing<AccountChange>, ClientError> {
+        self.get(&format!("/v1/accounts/{number}/changes"), &query(None, page)).await
     }
 
     /// The entries of an account, newest first.

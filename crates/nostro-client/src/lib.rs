@@ -23,10 +23,11 @@ pub use client::{Client, Page};
 pub use outcome::{ClientError, Outcome, UnknownCause};
 pub use patience::until_settled;
 pub use request::{
-    CaptureRequest, CashRequest, HoldRequest, NewAccount, NewCustomer, ReleaseRequest, ReversalRequest, TransferRequest,
+    CaptureRequest, CashRequest, ChangeRequest, HoldRequest, NewAccount, NewCustomer, ReleaseRequest, ReversalRequest,
+    TransferRequest,
 };
 pub use trial_balance::{TrialBalance, TrialBank, TrialBranch, TrialLine};
 pub use view::{
-    Account, AuditReport, BankAudit, Branch, BranchAudit, BulkItem, Commit, Customer, Entry, EntryAfter, FieldError,
-    Hold, InDoubt, InDoubtList, Listing, PositionAudit, Problem, Resolved, Transfer, Waiter,
+    Account, AccountChange, AuditReport, BankAudit, Branch, BranchAudit, BulkItem, Commit, Customer, Entry, EntryAfter,
+    FieldError, Hold, InDoubt, InDoubtList, Listing, PositionAudit, Problem, Resolved, Terms, Transfer, Waiter,
 };

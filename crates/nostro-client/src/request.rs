@@ -64,6 +64,8 @@ pub struct ReversalRequest {
     /// Minor units; all that the transfer moved if absent.
     #[serde(with = "text::option", skip_serializing_if = "Option::is_none")]
     pub amount: Option<Amount>,
+    /// Whether the account that was paid may be overdrawn by it.
+    pub force: bool,
     /// The client's own classification, 0 when none.
     pub category: u16,
     /// One line of text for the statement.
@@ -168,4 +170,25 @@ pub(crate) struct Bulk<'a> {
 #[derive(Serialize)]
 pub(crate) struct Close {
     pub(crate) id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+/// What is to be different at an account. What is absent stays as it is.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ChangeRequest {
+    /// The idempotency key; version 7 is advised.
+    pub id: Uuid,
+    /// How far below zero it may go, in minor units, as text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overdraft_limit: Option<String>,
+    /// What its balance may not go above, in minor units, as text; or `none`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<String>,
+    /// `open`, `debits_frozen`, `credits_frozen` or `frozen`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// One line of text for the account's history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }

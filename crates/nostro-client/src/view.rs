@@ -39,13 +39,46 @@ pub struct Account {
     /// How far below zero it may go.
     #[serde(with = "text")]
     pub overdraft_limit: i128,
-    /// `open` or `closed`.
+    /// What it may not go above.
+    #[serde(default, with = "text::option")]
+    pub ceiling: Option<i128>,
+    /// Whether its figures are outside its limits.
+    pub limit_exceeded: bool,
+    /// `open`, `debits_frozen`, `credits_frozen`, `frozen` or `closed`.
     pub state: String,
     /// RFC 3339.
     pub opened_at: String,
     /// How many entries it has.
     #[serde(with = "text")]
     pub seq: i64,
+}
+
+/// A change of an account's limits and state.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AccountChange {
+    /// The request's id.
+    pub id: Uuid,
+    /// Limits and state before it.
+    pub before: Terms,
+    /// Limits and state after it.
+    pub after: Terms,
+    /// Why.
+    pub reason: Option<String>,
+    /// RFC 3339.
+    pub changed_at: String,
+}
+
+/// Limits and state of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// How far below zero it may go.
+    #[serde(with = "text")]
+    pub overdraft_limit: i128,
+    /// What it may not go above.
+    #[serde(default, with = "text::option")]
+    pub ceiling: Option<i128>,
+    /// `open`, `debits_frozen`, `credits_frozen`, `frozen` or `closed`.
+    pub state: String,
 }
 
 /// A customer of a branch.
@@ -167,6 +200,9 @@ pub struct Transfer {
     /// The transfer of which a reversal moves money back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Uuid>,
+    /// Whether a reversal might overdraw the account that was paid.
+    #[serde(default)]
+    pub forced: bool,
     /// Of a capture: whether it gave the rest of the hold back.
     #[serde(default, rename = "final", skip_serializing_if = "Option::is_none")]
     pub is_final: Option<bool>,

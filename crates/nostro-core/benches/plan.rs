@@ -75,6 +75,8 @@ fn locked(transfers: &[Transfer]) -> Accounts {
         balance: Balance::new(1_000_000),
         held: Balance::ZERO,
         overdraft_limit: Balance::ZERO,
+        ceiling: None,
+        limit_exceeded: false,
         state: AccountState::Open,
         seq: 7,
         last_transfer: None,

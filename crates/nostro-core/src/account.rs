@@ -2,7 +2,7 @@
 //!
 //! The stored balance is credits minus debits. Customer accounts are credit-normal (the bank owes them), cash is
 //! debit-normal; figures for people are on the account's normal side. A customer's account must stay at or above
-//! `held - overdraft_limit`; the bank's own accounts have no limit, and so no `available`.
+//! `held - overdraft_limit` and at or below its ceiling; the bank's own accounts have no limits, and so no `available`.
 
 use crate::account_number::{AccountNumber, CustomerNumber};
 use crate::amount::Balance;
@@ -31,12 +31,18 @@ pub enum NormalSide {
     Credit,
 }
 
-/// Whether an account takes postings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which postings an account takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AccountState {
-    /// Takes postings.
+    /// All.
     Open,
-    /// Takes none; its balance is zero.
+    /// Credits only; no hold is placed, and none captured.
+    DebitsFrozen,
+    /// Debits only.
+    CreditsFrozen,
+    /// None, for the time being.
+    Frozen,
+    /// None any more; its balance is zero.
     Closed,
 }
 
@@ -117,11 +123,33 @@ impl NormalSide {
 }
 
 impl AccountState {
+    /// Every state.
+    pub const ALL: [Self; 5] = [Self::Open, Self::DebitsFrozen, Self::CreditsFrozen, Self::Frozen, Self::Closed];
+
     /// The word of the API and the database.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::DebitsFrozen => "debits_frozen",
+            Self::CreditsFrozen => "credits_frozen",
+            Self::Frozen => "frozen",
             Self::Closed => "closed",
+        }
+    }
+
+    /// Whether it is frozen for money that leaves it.
+    pub(crate) fn freezes_debits(self) -> bool {
+        match self {
+            Self::DebitsFrozen | Self::Frozen => true,
+            Self::Open | Self::CreditsFrozen | Self::Closed => false,
+        }
+    }
+
+    /// Whether it is frozen for money that arrives.
+    pub(crate) fn freezes_credits(self) -> bool {
+        match self {
+            Self::CreditsFrozen | Self::Frozen => true,
+            Self::Open | Self::DebitsFrozen | Self::Closed => false,
         }
     }
 }
@@ -130,10 +158,8 @@ impl FromStr for AccountState {
     type Err = WordError;
 
     fn from_str(text: &str) -> Result<Self, WordError> {
-        [Self::Open, Self::Closed]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .ok_or(WordError { expected: "open, closed" })
+        let expected = "open, debits_frozen, credits_frozen, frozen, closed";
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(WordError { expected })
     }
 }
 
@@ -154,7 +180,11 @@ pub struct Account {
     pub held: Balance,
     /// How far a customer may go below zero, zero or more.
     pub overdraft_limit: Balance,
-    /// Whether it takes postings.
+    /// What a customer's balance may not go above, zero or more; no bound if absent.
+    pub ceiling: Option<Balance>,
+    /// Whether its figures are outside its limits: by a forced reversal, or because a limit was changed.
+    pub limit_exceeded: bool,
+    /// Which postings it takes.
     pub state: AccountState,
     /// When it was opened.
     pub opened_at: Timestamp,
@@ -190,4 +220,16 @@ pub(crate) fn available(
         .saturating_add(i128::from(overdraft_limit.minor_units()));
     let bounded = available.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
     Some(Balance::new(i64::try_from(bounded).unwrap_or(0)))
+}
+
+/// Whether figures are outside an account's limits.
+pub(crate) fn is_outside(
+    kind: AccountKind,
+    balance: Balance,
+    held: Balance,
+    overdraft_limit: Balance,
+    ceiling: Option<Balance>,
+) -> bool {
+    let is_below = available(kind, balance, held, overdraft_limit).is_some_and(|available| available < Balance::ZERO);
+    is_below || ceiling.is_some_and(|ceiling| balance > ceiling)
 }

@@ -22,6 +22,8 @@ pub(crate) struct Posting {
     pub(crate) balance: Balance,
     pub(crate) held: Balance,
     pub(crate) seq: i64,
+    /// Whether it may take the account outside its limits.
+    pub(crate) may_exceed: bool,
 }
 
 /// What a transfer changes.
@@ -81,7 +83,9 @@ pub(crate) fn decide(transfer: &Transfer, accounts: &Accounts, sources: &Sources
         }
         Operation::Hold { expires_at } => Ok(placed(transfer, expires_at, accounts, now)?),
         Operation::Capture { hold, is_final } => Ok(captured(transfer, named(hold), is_final, accounts, now)?),
-        Operation::Reversal { original } => Ok(reversed(transfer, original, accounts, sources)?),
+        Operation::Reversal { original, is_forced } => {
+            Ok(reversed(transfer, (original, is_forced), accounts, sources)?)
+        }
         Operation::Release { hold } => {
             let (place, account) = accounts.find(transfer.debit).ok_or(Refusal::DebitAccountNotFound)?;
             let hold = own(transfer, named(hold))?;
@@ -108,11 +112,19 @@ fn both<'a>(transfer: &Transfer, accounts: &'a Accounts) -> Result<[Found<'a>; 2
     Ok([debit, credit])
 }
 
-fn both_open([debit, credit]: [Found<'_>; 2]) -> Result<(), Refusal> {
+/// Whether the states of both allow it. Closed comes before frozen, on whichever side.
+fn both_take([debit, credit]: [Found<'_>; 2]) -> Result<(), Refusal> {
     if debit.1.state == AccountState::Closed {
-        return Err(Refusal::DebitAccountClosed);
+        Err(Refusal::DebitAccountClosed)
+    } else if credit.1.state == AccountState::Closed {
+        Err(Refusal::CreditAccountClosed)
+    } else if debit.1.state.freezes_debits() {
+        Err(Refusal::DebitAccountFrozen)
+    } else if credit.1.state.freezes_credits() {
+        Err(Refusal::CreditAccountFrozen)
+    } else {
+        Ok(())
     }
-    if credit.1.state == AccountState::Closed { Err(Refusal::CreditAccountClosed) } else { Ok(()) }
 }
 
 fn covers(account: &LockedAccount, amount: Amount) -> Result<(), Refusal> {
@@ -122,9 +134,17 @@ fn covers(account: &LockedAccount, amount: Amount) -> Result<(), Refusal> {
 }
 
 /// The two postings of money that moves, of which so much was reserved.
-fn postings([debit, credit]: [Found<'_>; 2], amount: Amount, freed: Balance) -> Option<[Posting; 2]> {
+fn postings([debit, credit]: [Found<'_>; 2], amount: Amount, freed: Balance) -> Result<[Posting; 2], Refusal> {
+    let is_above = |balance: Balance| credit.1.ceiling.is_some_and(|ceiling| balance > ceiling);
+    if credit.1.balance.credited(amount).is_some_and(is_above) {
+        return Err(Refusal::CeilingExceeded);
+    }
+    sides([debit, credit], amount, freed).ok_or(Refusal::BalanceOutOfRange)
+}
+
+fn sides([debit, credit]: [Found<'_>; 2], amount: Amount, freed: Balance) -> Option<[Posting; 2]> {
     let posting = |(place, account): Found<'_>, balance: Option<Balance>, held: Option<Balance>| {
-        Some(Posting { place, balance: balance?, held: held?, seq: account.seq.checked_add(1)? })
+        Some(Posting { place, balance: balance?, held: held?, seq: account.seq.checked_add(1)?, may_exceed: false })
     };
     let debited = posting(debit, debit.1.balance.debited(amount), debit.1.held.minus(freed))?;
     let credited = posting(credit, credit.1.balance.credited(amount), Some(credit.1.held))?;
@@ -133,11 +153,10 @@ fn postings([debit, credit]: [Found<'_>; 2], amount: Amount, freed: Balance) -> 
 
 fn moved(transfer: &Transfer, accounts: &Accounts) -> Result<Effect, Refusal> {
     let [debit, credit] = both(transfer, accounts)?;
-    both_open([debit, credit])?;
+    both_take([debit, credit])?;
     let amount = transfer.operation.asked().map_or(Ok(transfer.amount), |asked| at_most(debit.1, asked))?;
     covers(debit.1, amount)?;
-    let postings = postings([debit, credit], amount, Balance::ZERO);
-    let [debit, credit] = postings.ok_or(Refusal::BalanceOutOfRange)?;
+    let [debit, credit] = postings([debit, credit], amount, Balance::ZERO)?;
     Ok(Effect::Moved { debit, credit, source: None, amount })
 }
 
@@ -178,6 +197,9 @@ fn placed(
     if account.state == AccountState::Closed {
         return Err(Refusal::DebitAccountClosed);
     }
+    if account.state.freezes_debits() {
+        return Err(Refusal::DebitAccountFrozen);
+    }
     covers(account, transfer.amount)?;
     let held = account.held.credited(transfer.amount).ok_or(Refusal::BalanceOutOfRange)?;
     Ok(Effect::Reserved { place, held, hold, amount: transfer.amount })
@@ -194,18 +216,17 @@ fn captured(
     let sides = both(transfer, accounts)?;
     let hold = own(transfer, hold)?;
     hold.open_at(now.clock)?;
-    both_open(sides)?;
+    both_take(sides)?;
     let after = hold.captured(transfer.amount, is_final, now.posted_at).ok_or(Refusal::HoldExceeded)?;
     let freed = hold.remaining().zip(after.remaining()).and_then(|(before, after)| before.minus(after));
-    let postings = freed.and_then(|freed| postings(sides, transfer.amount, freed));
-    let [debit, credit] = postings.ok_or(Refusal::BalanceOutOfRange)?;
+    let [debit, credit] = postings(sides, transfer.amount, freed.ok_or(Refusal::BalanceOutOfRange)?)?;
     Ok(Effect::Moved { debit, credit, source: Some(Source::Hold(after)), amount: transfer.amount })
 }
 
-/// The account that was paid pays back.
+/// The account that was paid pays back; where an operator forces it, with money that it does not have.
 fn reversed(
     transfer: &Transfer,
-    original: TransferId,
+    (original, is_forced): (TransferId, bool),
     accounts: &Accounts,
     sources: &Sources,
 ) -> Result<Effect, Refusal> {
@@ -214,12 +235,14 @@ fn reversed(
     let original =
         sources.originals.get(&(transfer.debit, original)).filter(is_own).filter(|original| original.is_reversible());
     let original = original.ok_or(Refusal::NotReversible)?;
-    both_open(sides)?;
+    both_take(sides)?;
     let after = original.reversed_by(transfer.amount).ok_or(Refusal::ReversalExceeded)?;
     let [debit, _] = sides;
-    covers(debit.1, transfer.amount).map_err(|_| Refusal::ReversalNotCovered)?;
-    let postings = postings(sides, transfer.amount, Balance::ZERO);
-    let [debit, credit] = postings.ok_or(Refusal::BalanceOutOfRange)?;
+    if !is_forced {
+        covers(debit.1, transfer.amount).map_err(|_| Refusal::ReversalNotCovered)?;
+    }
+    let [debit, credit] = postings(sides, transfer.amount, Balance::ZERO)?;
+    let debit = Posting { may_exceed: is_forced, ..debit };
     Ok(Effect::Moved { debit, credit, source: Some(Source::Original(after)), amount: transfer.amount })
 }
 

@@ -5,6 +5,7 @@
 //! - [`account`], [`customer`], [`transfer`], [`hold`], [`original`]: the nouns of the bank, with the bounds of every field
 //! - [`operation`]: what a transfer does
 //! - [`transfer_id`]: ids, and the period in which each is recorded
+//! - [`account_change`]: changes of an account's limits and state
 //! - [`refusal`]: why a transfer is not posted, with stable codes and a fixed order
 //! - [`plan`]: decides a batch of transfers in order, in memory
 //! - [`trial_balance`]: debits and credits by kind of account
@@ -17,6 +18,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing))]
 
 pub mod account;
+pub mod account_change;
 pub mod account_number;
 pub mod amount;
 pub mod audit;
@@ -37,6 +39,7 @@ pub mod transfer_id;
 pub mod trial_balance;
 
 pub use account::{Account, AccountKind, AccountState, NormalSide};
+pub use account_change::{AccountChange, ChangeRecord, ChangeRefusal, Terms};
 pub use account_number::{AccountKey, AccountNumber, CustomerNumber};
 pub use amount::{Amount, Balance};
 pub use branch::{BranchCode, BranchNumber};

@@ -1,6 +1,6 @@
 //! The accounts of a batch, as locked and as the planner leaves them.
 
-use crate::account::{AccountKind, AccountState};
+use crate::account::{AccountKind, AccountState, is_outside};
 use crate::account_number::AccountNumber;
 use crate::amount::Balance;
 use crate::currency::Currency;
@@ -24,7 +24,11 @@ pub struct LockedAccount {
     pub held: Balance,
     /// How far below zero it may go.
     pub overdraft_limit: Balance,
-    /// Whether it takes postings.
+    /// What its balance may not go above.
+    pub ceiling: Option<Balance>,
+    /// Whether its figures are outside its limits.
+    pub limit_exceeded: bool,
+    /// Which postings it takes.
     pub state: AccountState,
     /// The number of its last entry, 0 if it has none.
     pub seq: i64,
@@ -32,6 +36,18 @@ pub struct LockedAccount {
     pub last_transfer: Option<TransferId>,
     /// When it was last posted to.
     pub last_posted_at: Option<Timestamp>,
+}
+
+impl LockedAccount {
+    /// What was outside its limits is still, or no longer; what was inside may be outside only where that is said. Should
+    /// the planner err, the database refuses figures that are outside without a word.
+    fn judged(self, may_exceed: bool) -> Self {
+        if !self.limit_exceeded && !may_exceed {
+            return self;
+        }
+        let Self { kind, balance, held, overdraft_limit, ceiling, .. } = self;
+        Self { limit_exceeded: is_outside(kind, balance, held, overdraft_limit, ceiling), ..self }
+    }
 }
 
 /// Locked accounts, each once. A number is looked up once a transfer; from then on the account's place stands for it.
@@ -68,17 +84,17 @@ impl Accounts {
 
     /// Posts a transfer to an account: its line.
     pub(crate) fn post(&mut self, posting: &Posting, transfer: TransferId, at: Timestamp) -> Option<Line> {
-        let Posting { place, balance, held, seq } = *posting;
+        let Posting { place, balance, held, seq, may_exceed } = *posting;
         let account = self.changed(place)?;
         let previous = account.last_transfer.replace(transfer);
-        *account = LockedAccount { balance, held, seq, last_posted_at: Some(at), ..*account };
+        *account = LockedAccount { balance, held, seq, last_posted_at: Some(at), ..*account }.judged(may_exceed);
         Some(Line { balance_after: balance, seq, previous })
     }
 
     /// Changes what is reserved at the account at a place, which leaves no line.
     pub(crate) fn reserve(&mut self, place: Place, held: Balance, at: Timestamp) {
         if let Some(account) = self.changed(place) {
-            *account = LockedAccount { held, last_posted_at: Some(at), ..*account };
+            *account = LockedAccount { held, last_posted_at: Some(at), ..*account }.judged(false);
         }
     }
 

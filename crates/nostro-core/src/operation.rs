@@ -111,6 +111,8 @@ pub enum Operation {
     Reversal {
         /// The transfer.
         original: TransferId,
+        /// Whether the account that was paid may be overdrawn by it.
+        is_forced: bool,
     },
 }
 
@@ -160,7 +162,7 @@ impl Operation {
     /// The transfer of which it moves money back.
     pub fn original(self) -> Option<TransferId> {
         match self {
-            Self::Reversal { original } => Some(original),
+            Self::Reversal { original, .. } => Some(original),
             Self::Transfer
             | Self::UpTo { .. }
             | Self::Deposit

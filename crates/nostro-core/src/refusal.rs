@@ -30,6 +30,10 @@ pub enum Refusal {
     DebitAccountClosed,
     /// The credit account is closed.
     CreditAccountClosed,
+    /// The debit account is frozen for debits.
+    DebitAccountFrozen,
+    /// The credit account is frozen for credits.
+    CreditAccountFrozen,
     /// Less is left of the hold than is to be captured.
     HoldExceeded,
     /// With this reversal more would go back than was moved.
@@ -38,13 +42,15 @@ pub enum Refusal {
     InsufficientFunds,
     /// The account that was paid has less available than is to go back.
     ReversalNotCovered,
+    /// The credit account's balance would go above its ceiling.
+    CeilingExceeded,
     /// A balance would go beyond what a bigint holds.
     BalanceOutOfRange,
 }
 
 impl Refusal {
     /// Every refusal, in order of precedence.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::DebitAccountNotFound,
         Self::CreditAccountNotFound,
         Self::CurrencyMismatch,
@@ -55,10 +61,13 @@ impl Refusal {
         Self::NotReversible,
         Self::DebitAccountClosed,
         Self::CreditAccountClosed,
+        Self::DebitAccountFrozen,
+        Self::CreditAccountFrozen,
         Self::HoldExceeded,
         Self::ReversalExceeded,
         Self::InsufficientFunds,
         Self::ReversalNotCovered,
+        Self::CeilingExceeded,
         Self::BalanceOutOfRange,
     ];
 
@@ -75,10 +84,13 @@ impl Refusal {
             Self::NotReversible => "not_reversible",
             Self::DebitAccountClosed => "debit_account_closed",
             Self::CreditAccountClosed => "credit_account_closed",
+            Self::DebitAccountFrozen => "debit_account_frozen",
+            Self::CreditAccountFrozen => "credit_account_frozen",
             Self::HoldExceeded => "hold_exceeded",
             Self::ReversalExceeded => "reversal_exceeded",
             Self::InsufficientFunds => "insufficient_funds",
             Self::ReversalNotCovered => "reversal_not_covered",
+            Self::CeilingExceeded => "ceiling_exceeded",
             Self::BalanceOutOfRange => "balance_out_of_range",
         }
     }
@@ -96,10 +108,13 @@ impl Refusal {
             Self::NotReversible => "Not reversible",
             Self::DebitAccountClosed => "Debit account closed",
             Self::CreditAccountClosed => "Credit account closed",
+            Self::DebitAccountFrozen => "Debit account frozen",
+            Self::CreditAccountFrozen => "Credit account frozen",
             Self::HoldExceeded => "Hold exceeded",
             Self::ReversalExceeded => "Reversal exceeded",
             Self::InsufficientFunds => "Insufficient funds",
             Self::ReversalNotCovered => "Reversal not covered",
+            Self::CeilingExceeded => "Ceiling exceeded",
             Self::BalanceOutOfRange => "Balance out of range",
         }
     }

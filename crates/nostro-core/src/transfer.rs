@@ -93,6 +93,8 @@ pub enum Field {
     UpTo,
     /// `original`
     Original,
+    /// `force`
+    Force,
 }
 
 impl Field {
@@ -111,6 +113,7 @@ impl Field {
             Self::ExpiresAt => "expires_at",
             Self::UpTo => "up_to",
             Self::Original => "original",
+            Self::Force => "force",
         }
     }
 }
@@ -152,8 +155,8 @@ impl Transfer {
     pub fn differs_from(&self, other: &Self) -> Option<Field> {
         let (a, b) = (self.operation, other.operation);
         let follows = a.follows_hold();
-        let (is_final, expires_at) =
-            (a != b && a.kind() == TransferKind::Capture, a != b && a.kind() == TransferKind::Hold);
+        // What is left to differ between two operations of a kind, once what is compared before is alike.
+        let differs = |kind| a != b && a.kind() == kind;
         [
             (a.kind() != b.kind(), Field::Kind),
             (a.asked().is_some() != b.asked().is_some(), Field::UpTo),
@@ -163,8 +166,9 @@ impl Transfer {
             (!follows && self.credit != other.credit, Field::CreditAccount),
             (!follows && self.asked() != other.asked(), Field::Amount),
             (!follows && self.currency != other.currency, Field::Currency),
-            (is_final, Field::Final),
-            (expires_at, Field::ExpiresAt),
+            (differs(TransferKind::Capture), Field::Final),
+            (differs(TransferKind::Hold), Field::ExpiresAt),
+            (differs(TransferKind::Reversal), Field::Force),
             (self.category != other.category, Field::Category),
             (self.reference != other.reference, Field::Reference),
         ]

@@ -9,17 +9,19 @@ use crate::lane::{Company, Lanes};
 use crate::lookups::Lookups;
 use crate::register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
 use crate::watch::{self, Recovering};
-use crate::{audit, expiries, in_doubt, periods, positions, reading, registry};
+use crate::{account_changes, audit, expiries, in_doubt, periods, positions, reading, registry};
 use nostro_commit::recovery::Sweeper;
 use nostro_commit::{BatchId, ConnectError};
 use nostro_core::audit::AuditReport;
 use nostro_core::trial_balance::TrialBalance;
-use nostro_core::{Account, AccountNumber, BranchCode, BranchNumber, Customer, Entry, Hold, Transfer, TransferId};
+use nostro_core::{
+    Account, AccountNumber, BranchCode, BranchNumber, ChangeRecord, Customer, Entry, Hold, Transfer, TransferId,
+};
+use nostro_store::account_change::ChangeRequest;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
-use uuid::Uuid;
 
 /// A handle; clones share one engine.
 #[derive(Clone, Debug)]
@@ -175,9 +177,18 @@ impl Engine {
         registry::open_account(&self.shared.bank, &new).await
     }
 
-    /// Closes a customer's empty account.
-    pub async fn close_account(&self, id: Uuid, number: AccountNumber) -> Result<Made<Account>, RegisterError> {
-        registry::close_account(&self.shared.bank, id, number).await
+    /// Changes the limits or the state of a customer's account.
+    pub async fn change_account(&self, request: &ChangeRequest) -> Result<Made<Account>, RegisterError> {
+        account_changes::change(&self.shared.bank, request).await
+    }
+
+    /// What was changed of an account, newest first; `None` if there is no such account.
+    pub async fn account_changes(
+        &self,
+        number: AccountNumber,
+        page: Page,
+    ) -> Result<Option<Vec<ChangeRecord>>, ReadError> {
+        account_changes::list(&self.shared.bank, number, page).await
     }
 
     /// Customers of a branch, newest first.

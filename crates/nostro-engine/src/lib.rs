@@ -10,11 +10,12 @@
 //! - [`replays`]: ids that come again; [`periods`]: the partitions of `transfer`
 //! - [`expiries`]: books the expiry of holds whose time has run out
 //! - [`positions`]: rolls the nostro positions up, so that an audit is cheap
-//! - [`registry`], [`register`]: customers and accounts; [`reading`]: look-ups, [`lookups`]: of accounts, many at once; [`audit`]: the totals
+//! - [`registry`], [`register`]: customers and accounts; [`account_changes`]: their limits and states; [`reading`]: look-ups, [`lookups`]: of accounts, many at once; [`audit`]: the totals
 //!
 //! A commit never runs in a request's future: batches are tasks of the engine's own, so that a client that hangs
 //! up, a timeout or a shutdown cannot stop one half-way.
 
+mod account_changes;
 pub mod answer;
 mod attempt;
 mod audit;
@@ -48,4 +49,5 @@ pub use health::{BranchStatus, Health, HomeVerdict, InDoubt, InDoubtList, Resolv
 pub use nostro_commit::BatchId;
 pub use nostro_commit::recovery::Waiter;
 pub use nostro_core::plan::UnusableId;
+pub use nostro_store::account_change::ChangeRequest;
 pub use register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};

@@ -46,15 +46,15 @@ pub enum RegisterError {
     UnknownBranch(BranchCode),
     /// The customer of a new account does not exist.
     CustomerNotFound,
-    /// The account to be closed does not exist.
+    /// The account to be changed or closed does not exist.
     AccountNotFound,
     /// The id was used with other content; the field that differs.
     IdConflict(&'static str),
     /// The account to be closed has money or open holds.
     AccountNotEmpty,
-    /// The account to be closed is closed already, by another request.
+    /// The account to be changed or closed is closed already, by another request.
     AccountClosed,
-    /// The bank's own account cannot be closed.
+    /// The bank's own account has no limits and cannot be closed.
     BankAccount,
     /// The branch could not be asked, or its answer was lost: whether it was done is not known. The same id again
     /// finds what was made, or makes it.

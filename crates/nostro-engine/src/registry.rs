@@ -1,15 +1,12 @@
 //! Customers and accounts: routes each request to its branch and tells what it met.
 
-use crate::answer::Unavailable;
 use crate::bank::{Bank, Branch};
 use crate::register::{Made, NewAccount, NewCustomer, ReadError, RegisterError};
-use nostro_core::{Account, AccountNumber, BranchCode, Customer};
-use nostro_store::lock;
-use nostro_store::register::{self, AccountRequest, Closing, Registered};
+use nostro_core::{Account, BranchCode, Customer};
+use nostro_store::register::{self, AccountRequest, Registered};
 use std::sync::Arc;
-use uuid::Uuid;
 
-fn failed(error: ReadError) -> RegisterError {
+pub(crate) fn failed(error: ReadError) -> RegisterError {
     match error {
         ReadError::UnknownBranch(code) => RegisterError::UnknownBranch(code),
         ReadError::Unavailable(unavailable) => RegisterError::Unavailable(unavailable),
@@ -17,7 +14,7 @@ fn failed(error: ReadError) -> RegisterError {
     }
 }
 
-fn known(bank: &Bank, code: BranchCode) -> Result<&Branch, RegisterError> {
+pub(crate) fn known(bank: &Bank, code: BranchCode) -> Result<&Branch, RegisterError> {
     let branch = bank.branch(code).ok_or(RegisterError::UnknownBranch(code))?;
     match bank.turned_away([code]) {
         None => Ok(branch),
@@ -51,33 +48,4 @@ pub(crate) async fn open_account(bank: &Bank, new: &NewAccount) -> Result<Made<A
     let client = Arc::clone(lease.session.link.client());
     let question = register::open_account(&client, branch.config.branch, &request);
     made(bank.ask(code, lease, question).await.map_err(failed)?)
-}
-
-pub(crate) async fn close_account(
-    bank: &Bank,
-    id: Uuid,
-    number: AccountNumber,
-) -> Result<Made<Account>, RegisterError> {
-    let code = number.branch();
-    let branch = known(bank, code)?;
-    let lease = bank.reader(code).await.map_err(failed)?;
-    let client = Arc::clone(lease.session.link.client());
-    let question = async {
-        match register::close_account(&client, branch.config.branch, id, number).await {
-            // Another batch, perhaps one in doubt, has the row.
-            Err(error) if lock::is_lock_timeout(&error) => Ok(None),
-            closing => closing.map(Some),
-        }
-    };
-    let closing: Result<Option<Closing>, ReadError> = bank.ask(code, lease, question).await;
-    match closing.map_err(failed)? {
-        Some(Closing::Closed(value)) => Ok(Made { value, replayed: false }),
-        Some(Closing::Replayed(value)) => Ok(Made { value, replayed: true }),
-        Some(Closing::Conflict) => Err(RegisterError::IdConflict("number")),
-        Some(Closing::NotEmpty) => Err(RegisterError::AccountNotEmpty),
-        Some(Closing::ClosedAlready) => Err(RegisterError::AccountClosed),
-        Some(Closing::Bank) => Err(RegisterError::BankAccount),
-        Some(Closing::NotFound) => Err(RegisterError::AccountNotFound),
-        None => Err(RegisterError::Unavailable(Unavailable::AccountInDoubt(number))),
-    }
 }

@@ -7,11 +7,13 @@
 //! - [`place`]: where locked rows stand, to be updated without the index
 //! - [`nets`]: what a batch leaves between two branches, and its hash
 //! - [`periods`]: the partitions of `transfer`
+//! - [`account_change`]: changes of limits and states
 //! - [`register`]: customers and accounts; [`read`]: what the API shows; [`totals`]: one branch's part of the audit
 //! - [`rows`]: from columns to the types of the core
 //!
 //! SQL stores what the core decided; it decides nothing. Everything here works on one branch and one connection.
 
+pub mod account_change;
 pub mod lock;
 pub mod migrate;
 pub mod nets;

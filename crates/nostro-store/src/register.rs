@@ -1,12 +1,10 @@
-//! Customers and accounts: making them, opening and closing.
+//! Customers and accounts: making and opening them.
 //!
 //! Each request is one statement, so it happens whole or not at all; a repeated request id finds what the first
-//! one made. Closing locks one row and nothing after it, so it needs no gate.
+//! one made.
 
 use crate::rows::{ACCOUNT_COLUMNS, BranchId, RowError, account, customer};
-use nostro_core::{
-    Account, AccountKind, AccountNumber, AccountState, Balance, Currency, Customer, CustomerNumber, Name,
-};
+use nostro_core::{Account, AccountKind, AccountNumber, Balance, Currency, Customer, CustomerNumber, Name};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 use uuid::Uuid;
@@ -22,25 +20,6 @@ pub enum Registered<T> {
     Conflict(&'static str),
     /// The customer does not exist.
     CustomerNotFound,
-}
-
-/// What a request to close an account met.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Closing {
-    /// It was closed now.
-    Closed(Account),
-    /// The same request had closed it.
-    Replayed(Account),
-    /// The request id closed another account.
-    Conflict,
-    /// It has money or open holds.
-    NotEmpty,
-    /// Another request closed it.
-    ClosedAlready,
-    /// It is the bank's own.
-    Bank,
-    /// There is none.
-    NotFound,
 }
 
 /// A new account as it is asked for.
@@ -159,46 +138,6 @@ async fn account_by_request(
     ];
     let field = differs.into_iter().find_map(|(differs, field)| differs.then_some(field));
     Ok(Some(field.map_or(Registered::Replayed(found), Registered::Conflict)))
-}
-
-/// Closes a customer's account that is empty.
-pub async fn close_account(
-    client: &Client,
-    branch: BranchId,
-    id: Uuid,
-    number: AccountNumber,
-) -> Result<Closing, RowError> {
-    let key = number.key(branch.number).as_i64();
-    let closed = client
-        .query_opt(
-            &format!(
-                "update account
-                 set state = 'closed', close_request_id = $2
-                 where id = $1 and state = 'open' and balance = 0 and held = 0 and customer is not null
-                 returning {ACCOUNT_COLUMNS}"
-            ),
-            &[&key, &id],
-        )
-        .await;
-    let closed = match closed {
-        Err(error) if violates(&error, &SqlState::UNIQUE_VIOLATION, "account_close_request_id_key") => {
-            return Ok(Closing::Conflict);
-        }
-        closed => closed?,
-    };
-    if let Some(row) = closed {
-        return Ok(Closing::Closed(account(&row, branch.code)?));
-    }
-    let statement = format!("select {ACCOUNT_COLUMNS}, close_request_id = $2 from account where id = $1");
-    let Some(row) = client.query_opt(&statement, &[&key, &id]).await? else { return Ok(Closing::NotFound) };
-    let found = account(&row, branch.code)?;
-    let by_this: Option<bool> = row.try_get(10)?;
-    Ok(match (found.state, found.customer) {
-        (_, None) => Closing::Bank,
-        (AccountState::Closed, Some(_)) if by_this == Some(true) => Closing::Replayed(found),
-        (AccountState::Closed, Some(_)) => Closing::ClosedAlready,
-        (AccountState::Open, Some(_)) => Closing::NotEmpty,
-    })
 }
 
 fn violates(error: &Error, code: &SqlState, constraint: &str) -> bool {

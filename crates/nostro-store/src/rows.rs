@@ -57,29 +57,29 @@ pub struct StoredTransfer {
 
 /// Columns of `account a` in the order of [`locked_account`] and [`crate::place::Places`].
 pub(crate) const LOCKED_COLUMNS: &str = "a.id, a.kind, a.currency, a.balance, a.held, a.overdraft_limit, a.state, a.seq, a.last_posted_at, \
-     a.last_transfer, a.ctid";
+     a.last_transfer, a.ctid, a.ceiling, a.limit_exceeded";
 /// Columns of `transfer` in the order of [`stored_transfer`].
 pub(crate) const TRANSFER_COLUMNS: &str = "id, kind, debit, credit, amount, currency, category, reference, batch, posted_at, \
      refusal, debit_balance_after, debit_seq, debit_previous, credit_balance_after, credit_seq, credit_previous, \
      coalesce((select b.parts from batch b where b.id = transfer.batch), \
               (select p.parts from participation p where p.batch = transfer.batch)), \
-     hold, is_final, expires_at, asked, original";
+     hold, is_final, expires_at, asked, original, is_forced";
 /// Columns of `hold` in the order of [`hold`], and then its serial.
 pub(crate) const HOLD_COLUMNS: &str =
     "id, debit, credit, amount, currency, captured, released, state, expires_at, placed_at, ended_at, serial";
 /// Columns of `account` in the order of [`account`].
 pub(crate) const ACCOUNT_COLUMNS: &str =
-    "id, customer, kind, currency, balance, held, overdraft_limit, state, opened_at, seq";
+    "id, customer, kind, currency, balance, held, overdraft_limit, state, opened_at, seq, ceiling, limit_exceeded";
 
-fn malformed(table: &'static str, column: &'static str) -> RowError {
+pub(crate) fn malformed(table: &'static str, column: &'static str) -> RowError {
     RowError::Malformed { table, column }
 }
 
-fn word<T: FromStr>(row: &Row, at: usize, table: &'static str, column: &'static str) -> Result<T, RowError> {
+pub(crate) fn word<T: FromStr>(row: &Row, at: usize, table: &'static str, column: &'static str) -> Result<T, RowError> {
     row.try_get::<_, &str>(at)?.parse().map_err(|_| malformed(table, column))
 }
 
-fn time(row: &Row, at: usize) -> Result<Timestamp, RowError> {
+pub(crate) fn time(row: &Row, at: usize) -> Result<Timestamp, RowError> {
     Ok(row.try_get::<_, SystemTime>(at)?.into())
 }
 
@@ -87,7 +87,7 @@ fn time_if_any(row: &Row, at: usize) -> Result<Option<Timestamp>, RowError> {
     Ok(row.try_get::<_, Option<SystemTime>>(at)?.map(Timestamp::from))
 }
 
-fn balance(row: &Row, at: usize) -> Result<Balance, RowError> {
+pub(crate) fn balance(row: &Row, at: usize) -> Result<Balance, RowError> {
     Ok(Balance::new(row.try_get(at)?))
 }
 
@@ -108,6 +108,8 @@ pub(crate) fn locked_account(row: &Row, branch: BranchId) -> Result<(AccountNumb
         balance: balance(row, 3)?,
         held: balance(row, 4)?,
         overdraft_limit: balance(row, 5)?,
+        ceiling: row.try_get::<_, Option<i64>>(11)?.map(Balance::new),
+        limit_exceeded: row.try_get(12)?,
         state: word(row, 6, table, "state")?,
         seq: row.try_get(7)?,
         last_transfer: row.try_get::<_, Option<Uuid>>(9)?.map(TransferId),
@@ -167,7 +169,8 @@ fn operation(row: &Row) -> Result<Operation, RowError> {
         TransferKind::Expiry => Operation::Expiry { hold: hold()? },
         TransferKind::Reversal => {
             let original = row.try_get::<_, Option<Uuid>>(22)?.ok_or(malformed(table, "original"))?;
-            Operation::Reversal { original: TransferId(original) }
+            let is_forced = row.try_get::<_, Option<bool>>(23)?.unwrap_or(false);
+            Operation::Reversal { original: TransferId(original), is_forced }
         }
     })
 }
@@ -218,6 +221,8 @@ pub(crate) fn account(row: &Row, branch: BranchCode) -> Result<Account, RowError
         balance: balance(row, 4)?,
         held: balance(row, 5)?,
         overdraft_limit: balance(row, 6)?,
+        ceiling: row.try_get::<_, Option<i64>>(10)?.map(Balance::new),
+        limit_exceeded: row.try_get(11)?,
         state: word(row, 7, table, "state")?,
         opened_at: time(row, 8)?,
         seq: row.try_get(9)?,

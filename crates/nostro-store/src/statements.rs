@@ -90,9 +90,10 @@ impl Statements {
         let clock = format!("{} select clock_timestamp()", Message::ReadClock);
         let update_accounts = format!(
             "{} update account a
-             set balance = w.balance, held = w.held, seq = w.seq, last_transfer = w.last_transfer, last_posted_at = $7
-             from unnest($1::tid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::uuid[])
-               as w (place, id, balance, held, seq, last_transfer)
+             set balance = w.balance, held = w.held, seq = w.seq, last_transfer = w.last_transfer, limit_exceeded = w.limit_exceeded,
+               last_posted_at = $8
+             from unnest($1::tid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::uuid[], $7::boolean[])
+               as w (place, id, balance, held, seq, last_transfer, limit_exceeded)
              where a.ctid = w.place
                and a.id = w.id",
             Message::UpdateRows

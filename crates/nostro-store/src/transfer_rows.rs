@@ -16,9 +16,9 @@ use uuid::Uuid;
 /// Beyond so many rows a COPY costs less than a statement for each.
 const FEW_ROWS: usize = 8;
 
-/// Columns of `transfer` in the order of [`COLUMN_TYPES`] and [`TransferRow::columns`]; the last five are of other operations
+/// Columns of `transfer` in the order of [`COLUMN_TYPES`] and [`TransferRow::columns`]; the last six are of other operations
 /// than plain movements.
-const COLUMNS: [&str; 23] = [
+const COLUMNS: [&str; 24] = [
     "id",
     "period",
     "kind",
@@ -42,8 +42,9 @@ const COLUMNS: [&str; 23] = [
     "expires_at",
     "asked",
     "original",
+    "is_forced",
 ];
-const COLUMN_TYPES: [Type; 23] = [
+const COLUMN_TYPES: [Type; 24] = [
     Type::UUID,
     Type::INT4,
     Type::TEXT,
@@ -67,6 +68,7 @@ const COLUMN_TYPES: [Type; 23] = [
     Type::TIMESTAMPTZ,
     Type::INT8,
     Type::UUID,
+    Type::BOOL,
 ];
 
 /// Which columns a batch writes.
@@ -85,7 +87,7 @@ impl Width {
 
     fn columns(self) -> usize {
         match self {
-            Self::Plain => COLUMNS.len() - 5,
+            Self::Plain => COLUMNS.len() - 6,
             Self::All => COLUMNS.len(),
         }
     }
@@ -123,6 +125,7 @@ struct Particulars {
     expires_at: Option<SystemTime>,
     asked: Option<i64>,
     original: Option<Uuid>,
+    is_forced: Option<bool>,
 }
 
 /// All null on a side of another branch, and on both of a refused transfer.
@@ -180,9 +183,9 @@ impl TransferRow {
         currency: &'a &'a str,
         batch: &'a &'a str,
         posted_at: &'a SystemTime,
-    ) -> [&'a (dyn ToSql + Sync); 23] {
+    ) -> [&'a (dyn ToSql + Sync); 24] {
         const NONE: &Particulars =
-            &Particulars { hold: None, is_final: None, expires_at: None, asked: None, original: None };
+            &Particulars { hold: None, is_final: None, expires_at: None, asked: None, original: None, is_forced: None };
         let (d, c, h) = (&self.debit_line, &self.credit_line, self.particular.as_ref().unwrap_or(NONE));
         [
             &self.id,
@@ -208,6 +211,7 @@ impl TransferRow {
             &h.expires_at,
             &h.asked,
             &h.original,
+            &h.is_forced,
         ]
     }
 
@@ -251,7 +255,9 @@ impl Particulars {
         let id = |id: nostro_core::TransferId| Some(id.0);
         match operation {
             Operation::Transfer | Operation::Deposit | Operation::Withdrawal => None,
-            Operation::Reversal { original } => Some(Self { original: id(original), ..Self::default() }),
+            Operation::Reversal { original, is_forced } => {
+                Some(Self { original: id(original), is_forced: is_forced.then_some(true), ..Self::default() })
+            }
             Operation::UpTo { asked } => Some(Self { asked: Some(asked.minor_units()), ..Self::default() }),
             Operation::Hold { expires_at } => {
                 Some(Self { expires_at: expires_at.map(SystemTime::from), ..Self::default() })

@@ -40,6 +40,7 @@ struct AccountColumns {
     held: Vec<i64>,
     seq: Vec<i64>,
     last_transfer: Vec<Option<Uuid>>,
+    limit_exceeded: Vec<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -75,6 +76,7 @@ impl Writes {
             writes.accounts.held.push(account.held.minor_units());
             writes.accounts.seq.push(account.seq);
             writes.accounts.last_transfer.push(account.last_transfer.map(|id| id.0));
+            writes.accounts.limit_exceeded.push(account.limit_exceeded);
         }
         writes.transfers.extend(plan.records().filter_map(|record| TransferRow::at(branch.code, record, numbers)));
         for hold in plan.holds.iter().filter(|hold| hold.debit.branch() == branch.code) {
@@ -115,8 +117,8 @@ impl Writes {
                 if a.place.is_empty() {
                     return Ok(());
                 }
-                let columns: [&(dyn ToSql + Sync); 7] =
-                    [&a.place, &a.id, &a.balance, &a.held, &a.seq, &a.last_transfer, &posted_at];
+                let columns: [&(dyn ToSql + Sync); 8] =
+                    [&a.place, &a.id, &a.balance, &a.held, &a.seq, &a.last_transfer, &a.limit_exceeded, &posted_at];
                 all(Message::UpdateRows, a.place.len(), client.execute(&statements.update_accounts, &columns).await?)
             };
             let insert = async {

@@ -96,7 +96,7 @@ pub fn give_back() -> ReleaseRequest {
 
 /// A reversal with an id of its own, of so much or of all.
 pub fn undo(cents: Option<i64>) -> ReversalRequest {
-    ReversalRequest { id: Uuid::now_v7(), amount: cents.map(amount), category: 0, reference: None }
+    ReversalRequest { id: Uuid::now_v7(), amount: cents.map(amount), force: false, category: 0, reference: None }
 }
 
 /// What is posted, in cents.

@@ -3,13 +3,15 @@
 use crate::router::{open, v1};
 use serde_json::Value;
 
-const ROUTES: [(&str, &str, &str); 27] = [
+const ROUTES: [(&str, &str, &str); 29] = [
     ("get", "/v1/customers", "200 400 401 403 405 429 500 503"),
     ("post", "/v1/customers", "200 201 400 401 403 405 409 413 415 429 500 503"),
     ("get", "/v1/accounts", "200 400 401 403 405 429 500 503"),
     ("post", "/v1/accounts", "200 201 400 401 403 405 409 413 415 422 429 500 503"),
     ("get", "/v1/accounts/{number}", "200 400 401 403 404 405 429 500 503"),
     ("post", "/v1/accounts/{number}/close", "200 400 401 403 404 405 409 413 415 422 429 500 503"),
+    ("get", "/v1/accounts/{number}/changes", "200 400 401 403 404 405 429 500 503"),
+    ("post", "/v1/accounts/{number}/changes", "200 400 401 403 404 405 409 413 415 422 429 500 503"),
     ("get", "/v1/accounts/{number}/holds", "200 400 401 403 404 405 429 500 503"),
     ("post", "/v1/holds", "200 201 202 400 401 403 405 409 413 415 422 429 500 503"),
     ("get", "/v1/holds/{id}", "200 400 401 403 404 405 429 500 503"),

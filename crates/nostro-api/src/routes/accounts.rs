@@ -6,7 +6,7 @@ use crate::cursor::{self, List};
 use crate::openapi::{BodyRefused, Refused, Unavailable};
 use crate::parameters::{Parameters, Segment};
 use crate::problem::{Problem, ProblemBody};
-use crate::register_body::{self, CloseAccountBody, NewAccountBody};
+use crate::register_body::{self, NewAccountBody};
 use crate::router::Api;
 use crate::routes::{branch_list, page, register_problem};
 use crate::view::PageView;
@@ -42,34 +42,6 @@ pub(crate) async fn open(State(api): State<Api>, body: JsonBody) -> Result<Respo
     let location = format!("/v1/accounts/{}", made.value.number);
     let location = (!made.replayed).then_some(location.as_str());
     Ok(answer::made(made.replayed, location, AccountView::from(&made.value)))
-}
-
-/// Closes an empty account.
-#[utoipa::path(
-    post,
-    path = "/v1/accounts/{number}/close",
-    operation_id = "close_account",
-    tag = "accounts",
-    params(("number" = String, Path, description = "The account.", example = "AZ93000000001042")),
-    request_body = CloseAccountBody,
-    responses(
-        (status = 200, description = "Closed; with the header, by an earlier request with the same id.",
-            body = AccountView, headers(("Idempotent-Replayed" = String, description = "`true`"))),
-        (status = 404, description = "`account_not_found`", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 409, description = "`id_conflict`: the id was used with other content.", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 422, description = "`account_not_empty`, `account_closed` or `bank_account`", body = ProblemBody,
-            content_type = "application/problem+json"),
-        Refused, BodyRefused, Unavailable
-    )
-)]
-pub(crate) async fn close(State(api): State<Api>, segment: Segment, body: JsonBody) -> Result<Response, Problem> {
-    let number = segment.account_number()?;
-    let id = register_body::close_account(body.parse()?)?;
-    let closed = api.engine.close_account(id, number).await;
-    let closed = closed.map_err(|error| register_problem(error, Some(number)))?;
-    Ok(answer::changed(closed.replayed, AccountView::from(&closed.value)))
 }
 
 /// The accounts of a branch, the bank's own among them, newest first.

@@ -38,7 +38,12 @@ pub(crate) struct AccountView {
     available: Option<Text<Balance>>,
     #[schema(value_type = String, example = "0")]
     overdraft_limit: Text<Balance>,
-    /// `open` or `closed`.
+    /// What the balance may not go above; null if there is no bound.
+    #[schema(value_type = Option<String>, example = "1000000")]
+    ceiling: Option<Text<Balance>>,
+    /// Whether its figures are outside its limits: by a forced reversal, or because a limit was changed.
+    limit_exceeded: bool,
+    /// `open`, `debits_frozen`, `credits_frozen`, `frozen` or `closed`.
     #[schema(example = "open")]
     state: &'static str,
     #[schema(value_type = String, example = "2026-11-23T08:00:00.000000Z")]
@@ -62,6 +67,8 @@ impl From<&Account> for AccountView {
             held: Text(account.held),
             available: account.available().map(Text),
             overdraft_limit: Text(account.overdraft_limit),
+            ceiling: account.ceiling.map(Text),
+            limit_exceeded: account.limit_exceeded,
             state: account.state.as_str(),
             opened_at: Text(account.opened_at),
             seq: Text(account.seq),

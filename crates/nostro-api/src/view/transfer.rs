@@ -64,6 +64,10 @@ pub(crate) struct TransferView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c000")]
     original: Option<Text<TransferId>>,
+    /// Of a reversal that might overdraw the account that was paid: true.
+    #[serde(skip_serializing_if = "is_false")]
+    #[schema(required = false)]
+    forced: bool,
     /// Of a capture: whether it gave the rest of the hold back.
     #[serde(rename = "final", skip_serializing_if = "Option::is_none")]
     is_final: Option<bool>,
@@ -148,6 +152,7 @@ impl TransferView {
             reference: transfer.reference.clone().map(Text),
             hold: transfer.operation.hold().map(Text),
             original: transfer.operation.original().map(Text),
+            forced: matches!(transfer.operation, Operation::Reversal { is_forced: true, .. }),
             is_final,
             expires_at: expires_at.map(Text),
             batch: Text(receipt.batch),

@@ -1,5 +1,7 @@
-//! `nostro account`: the accounts of a branch, or one account with its last entries.
+//! `nostro account`: the accounts of a branch, or one account with its last entries. What changes one is in
+//! [`account_change`].
 
+use super::account_change::{self, ChangeArgs, ChangesArgs, CloseArgs};
 use super::connection::ConnectionArgs;
 use super::table::{major, print_json, right, table};
 use anyhow::Context;
@@ -27,6 +29,12 @@ enum AccountCommand {
     List(ListArgs),
     /// One account with its last entries
     Show(ShowArgs),
+    /// Changes its limits, freezes it or opens it again
+    Change(ChangeArgs),
+    /// Closes it; it must be empty and without open holds
+    Close(CloseArgs),
+    /// What was changed of it, newest first
+    Changes(ChangesArgs),
 }
 
 #[derive(Args, Debug)]
@@ -58,6 +66,9 @@ pub(crate) async fn run(args: AccountArgs) -> anyhow::Result<ExitCode> {
     match args.command {
         AccountCommand::List(args) => list(args).await,
         AccountCommand::Show(args) => show(args).await,
+        AccountCommand::Change(args) => account_change::change(args).await,
+        AccountCommand::Close(args) => account_change::close(args).await,
+        AccountCommand::Changes(args) => account_change::changes(args).await,
     }
 }
 
@@ -123,7 +134,7 @@ async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_account(account: &Account) {
+pub(super) fn print_account(account: &Account) {
     let figure = |minor_units| format!("{} {}", major(account.currency, minor_units), account.currency);
     let Account { kind, state, opened_at, .. } = account;
     println!("{}  {kind}, {state}, opened {opened_at}", account.number.grouped());
@@ -132,6 +143,12 @@ fn print_account(account: &Account) {
     println!("  held       {}", figure(account.held));
     if let Some(available) = account.available {
         println!("  available  {} (overdraft limit {})", figure(available), figure(account.overdraft_limit));
+    }
+    if let Some(ceiling) = account.ceiling {
+        println!("  ceiling    {}", figure(ceiling));
+    }
+    if account.limit_exceeded {
+        println!("  outside its limits");
     }
 }
 

@@ -17,6 +17,9 @@ pub(crate) struct ReverseArgs {
     transfer: Uuid,
     /// In major units with exactly the currency's decimals; all that was moved by default
     amount: Option<String>,
+    /// Overdraw the account that was paid if it no longer has the money
+    #[arg(long)]
+    force: bool,
     /// A branch of the transfer; without it all branches are asked
     #[arg(long)]
     branch: Option<BranchCode>,
@@ -55,7 +58,7 @@ pub(crate) async fn run(args: ReverseArgs) -> anyhow::Result<ExitCode> {
             }
         }
     };
-    let request = ReversalRequest { id, amount, category: 0, reference: args.reference.clone() };
+    let request = ReversalRequest { id, amount, force: args.force, category: 0, reference: args.reference.clone() };
     let outcome = until_settled(id, DEADLINE, || client.reverse(args.transfer, args.branch, &request)).await;
     outcome::tell(&client, &asked, outcome)
 }
@@ -63,8 +66,9 @@ pub(crate) async fn run(args: ReverseArgs) -> anyhow::Result<ExitCode> {
 fn asked(client: &Client, args: &ReverseArgs, id: Uuid) -> Asked {
     let amount = args.amount.as_deref().map(|amount| format!(" {amount}")).unwrap_or_default();
     let branch = args.branch.map(|branch| format!(" --branch {branch}")).unwrap_or_default();
+    let force = if args.force { " --force" } else { "" };
     let again = format!(
-        "nostro reverse {}{amount}{branch} --id {id}{}{}",
+        "nostro reverse {}{amount}{force}{branch} --id {id}{}{}",
         args.transfer,
         outcome::connection_again(client, &args.connection),
         outcome::reference_again(args.reference.as_deref()),

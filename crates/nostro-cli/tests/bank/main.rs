@@ -15,6 +15,7 @@ mod holds;
 mod http;
 mod identity;
 mod in_doubt;
+mod limits;
 mod links;
 mod load;
 mod outages;

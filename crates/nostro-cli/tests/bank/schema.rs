@@ -15,7 +15,7 @@ async fn the_tables_keep_their_rules() {
                    where c.table_schema = 'public'";
     let money = format!(
         "select c.table_name || '.' || c.column_name {columns}
-         and c.column_name ~ '(amount|balance|held|limit)' and c.data_type <> 'bigint'"
+         and c.column_name ~ '(amount|balance|held|limit|ceiling)' and c.data_type <> 'bigint' and c.column_name <> 'limit_exceeded'"
     );
     assert_eq!(found(&databases, &money).await, Vec::<String>::new(), "money that is not a bigint");
     let nullable =
@@ -23,11 +23,14 @@ async fn the_tables_keep_their_rules() {
     assert_eq!(
         found(&databases, &nullable).await,
         [
-            "account.close_request_id",
+            "account.ceiling",
             "account.customer",
             "account.last_posted_at",
             "account.last_transfer",
             "account.request_id",
+            "account_change.ceiling_after",
+            "account_change.ceiling_before",
+            "account_change.reason",
             "batch.decided_at",
             "batch.home",
             "batch.parts",
@@ -46,6 +49,7 @@ async fn the_tables_keep_their_rules() {
             "transfer.expires_at",
             "transfer.hold",
             "transfer.is_final",
+            "transfer.is_forced",
             "transfer.original",
             "transfer.reference",
             "transfer.refusal",
@@ -86,6 +90,12 @@ async fn the_database_itself_refuses_what_the_core_would_never_do() {
                    values (gen_random_uuid(), 0, 1, 2, 5, 'USD', 0, 'AZ-1-1', now(), ";
     let hold = "insert into hold (id, debit, credit, amount, currency, placed_at, captured, released, state, ended_at, expires_at)
                 values (gen_random_uuid(), 1, ";
+    let change = format!(
+        "insert into account_change (id, account, asked, overdraft_limit_before, overdraft_limit_after, state_before, state_after, reason)
+         values (gen_random_uuid(), {key}, "
+    );
+    let forced = "insert into transfer (id, period, debit, credit, amount, currency, category, batch, posted_at, debit_seq, debit_balance_after, kind, is_forced)
+                  values (gen_random_uuid(), 0, 1, 2, 5, 'USD', 0, 'AZ-1-1', now(), 1, 5, ";
     for (statement, constraint) in [
         (format!("{of_hold} 1, 5, 'hold', null, null, null)"), "transfer_sides"),
         (format!("{of_hold} 1, 5, 'release', gen_random_uuid(), null, null)"), "transfer_sides"),
@@ -112,8 +122,17 @@ async fn the_database_itself_refuses_what_the_core_would_never_do() {
         (format!("{hold} 2, 5, 'USD', now(), 5, 0, 'released', now(), null)"), "hold_state"),
         (format!("{hold} 2, 5, 'USD', now(), 0, 5, 'expired', now(), null)"), "hold_state"),
         (format!("{hold} 2, 5, 'USD', now(), 0, 5, 'gone', now(), null)"), "hold_state"),
-        (format!("update account set balance = -1 where id = {key}"), "account_within_limit"),
-        (format!("update account set held = 1001 where id = {key}"), "account_within_limit"),
+        (format!("update account set balance = -1 where id = {key}"), "account_within_limits"),
+        (format!("update account set held = 1001 where id = {key}"), "account_within_limits"),
+        (format!("update account set ceiling = 999 where id = {key}"), "account_within_limits"),
+        (format!("update account set limit_exceeded = true where id = {key}"), "account_within_limits"),
+        (format!("update account set ceiling = -1 where id = {empty}"), "account_ceiling"),
+        ("update account set ceiling = 5 where kind = 'cash'".into(), "account_ceiling"),
+        ("update account set state = 'frozen' where kind = 'cash'".into(), "account_own_is_open"),
+        (format!("{change} '{{}}', 0, 0, 'open', 'frozen', null)"), "account_change_asked"),
+        (format!("{change} '{{balance}}', 0, 0, 'open', 'frozen', null)"), "account_change_asked"),
+        (format!("{change} '{{state}}', 0, 0, 'open', 'frozen', '')"), "account_change_reason"),
+        (format!("{forced} 'transfer', true)"), "transfer_forced"),
         (format!("update account set held = -1 where id = {key}"), "account_held"),
         (format!("update account set state = 'closed' where id = {key}"), "account_closed_is_empty"),
         (format!("update account set state = 'gone' where id = {empty}"), "account_state"),

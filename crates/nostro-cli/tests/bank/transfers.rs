@@ -188,7 +188,7 @@ async fn every_refusal_leaves_both_sides_unchanged() {
     let (az, tx) = (open(client, "AZ", 1_000).await, open(client, "TX", 2_000).await);
     let (closed_az, closed_tx) = (open(client, "AZ", 0).await, open(client, "TX", 0).await);
     for account in [closed_az, closed_tx] {
-        assert_eq!(client.close_account(Uuid::now_v7(), account).await.unwrap().state, "closed");
+        assert_eq!(client.close_account(Uuid::now_v7(), account, None).await.unwrap().state, "closed");
     }
     let missing = |branch: &str| nostro_core::AccountNumber::new(branch.parse().unwrap(), 77_777).unwrap();
     let mut euros = pay(az, tx, 10);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 mod holds;
+mod limits;
 mod model;
 mod reversals;
 mod table;
@@ -65,6 +66,15 @@ const REFUSALS: &str = "
     A1 0 closed                         |                        | 2: A1 > T1 50 hold           | debit_account_closed
     A1 100, T1 0 closed                 |                        | 2: A1 > T1 50                | credit_account_closed
     A1 100 held=50, T1 0 closed         | 1: A1 > T1 50          | 2: A1 > T1 50 capture=1      | credit_account_closed
+    A1 100 debits_frozen, T1 0          |                        | 2: A1 > T1 50                | debit_account_frozen
+    A1 100 frozen, T1 0                 |                        | 2: A1 > T1 50                | debit_account_frozen
+    A1 100 frozen                       |                        | 2: A1 > T1 50 hold           | debit_account_frozen
+    A1 100 held=50 debits_frozen, T1 0  | 1: A1 > T1 50          | 2: A1 > T1 50 capture=1      | debit_account_frozen
+    A1 100 debits_frozen, T1 0          | 1: T1 > A1 50 was      | 2: A1 > T1 50 reversal=1 force | debit_account_frozen
+    A1 100, T1 0 credits_frozen         |                        | 2: A1 > T1 50                | credit_account_frozen
+    A1 100, T1 0 frozen                 |                        | 2: A1 > T1 50                | credit_account_frozen
+    A1 100 held=50, T1 0 frozen         | 1: A1 > T1 50          | 2: A1 > T1 50 capture=1      | credit_account_frozen
+    A1 100, T1 0 credits_frozen         | 1: T1 > A1 50 was      | 2: A1 > T1 50 reversal=1 force | credit_account_frozen
     A1 100 held=50, T1 0                | 1: A1 > T1 50          | 2: A1 > T1 51 capture=1      | hold_exceeded
     A1 100 held=20, T1 0                | 1: A1 > T1 50 captured=30 | 2: A1 > T1 21 capture=1   | hold_exceeded
     A1 100, T1 0                        | 1: T1 > A1 50 was      | 2: A1 > T1 51 reversal=1     | reversal_exceeded
@@ -77,7 +87,13 @@ const REFUSALS: &str = "
     A1 -50 limit=50, T1 0               |                        | 2: A1 > T1 50 up_to          | insufficient_funds
     A1 0 limit=49, T1 0                 |                        | 2: A1 > T1 50                | insufficient_funds
     A1 100 held=51                      |                        | 2: A1 > T1 50 hold           | insufficient_funds
+    A1 100, T1 51 ceiling=100           |                        | 2: A1 > T1 50                | ceiling_exceeded
+    A1 100, T1 200 ceiling=100 exceeded |                        | 2: A1 > T1 1                 | ceiling_exceeded
+    A1 100, T1 51 ceiling=100           |                        | 2: A1 > T1 50 up_to          | ceiling_exceeded
+    A1 100 held=50, T1 51 ceiling=100   | 1: A1 > T1 50          | 2: A1 > T1 50 capture=1      | ceiling_exceeded
+    A1 100, T1 51 ceiling=100           | 1: T1 > A1 50 was      | 2: A1 > T1 50 reversal=1 force | ceiling_exceeded
     A1 100, T1 9223372036854775807      |                        | 2: A1 > T1 50                | balance_out_of_range
+    A1 -9223372036854775808, T1 0       | 1: T1 > A1 50 was      | 2: A1 > T1 50 reversal=1 force | balance_out_of_range
     A1 -9223372036854775808 cash, T1 0  |                        | 2: A1 > T1 50                | balance_out_of_range
     A1 100 held=50, T1 9223372036854775807 | 1: A1 > T1 50       | 2: A1 > T1 50 capture=1      | balance_out_of_range
     A1 0 held=9223372036854775807 cash  |                        | 2: A1 > T1 50 hold           | balance_out_of_range
@@ -106,6 +122,9 @@ const PRECEDENCE: &str = "
     A1 50 held=50, T1 0 closed          | 1: A1 > T1 50          | 2: A1 > T1 51 capture=1      | credit_account_closed
     A1 50 held=50, T1 9223372036854775807 | 1: A1 > T1 50        | 2: A1 > T1 51 capture=1      | hold_exceeded
     A1 0, T1 9223372036854775807        |                        | 2: A1 > T1 50                | insufficient_funds
+    A1 0 frozen, T1 0 frozen            |                        | 2: A1 > T1 50                | debit_account_frozen
+    A1 0, T1 0 frozen                   |                        | 2: A1 > T1 50                | credit_account_frozen
+    A1 -9223372036854775808 cash, T1 0 ceiling=0 |               | 2: A1 > T1 50                | ceiling_exceeded
 ";
 
 /// Each line of a table is refused as it says, with no effect; the codes that were met.
@@ -129,32 +148,6 @@ fn every_refusal_has_its_case() {
 fn the_first_refusal_in_order_of_precedence_is_given() {
     assert_eq!(refused(PRECEDENCE).len(), Refusal::ALL.len() - 1, "a refusal that precedes nothing, beside the last");
     assert!(Refusal::ALL.is_sorted());
-}
-
-#[test]
-fn limits_hold_and_cash_has_none() {
-    check(
-        "A1 0 limit=100
-         A2 100 held=60
-         A840 0 cash
-         T1 0",
-        "1: A1 > T1 100
-         2: A1 > T1 1
-         3: A2 > T1 41
-         4: A2 > T1 40
-         5: A840 > A1 5000 deposit",
-        &expect![[r#"
-            1: posted -100#1 100#1
-            2: refused insufficient_funds
-            3: refused insufficient_funds
-            4: posted 60#1 140#2
-            5: posted -5000#1 4900#2
-            A1 4900 #2
-            T1 140 #2
-            A2 60 held=60 #1
-            A840 -5000 #1
-        "#]],
-    );
 }
 
 #[test]

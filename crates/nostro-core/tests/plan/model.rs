@@ -4,7 +4,8 @@ use crate::table::{account, input, name, number, told};
 use nostro_core::plan::{Accounts, LockedAccount, PlanInput, plan};
 use nostro_core::transfer::Decision;
 use nostro_core::{
-    AccountNumber, Amount, Balance, Hold, HoldState, Operation, Original, Timestamp, Transfer, TransferId, TransferKind,
+    AccountNumber, AccountState, Amount, Balance, Hold, HoldState, Operation, Original, Timestamp, Transfer,
+    TransferId, TransferKind,
 };
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -30,9 +31,18 @@ struct Moved {
     left: i64,
 }
 
+/// What it keeps of an account's terms.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    limit: i64,
+    ceiling: Option<i64>,
+    state: AccountState,
+}
+
 /// The slow ledger.
 #[derive(Clone, Debug, Default)]
 struct Ledger {
+    terms: HashMap<AccountNumber, Kept>,
     balances: HashMap<AccountNumber, i64>,
     held: HashMap<AccountNumber, i64>,
     holds: HashMap<TransferId, Reserved>,
@@ -55,7 +65,9 @@ impl Ledger {
     fn outcome(&mut self, transfer: &Transfer) -> Result<String, &'static str> {
         let (debit, credit, amount) = (transfer.debit, transfer.credit, transfer.amount.minor_units());
         let has = |ledger: &Self, account| ledger.balances.contains_key(&account);
-        let free = |ledger: &Self, account| ledger.balances[&account] - ledger.held.get(&account).unwrap_or(&0);
+        let free = |ledger: &Self, account| {
+            ledger.balances[&account] - ledger.held.get(&account).unwrap_or(&0) + ledger.terms[&account].limit
+        };
         if let Operation::Expiry { hold } = transfer.operation {
             let due =
                 self.holds.get(&hold).is_some_and(|hold| hold.state == "open" && hold.is_due && hold.debit == debit);
@@ -74,6 +86,7 @@ impl Ledger {
                 if is_due {
                     return Err("hold_expired");
                 }
+                self.leaves(debit)?;
                 if free(self, debit) < amount {
                     return Err("insufficient_funds");
                 }
@@ -86,9 +99,12 @@ impl Ledger {
                 Ok(self.end(hold, "released"))
             }
             Operation::Capture { hold, is_final } => {
-                if self.open(hold, debit, credit)? < amount {
+                let left = self.open(hold, debit, credit)?;
+                self.moves(debit, credit)?;
+                if left < amount {
                     return Err("hold_exceeded");
                 }
+                self.arrives(credit, amount)?;
                 self.shift(debit, credit, amount);
                 *self.held.get_mut(&debit).unwrap() -= amount;
                 let reserved = self.holds.get_mut(&hold).unwrap();
@@ -98,36 +114,74 @@ impl Ledger {
                 }
                 Ok("posted".into())
             }
-            Operation::Reversal { original } => {
+            Operation::Reversal { original, is_forced } => {
                 let moved = self.moved.get(&original).filter(|moved| (moved.credit, moved.debit) == (debit, credit));
                 let left = moved.ok_or("not_reversible")?.left;
+                self.moves(debit, credit)?;
                 if left < amount {
                     return Err("reversal_exceeded");
                 }
-                if free(self, debit) < amount {
+                if !is_forced && free(self, debit) < amount {
                     return Err("reversal_not_covered");
                 }
+                self.arrives(credit, amount)?;
                 self.moved.get_mut(&original).unwrap().left -= amount;
                 self.shift(debit, credit, amount);
                 Ok("posted".into())
             }
             Operation::UpTo { .. } => {
+                self.moves(debit, credit)?;
                 let most = free(self, debit).min(amount);
                 if most <= 0 {
                     return Err("insufficient_funds");
                 }
+                self.arrives(credit, most)?;
                 self.shift(debit, credit, most);
                 Ok(format!("posted ({most})"))
             }
             Operation::Transfer | Operation::Deposit | Operation::Withdrawal => {
+                self.moves(debit, credit)?;
                 if free(self, debit) < amount {
                     return Err("insufficient_funds");
                 }
+                self.arrives(credit, amount)?;
                 self.shift(debit, credit, amount);
                 Ok("posted".into())
             }
             Operation::Expiry { .. } => unreachable!("decided above"),
         }
+    }
+
+    /// Whether money may leave it.
+    fn leaves(&self, account: AccountNumber) -> Result<(), &'static str> {
+        match self.terms[&account].state {
+            AccountState::Closed => Err("debit_account_closed"),
+            AccountState::Frozen | AccountState::DebitsFrozen => Err("debit_account_frozen"),
+            AccountState::Open | AccountState::CreditsFrozen => Ok(()),
+        }
+    }
+
+    /// Whether money may go from one to the other, by their states: what is closed for good comes first.
+    fn moves(&self, debit: AccountNumber, credit: AccountNumber) -> Result<(), &'static str> {
+        let frozen = self.leaves(debit);
+        match (frozen, self.terms[&credit].state) {
+            (Err("debit_account_closed"), _) => Err("debit_account_closed"),
+            (_, AccountState::Closed) => Err("credit_account_closed"),
+            (Err(frozen), _) => Err(frozen),
+            (Ok(()), AccountState::Frozen | AccountState::CreditsFrozen) => Err("credit_account_frozen"),
+            (Ok(()), AccountState::Open | AccountState::DebitsFrozen) => Ok(()),
+        }
+    }
+
+    fn arrives(&self, credit: AccountNumber, amount: i64) -> Result<(), &'static str> {
+        let above = self.terms[&credit].ceiling.is_some_and(|ceiling| self.balances[&credit] + amount > ceiling);
+        if above { Err("ceiling_exceeded") } else { Ok(()) }
+    }
+
+    fn is_outside(&self, account: AccountNumber) -> bool {
+        let Kept { limit, ceiling, .. } = self.terms[&account];
+        let balance = self.balances[&account];
+        balance - self.held.get(&account).unwrap_or(&0) < -limit || ceiling.is_some_and(|ceiling| balance > ceiling)
     }
 
     fn shift(&mut self, debit: AccountNumber, credit: AccountNumber, amount: i64) {
@@ -206,7 +260,7 @@ fn batch(drawn: &[Drawn], ledger: &Ledger) -> Vec<Transfer> {
             6..=8 => (Operation::Capture { hold, is_final }, own((from, to))),
             9 => (Operation::Release { hold }, own((from, to))),
             10 => (Operation::Expiry { hold }, (from, to)),
-            _ => (Operation::Reversal { original }, own((back, paid))),
+            _ => (Operation::Reversal { original, is_forced: amount.minor_units() % 3 == 0 }, own((back, paid))),
         };
         if matches!(operation, Operation::Hold { .. }) && placed.iter().all(|(known, ..)| *known != id(of)) {
             placed.push((id(of), debit, credit));
@@ -225,8 +279,8 @@ fn batch(drawn: &[Drawn], ledger: &Ledger) -> Vec<Transfer> {
     transfers
 }
 
-/// Six accounts, four holds (one is due, one is captured), three transfers of which money may go back.
-fn before(start: &[i64]) -> (Ledger, Vec<Hold>, Vec<Original>) {
+/// Six accounts (what is free, limit, ceiling, state), four holds (one is due, one is captured), three transfers of which money may go back.
+fn before(start: &[(i64, i64, i64, usize)]) -> (Ledger, Vec<Hold>, Vec<Original>) {
     let numbers = numbers();
     let mut ledger = Ledger::default();
     let mut holds = Vec::new();
@@ -264,9 +318,13 @@ fn before(start: &[i64]) -> (Ledger, Vec<Hold>, Vec<Original>) {
             reversed: Balance::new(20),
         });
     }
-    for (account, free) in numbers.iter().take(6).zip(start) {
+    for (account, (free, limit, ceiling, state)) in numbers.iter().take(6).zip(start) {
         let held = ledger.held.get(account).copied().unwrap_or(0);
+        // Most are open.
+        let state = AccountState::ALL.get(*state).copied().unwrap_or(AccountState::Open);
         ledger.balances.insert(*account, free + held);
+        let ceiling = (*ceiling >= 100).then_some(*ceiling);
+        ledger.terms.insert(*account, Kept { limit: *limit, ceiling, state });
     }
     (ledger, holds, originals)
 }
@@ -275,14 +333,18 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
     #[test]
     fn random_batches_agree_with_one_transfer_at_a_time(
-        start in proptest::collection::vec(0_i64..300, 6),
+        start in proptest::collection::vec((-60_i64..300, 0_i64..50, 0_i64..400, 0_usize..30), 6),
         drawn in proptest::collection::vec((0_u128..40, 0_u8..13, 0_usize..8, 1_usize..8, 1_i64..120, 0_usize..64), 0..60),
     ) {
         let (mut ledger, holds, originals) = before(&start);
         let transfers = batch(&drawn, &ledger);
         let accounts: Accounts = ledger.balances.iter().map(|(number, balance)| {
             let held = ledger.held.get(number).copied().unwrap_or(0);
-            (*number, account(&format!("{} {balance} held={held}", name(*number))).1)
+            let Kept { limit, ceiling, state } = ledger.terms[number];
+            let ceiling = ceiling.map(|ceiling| format!("ceiling={ceiling}")).unwrap_or_default();
+            let exceeded = if ledger.is_outside(*number) { "exceeded" } else { "" };
+            let line = format!("{} {balance} held={held} limit={limit} {ceiling} {} {exceeded}", name(*number), state.as_str());
+            (*number, account(&line).1)
         }).collect();
         let expected: Vec<String> = transfers.iter().map(|transfer| ledger.decide(transfer)).collect();
         let plan = plan(PlanInput { accounts: accounts.clone(), holds, originals, ..input("", &transfers) });
@@ -303,6 +365,7 @@ proptest! {
             let after = written.get(&number).unwrap_or(before);
             prop_assert_eq!(after.balance.minor_units(), ledger.balances[&number]);
             prop_assert_eq!(after.held.minor_units(), ledger.held.get(&number).copied().unwrap_or(0));
+            prop_assert_eq!(after.limit_exceeded, ledger.is_outside(number), "{}", name(number));
             prop_assert_eq!(after.seq, entries.get(&number).copied().unwrap_or(0), "sequences have no gap");
         }
         for hold in &plan.holds {

@@ -23,7 +23,7 @@ pub(crate) fn name(number: AccountNumber) -> String {
     format!("{}{}", &number.branch().as_str()[..1], number.to_string()[4..].parse::<u64>().unwrap())
 }
 
-/// `A1 500 limit=100 held=50 EUR closed cash seq=7 last=2000`
+/// `A1 500 limit=100 ceiling=900 exceeded held=50 EUR debits_frozen cash seq=7 last=2000`
 pub(crate) fn account(line: &str) -> (AccountNumber, LockedAccount) {
     let mut words = line.split_whitespace();
     let number = number(words.next().unwrap());
@@ -33,6 +33,8 @@ pub(crate) fn account(line: &str) -> (AccountNumber, LockedAccount) {
         balance: Balance::new(words.next().unwrap().parse().unwrap()),
         held: Balance::ZERO,
         overdraft_limit: Balance::ZERO,
+        ceiling: None,
+        limit_exceeded: false,
         state: AccountState::Open,
         seq: 0,
         last_transfer: None,
@@ -44,7 +46,9 @@ pub(crate) fn account(line: &str) -> (AccountNumber, LockedAccount) {
             Some(("held", figure)) => account.held = Balance::new(figure.parse().unwrap()),
             Some(("seq", figure)) => account.seq = figure.parse().unwrap(),
             Some(("last", figure)) => account.last_posted_at = Some(Timestamp::from_micros(figure.parse().unwrap())),
-            None if word == "closed" => account.state = AccountState::Closed,
+            Some(("ceiling", figure)) => account.ceiling = Some(Balance::new(figure.parse().unwrap())),
+            None if word == "exceeded" => account.limit_exceeded = true,
+            None if word.parse::<AccountState>().is_ok() => account.state = word.parse().unwrap(),
             None if word == "cash" => account.kind = AccountKind::Cash,
             None => account.currency = word.parse().unwrap(),
             Some(_) => panic!("{word}"),
@@ -57,12 +61,12 @@ pub(crate) fn id(number: &str) -> TransferId {
     TransferId(uuid::Uuid::from_u128(number.trim().parse().unwrap()))
 }
 
-/// Beyond accounts and amount: `deposit`, `up_to`, `hold`, `hold until=2000`, `capture=1`, `capture=1 final`, `release=1`, `expiry=1`.
+/// Beyond accounts and amount: `deposit`, `up_to`, `hold`, `hold until=2000`, `capture=1`, `capture=1 final`, `release=1`, `expiry=1`, `reversal=1 force`.
 fn operation(words: &[&str], amount: Amount) -> Operation {
     let value = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
     let has = |word: &str| words.contains(&word);
     if let Some(original) = value("reversal") {
-        return Operation::Reversal { original: id(original) };
+        return Operation::Reversal { original: id(original), is_forced: has("force") };
     }
     match (value("capture"), value("release"), value("expiry")) {
         (Some(hold), ..) => Operation::Capture { hold: id(hold), is_final: has("final") },
@@ -181,7 +185,8 @@ pub(crate) fn planned_with(holds: &str, accounts: &str, known: Vec<TransferRecor
     }
     for (number, account) in &plan.accounts {
         let held = if account.held == Balance::ZERO { String::new() } else { format!(" held={}", account.held) };
-        text += &format!("{} {}{held} #{}\n", name(*number), account.balance, account.seq);
+        let exceeded = if account.limit_exceeded { " exceeded" } else { "" };
+        text += &format!("{} {}{held}{exceeded} #{}\n", name(*number), account.balance, account.seq);
     }
     for original in &plan.originals {
         text += &format!("original {}: reversed={}\n", original.id.0.as_u128(), original.reversed);

@@ -27,7 +27,7 @@ fn transfer() -> impl Strategy<Value = Transfer> {
         Operation::Capture { hold, is_final: true },
         Operation::Release { hold },
         Operation::Expiry { hold },
-        Operation::Reversal { original: hold },
+        Operation::Reversal { original: hold, is_forced: true },
     ]);
     let reference = proptest::option::of(prop_oneof!["[a-z\"\\\\/<é🌞\u{2028}]{1,20}", "[ -~]{1,20}"]);
     let currency = prop_oneof![Just("USD"), Just("JPY")].prop_map(|code| code.parse::<Currency>().unwrap());

@@ -1,0 +1,57 @@
+//! Changes of accounts' limits and states: at the account's branch, under the account's lock.
+
+use crate::answer::Unavailable;
+use crate::bank::Bank;
+use crate::register::{Made, Page, ReadError, RegisterError};
+use crate::registry::{failed, known};
+use futures_util::future::try_join;
+use nostro_core::{Account, AccountNumber, ChangeRecord, ChangeRefusal};
+use nostro_store::account_change::{self, ChangeRequest, Changing};
+use nostro_store::{lock, read};
+use std::slice;
+use std::sync::Arc;
+
+pub(crate) async fn change(bank: &Bank, request: &ChangeRequest) -> Result<Made<Account>, RegisterError> {
+    let code = request.number.branch();
+    let branch = known(bank, code)?;
+    let lease = bank.reader(code).await.map_err(failed)?;
+    let client = Arc::clone(lease.session.link.client());
+    let question = async {
+        match account_change::change_account(&client, branch.config.branch, request).await {
+            // A batch, perhaps one in doubt, has the row.
+            Err(error) if lock::is_lock_timeout(&error) => {
+                lock::roll_back(&client).await?;
+                Ok(None)
+            }
+            changing => changing.map(Some),
+        }
+    };
+    match bank.ask(code, lease, question).await.map_err(failed)? {
+        Some(Changing::Changed(value)) => Ok(Made { value, replayed: false }),
+        Some(Changing::Replayed(value)) => Ok(Made { value, replayed: true }),
+        Some(Changing::Conflict(field)) => Err(RegisterError::IdConflict(field)),
+        Some(Changing::Refused(ChangeRefusal::NotEmpty)) => Err(RegisterError::AccountNotEmpty),
+        Some(Changing::Refused(ChangeRefusal::Closed)) => Err(RegisterError::AccountClosed),
+        Some(Changing::Refused(ChangeRefusal::BankAccount)) => Err(RegisterError::BankAccount),
+        Some(Changing::NotFound) => Err(RegisterError::AccountNotFound),
+        None => Err(RegisterError::Unavailable(Unavailable::AccountInDoubt(request.number))),
+    }
+}
+
+/// The changes of an account, newest first; `None` if there is no such account.
+pub(crate) async fn list(
+    bank: &Bank,
+    number: AccountNumber,
+    page: Page,
+) -> Result<Option<Vec<ChangeRecord>>, ReadError> {
+    let code = number.branch();
+    let branch = bank.branch(code).ok_or(ReadError::UnknownBranch(code))?.config.branch;
+    let lease = bank.reader(code).await?;
+    let (client, statements) = (Arc::clone(lease.session.link.client()), lease.session.statements.clone());
+    let question = try_join(
+        read::find_accounts(&client, &statements, branch, slice::from_ref(&number)),
+        account_change::list_changes(&client, branch, number, page.before, i64::from(page.limit)),
+    );
+    let (accounts, changes) = bank.ask(code, lease, question).await?;
+    Ok(accounts.first().map(|_| changes))
+}
