@@ -36,6 +36,7 @@ fn transfer(at: usize) -> Transfer {
         currency: "USD".parse().unwrap(),
         category: 1,
         reference: at.is_multiple_of(2).then(|| Reference::new("rent of November").unwrap()),
+        link: None,
     }
 }
 
@@ -72,13 +73,13 @@ fn bulk(criterion: &mut Criterion) {
     let transfers: Vec<Transfer> = (0..TRANSFERS).map(transfer).collect();
     let items: Vec<String> = transfers.iter().map(item).collect();
     let body = format!(r#"{{"transfers":[{}]}}"#, items.join(","));
-    assert_eq!(wire::read_transfers(body.as_bytes(), &has_branch).unwrap(), transfers);
+    assert_eq!(wire::read_plain_transfers(body.as_bytes(), &has_branch).unwrap(), transfers);
     let context = RequestContext { path: "/v1/transfers/bulk".into(), request_id: "r-1".into() };
 
     let mut group = criterion.benchmark_group("bulk of 8192");
     group.throughput(Throughput::Elements(8_192));
     group.bench_function("in", |bencher| {
-        bencher.iter_with_large_drop(|| wire::read_transfers(black_box(body.as_bytes()), &has_branch).unwrap());
+        bencher.iter_with_large_drop(|| wire::read_plain_transfers(black_box(body.as_bytes()), &has_branch).unwrap());
     });
     for (name, every) in [("out, all posted", usize::MAX), ("out, one in ten refused", 10)] {
         let answers = || -> Vec<Answer> {

@@ -3,6 +3,8 @@
 //! One table, for single requests and for the items of a bulk. Three outcomes are kept apart: committed (posted
 //! and settling), refused, unknown; what surely moved nothing (unavailable) is a fourth answer, not an outcome.
 
+pub(crate) mod legs;
+
 use crate::problem::{Code, IDEMPOTENT_REPLAYED, Problem};
 use crate::view::Text;
 use crate::view::posted::Outcome;
@@ -138,7 +140,7 @@ fn decided(receipt: &Receipt, told: Told) -> Response {
 }
 
 /// A business refusal, with what is known of its reason.
-fn refused(transfer: &Transfer, refusal: Refusal) -> Problem {
+pub(crate) fn refused(transfer: &Transfer, refusal: Refusal) -> Problem {
     let Transfer { debit, credit, currency, .. } = transfer;
     let detail = match refusal {
         Refusal::DebitAccountNotFound => format!("no account has the number {debit}"),
@@ -170,6 +172,7 @@ fn refused(transfer: &Transfer, refusal: Refusal) -> Problem {
             let amount = currency.major_units(transfer.amount.minor_units());
             format!("{debit} has less than {amount} {currency} available")
         }
+        Refusal::ChainBroken => "another link of its chain was refused".to_owned(),
         Refusal::BalanceOutOfRange => {
             format!("the balance of {debit} or {credit} would be beyond what an account can hold")
         }
@@ -179,7 +182,7 @@ fn refused(transfer: &Transfer, refusal: Refusal) -> Problem {
 
 /// The member of the request's body that a conflicting field came from, or what follows from its URL: `/hold`, `/original`. A deposit or a withdrawal names one
 /// account; the other follows from the currency, at the branch where the earlier request was found.
-fn pointer(kind: TransferKind, field: Field) -> String {
+pub(crate) fn pointer(kind: TransferKind, field: Field) -> String {
     let name = match (kind, field) {
         (TransferKind::Deposit, Field::DebitAccount) | (TransferKind::Withdrawal, Field::CreditAccount) => "currency",
         (TransferKind::Deposit, Field::CreditAccount) | (TransferKind::Withdrawal, Field::DebitAccount) => "account",
@@ -188,23 +191,23 @@ fn pointer(kind: TransferKind, field: Field) -> String {
     format!("/{name}")
 }
 
-fn location(id: TransferId, home: BranchCode) -> String {
+pub(crate) fn location(id: TransferId, home: BranchCode) -> String {
     format!("/v1/transfers/{id}?branch={home}")
 }
 
-fn at(status: StatusCode, location: &str, body: impl Serialize) -> Response {
+pub(crate) fn at(status: StatusCode, location: &str, body: impl Serialize) -> Response {
     let mut response = (status, Json(body)).into_response();
     point_to(&mut response, location);
     response
 }
 
-fn point_to(response: &mut Response, location: &str) {
+pub(crate) fn point_to(response: &mut Response, location: &str) {
     if let Ok(location) = HeaderValue::from_str(location) {
         response.headers_mut().insert(LOCATION, location);
     }
 }
 
-fn mark_replayed(response: &mut Response) {
+pub(crate) fn mark_replayed(response: &mut Response) {
     response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
 }
 

@@ -100,6 +100,8 @@ pub(crate) enum Place {
     Body,
     /// It is this item of a bulk.
     Item(usize),
+    /// It is this leg of a transfer of many.
+    Leg(usize),
 }
 
 impl fmt::Display for Place {
@@ -107,6 +109,7 @@ impl fmt::Display for Place {
         match self {
             Self::Body => Ok(()),
             Self::Item(at) => write!(f, "/transfers/{at}"),
+            Self::Leg(at) => write!(f, "/legs/{at}"),
         }
     }
 }
@@ -114,7 +117,7 @@ impl fmt::Display for Place {
 /// The members of one object, by the names that it may have.
 pub(crate) struct Fields<'a, 'e> {
     place: Place,
-    names: &'static [&'static str],
+    names: Vec<&'static str>,
     values: Vec<Option<JsonValue<'a>>>,
     errors: &'e mut Errors,
 }
@@ -124,7 +127,7 @@ impl<'a, 'e> Fields<'a, 'e> {
     pub(crate) fn read(
         value: JsonValue<'a>,
         place: Place,
-        names: &'static [&'static str],
+        names: &[&'static str],
         errors: &'e mut Errors,
     ) -> Option<Self> {
         let JsonValue::Object(members) = value else {
@@ -145,7 +148,7 @@ impl<'a, 'e> Fields<'a, 'e> {
                 }
             }
         }
-        Some(Self { place, names, values, errors })
+        Some(Self { place, names: names.to_vec(), values, errors })
     }
 
     /// A field that must be there. `None` if it is missing or breaks the rule, which is then among the errors.

@@ -6,11 +6,11 @@ use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
 use crate::json::JsonValue;
 use crate::problem::Problem;
 use crate::transfer_body::{Classified, read_classified};
-use nostro_core::{Amount, Hold, Operation, Transfer};
+use nostro_core::{AccountNumber, Amount, Currency, Hold, Operation, Transfer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-const HOLD_FIELDS: [&str; 8] =
+pub(crate) const HOLD_FIELDS: [&str; 8] =
     ["id", "debit_account", "credit_account", "amount", "currency", "expires_at", "category", "reference"];
 const CAPTURE_FIELDS: [&str; 5] = ["id", "amount", "final", "category", "reference"];
 const RELEASE_FIELDS: [&str; 3] = ["id", "category", "reference"];
@@ -82,7 +82,8 @@ pub(crate) struct NewRelease {
 /// A hold from its body.
 pub(crate) fn hold(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Transfer, Problem> {
     let mut errors = Errors::default();
-    let transfer = read_hold(value, has_branch, &mut errors);
+    let transfer = Fields::read(value, Place::Body, &HOLD_FIELDS, &mut errors)
+        .and_then(|mut fields| read_hold(&mut fields, has_branch));
     errors.none_or(transfer)
 }
 
@@ -90,11 +91,8 @@ pub(crate) fn hold(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Tr
 pub(crate) fn capture(value: JsonValue<'_>, hold: &Hold) -> Result<Transfer, Problem> {
     let mut errors = Errors::default();
     let transfer = Fields::read(value, Place::Body, &CAPTURE_FIELDS, &mut errors).and_then(|mut fields| {
-        let amount = fields.required("amount", |value| fields::amount(&value));
-        let is_final = fields.optional("final", false, |value| fields::flag(&value));
-        let classified = read_classified(&mut fields);
-        let operation = Operation::Capture { hold: hold.id, is_final: is_final? };
-        Some(of_hold(hold, operation, amount?, classified?))
+        let (amount, is_final, classified) = read_capture(&mut fields)?;
+        Some(of_hold(hold.into(), Operation::Capture { hold: hold.id, is_final }, amount, classified))
     });
     errors.none_or(transfer)
 }
@@ -104,19 +102,27 @@ pub(crate) fn release(value: JsonValue<'_>, hold: &Hold) -> Result<Transfer, Pro
     let mut errors = Errors::default();
     let transfer = Fields::read(value, Place::Body, &RELEASE_FIELDS, &mut errors).and_then(|mut fields| {
         let classified = read_classified(&mut fields)?;
-        Some(of_hold(hold, Operation::Release { hold: hold.id }, hold.amount, classified))
+        Some(of_hold(hold.into(), Operation::Release { hold: hold.id }, hold.amount, classified))
     });
     errors.none_or(transfer)
 }
 
-fn read_hold(value: JsonValue<'_>, has_branch: HasBranch<'_>, errors: &mut Errors) -> Option<Transfer> {
-    let mut fields = Fields::read(value, Place::Body, &HOLD_FIELDS, errors)?;
+/// How much is captured, whether that is the last of it, and what every transfer has.
+pub(crate) fn read_capture(fields: &mut Fields<'_, '_>) -> Option<(Amount, bool, Classified)> {
+    let amount = fields.required("amount", |value| fields::amount(&value));
+    let is_final = fields.optional("final", false, |value| fields::flag(&value));
+    let classified = read_classified(fields);
+    Some((amount?, is_final?, classified?))
+}
+
+/// A hold; the names of its fields are [`HOLD_FIELDS`].
+pub(crate) fn read_hold(fields: &mut Fields<'_, '_>, has_branch: HasBranch<'_>) -> Option<Transfer> {
     let debit = fields.required("debit_account", |value| fields::account_number(&value, has_branch));
     let credit = fields.required("credit_account", |value| fields::account_number(&value, has_branch));
     let amount = fields.required("amount", |value| fields::amount(&value));
     let currency = fields.required("currency", |value| fields::currency(&value));
     let expires_at = fields.optional("expires_at", None, |value| fields::time(&value).map(Some));
-    let classified = read_classified(&mut fields);
+    let classified = read_classified(fields);
     if debit.is_some() && debit == credit {
         fields.push("credit_account", Broken::Rule("the two accounts of a hold differ".to_owned()));
         return None;
@@ -131,13 +137,39 @@ fn read_hold(value: JsonValue<'_>, has_branch: HasBranch<'_>, errors: &mut Error
         currency: currency?,
         category,
         reference,
+        link: None,
     })
 }
 
-fn of_hold(hold: &Hold, operation: Operation, amount: Amount, classified: Classified) -> Transfer {
+/// Of a hold, what the transfers that end it or take from it need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reserved {
+    pub(crate) debit: AccountNumber,
+    pub(crate) credit: AccountNumber,
+    pub(crate) amount: Amount,
+    pub(crate) currency: Currency,
+}
+
+impl From<&Hold> for Reserved {
+    fn from(hold: &Hold) -> Self {
+        let Hold { debit, credit, amount, currency, .. } = *hold;
+        Self { debit, credit, amount, currency }
+    }
+}
+
+impl From<&Transfer> for Reserved {
+    /// Of the transfer that places it.
+    fn from(transfer: &Transfer) -> Self {
+        let Transfer { debit, credit, amount, currency, .. } = *transfer;
+        Self { debit, credit, amount, currency }
+    }
+}
+
+/// What is done to a hold: its accounts and its currency are the hold's.
+pub(crate) fn of_hold(hold: Reserved, operation: Operation, amount: Amount, classified: Classified) -> Transfer {
     let Classified { id, category, reference } = classified;
-    let Hold { debit, credit, currency, .. } = *hold;
-    Transfer { id, operation, debit, credit, amount, currency, category, reference }
+    let Reserved { debit, credit, currency, .. } = hold;
+    Transfer { id, operation, debit, credit, amount, currency, category, reference, link: None }
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@
 mod answer;
 mod authentication;
 mod body;
+mod bulk;
+mod bulk_body;
 mod bulk_intake;
 mod change_body;
 mod config;
@@ -26,6 +28,7 @@ mod fields;
 mod hold_body;
 mod json;
 mod key;
+mod multi_leg_body;
 mod openapi;
 mod origin;
 mod parameters;

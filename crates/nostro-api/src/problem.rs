@@ -317,6 +317,16 @@ impl Problem {
         Self::new(code, format!("this attempt moved nothing: {rule}")).with_errors(vec![error])
     }
 
+    /// One field breaks a rule.
+    pub(crate) fn field(pointer: String, rule: String) -> Self {
+        Self::new(Code::InvalidRequest, format!("{pointer}: {rule}")).naming(pointer, rule)
+    }
+
+    /// With the one place that it comes from.
+    pub(crate) fn naming(self, pointer: String, detail: String) -> Self {
+        self.with_errors(vec![FieldError { pointer, detail }])
+    }
+
     /// With the fields that break a rule.
     pub(crate) fn with_errors(self, errors: Vec<FieldError>) -> Self {
         Self { errors, ..self }

@@ -4,7 +4,7 @@ use crate::authentication::{self, Keys};
 use crate::body::BODY_BYTES_MAX;
 use crate::bulk_intake::BulkIntake;
 use crate::config::ApiConfig;
-use crate::routes::{account_changes, accounts, bank, customers, holds, probes, transfers};
+use crate::routes::{account_changes, accounts, bank, customers, holds, multi_leg, probes, transfers};
 use crate::{openapi, origin, request_context, traffic};
 use axum::Router;
 use axum::body::Bytes;
@@ -46,6 +46,7 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .routes(routes!(accounts::entries))
         .routes(routes!(transfers::create))
         .routes(routes!(transfers::create_bulk))
+        .routes(routes!(multi_leg::create))
         .routes(routes!(transfers::show))
         .routes(routes!(transfers::reverse))
         .routes(routes!(transfers::deposit))

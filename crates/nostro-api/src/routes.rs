@@ -1,7 +1,7 @@
 //! The routes: each parses its request, asks the engine once, and says what the engine answered.
 //!
 //! - [`customers`], [`accounts`], [`account_changes`]: the register
-//! - [`transfers`]: moving money
+//! - [`transfers`], [`multi_leg`], [`holds`]: moving money
 //! - [`bank`]: branches, batches in doubt, the audit
 //! - [`probes`]: for load balancers, Prometheus and readers of the description
 //!
@@ -12,6 +12,7 @@ pub(crate) mod accounts;
 pub(crate) mod bank;
 pub(crate) mod customers;
 pub(crate) mod holds;
+pub(crate) mod multi_leg;
 pub(crate) mod probes;
 pub(crate) mod transfers;
 

@@ -1,6 +1,6 @@
 //! The bodies that move money, read into [`Transfer`]s.
 //!
-//! A single transfer and an item of a bulk are read by the same function. A deposit or a withdrawal names one
+//! A single transfer and an item of a bulk ([`crate::bulk_body`]) are read by the same function. A deposit or a withdrawal names one
 //! account; the other side is the cash of that account's branch. What is refused here was never tried: the id is
 //! not used up.
 
@@ -14,11 +14,10 @@ use uuid::Uuid;
 /// A bulk has at most this many transfers: half of what one batch of the engine takes.
 pub(crate) const BULK_TRANSFERS_MAX: usize = 8_192;
 
-const TRANSFER_FIELDS: [&str; 8] =
+pub(crate) const TRANSFER_FIELDS: [&str; 8] =
     ["id", "debit_account", "credit_account", "amount", "currency", "up_to", "category", "reference"];
-const CASH_FIELDS: [&str; 6] = ["id", "account", "amount", "currency", "category", "reference"];
+pub(crate) const CASH_FIELDS: [&str; 6] = ["id", "account", "amount", "currency", "category", "reference"];
 const REVERSAL_FIELDS: [&str; 5] = ["id", "amount", "force", "category", "reference"];
-const BULK_FIELDS: [&str; 1] = ["transfers"];
 
 /// A transfer that is asked for.
 #[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
@@ -92,34 +91,43 @@ pub(crate) struct NewReversal {
     reference: Option<String>,
 }
 
-/// Many transfers, each for itself.
-#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
-#[derive(ToSchema)]
-pub(crate) struct NewTransfers {
-    /// 1 to 8,192 of them.
-    #[schema(min_items = 1, max_items = 8192)]
-    transfers: Vec<NewTransfer>,
-}
-
 /// A reversal of a transfer from its body: the account that was paid pays back.
 pub(crate) fn reversal(value: JsonValue<'_>, original: &Transfer) -> Result<Transfer, Problem> {
     let mut errors = Errors::default();
     let transfer = Fields::read(value, Place::Body, &REVERSAL_FIELDS, &mut errors).and_then(|mut fields| {
-        let amount = fields.optional("amount", original.amount, |value| fields::amount(&value));
-        let is_forced = fields.optional("force", false, |value| fields::flag(&value));
-        let Classified { id, category, reference } = read_classified(&mut fields)?;
-        Some(Transfer {
-            id,
-            operation: Operation::Reversal { original: original.id, is_forced: is_forced? },
-            debit: original.credit,
-            credit: original.debit,
-            amount: amount?,
-            currency: original.currency,
-            category,
-            reference,
-        })
+        let (amount, is_forced, classified) = read_reversal(&mut fields)?;
+        Some(of_original(original, amount, is_forced, classified))
     });
     errors.none_or(transfer)
+}
+
+/// The amount, if there is one, whether it is forced, and what every transfer has.
+pub(crate) fn read_reversal(fields: &mut Fields<'_, '_>) -> Option<(Option<Amount>, bool, Classified)> {
+    let amount = fields.optional("amount", None, |value| fields::amount(&value).map(Some));
+    let is_forced = fields.optional("force", false, |value| fields::flag(&value));
+    let classified = read_classified(fields);
+    Some((amount?, is_forced?, classified?))
+}
+
+/// A reversal of so much of a transfer, or of all.
+pub(crate) fn of_original(
+    original: &Transfer,
+    amount: Option<Amount>,
+    is_forced: bool,
+    classified: Classified,
+) -> Transfer {
+    let Classified { id, category, reference } = classified;
+    Transfer {
+        id,
+        operation: Operation::Reversal { original: original.id, is_forced },
+        debit: original.credit,
+        credit: original.debit,
+        amount: amount.unwrap_or(original.amount),
+        currency: original.currency,
+        category,
+        reference,
+        link: None,
+    }
 }
 
 /// Which way cash moves.
@@ -130,6 +138,7 @@ pub(crate) enum CashMovement {
 }
 
 /// What a client calls a transfer, whatever it does.
+#[derive(Clone, Debug)]
 pub(crate) struct Classified {
     pub(crate) id: TransferId,
     pub(crate) category: u16,
@@ -146,20 +155,9 @@ struct Common {
 /// A transfer from the body of a single request.
 pub(crate) fn transfer(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Transfer, Problem> {
     let mut errors = Errors::default();
-    let transfer = read_transfer(value, Place::Body, has_branch, &mut errors);
+    let transfer = Fields::read(value, Place::Body, &TRANSFER_FIELDS, &mut errors)
+        .and_then(|mut fields| read_transfer(&mut fields, has_branch));
     errors.none_or(transfer)
-}
-
-/// The transfers of a bulk, in its order; one malformed item refuses them all.
-pub(crate) fn transfers(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Vec<Transfer>, Problem> {
-    let mut errors = Errors::default();
-    let items = Fields::read(value, Place::Body, &BULK_FIELDS, &mut errors)
-        .and_then(|mut fields| fields.required("transfers", bulk_items));
-    let mut transfers = Vec::with_capacity(items.as_ref().map_or(0, Vec::len));
-    for (at, item) in items.into_iter().flatten().enumerate() {
-        transfers.extend(read_transfer(item, Place::Item(at), has_branch, &mut errors));
-    }
-    errors.none_or(Some(transfers))
 }
 
 /// A deposit or a withdrawal, as the transfer between the account and its branch's cash.
@@ -169,35 +167,18 @@ pub(crate) fn cash(
     has_branch: HasBranch<'_>,
 ) -> Result<Transfer, Problem> {
     let mut errors = Errors::default();
-    let transfer = read_cash(value, movement, has_branch, &mut errors);
+    let transfer = Fields::read(value, Place::Body, &CASH_FIELDS, &mut errors)
+        .and_then(|mut fields| read_cash(&mut fields, movement, has_branch));
     errors.none_or(transfer)
 }
 
-fn bulk_items(value: JsonValue<'_>) -> fields::Ruled<Vec<JsonValue<'_>>> {
-    match value {
-        JsonValue::List(items) if (1..=BULK_TRANSFERS_MAX).contains(&items.len()) => Ok(items),
-        JsonValue::List(items) => {
-            let found = items.len();
-            Err(Broken::Rule(format!("a bulk has 1 to {BULK_TRANSFERS_MAX} transfers, this one has {found}")))
-        }
-        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) | JsonValue::Text(_) | JsonValue::Object(_) => {
-            Err(Broken::Rule(format!("expected a list of transfers, found {}", value.noun())))
-        }
-    }
-}
-
-fn read_transfer(
-    value: JsonValue<'_>,
-    place: Place,
-    has_branch: HasBranch<'_>,
-    errors: &mut Errors,
-) -> Option<Transfer> {
-    let mut fields = Fields::read(value, place, &TRANSFER_FIELDS, errors)?;
+/// A transfer; the names of its fields are [`TRANSFER_FIELDS`].
+pub(crate) fn read_transfer(fields: &mut Fields<'_, '_>, has_branch: HasBranch<'_>) -> Option<Transfer> {
     // Every field is read before the first missing one ends it, so that all errors are found.
     let debit = fields.required("debit_account", |value| fields::account_number(&value, has_branch));
     let credit = fields.required("credit_account", |value| fields::account_number(&value, has_branch));
     let up_to = fields.optional("up_to", false, |value| fields::flag(&value));
-    let common = read_common(&mut fields);
+    let common = read_common(fields);
     if debit.is_some() && debit == credit {
         fields.push("credit_account", Broken::Rule("the two accounts of a transfer differ".to_owned()));
         return None;
@@ -207,15 +188,14 @@ fn read_transfer(
     Some(common.transfer(operation, debit?, credit?))
 }
 
-fn read_cash(
-    value: JsonValue<'_>,
+/// Cash that moves; the names of its fields are [`CASH_FIELDS`].
+pub(crate) fn read_cash(
+    fields: &mut Fields<'_, '_>,
     movement: CashMovement,
     has_branch: HasBranch<'_>,
-    errors: &mut Errors,
 ) -> Option<Transfer> {
-    let mut fields = Fields::read(value, Place::Body, &CASH_FIELDS, errors)?;
     let account = fields.required("account", |value| fields::account_number(&value, has_branch));
-    let common = read_common(&mut fields);
+    let common = read_common(fields);
     let (account, common) = (account?, common?);
     let cash = AccountNumber::cash(account.branch(), common.currency);
     if account == cash {
@@ -243,7 +223,7 @@ pub(crate) fn read_classified(fields: &mut Fields<'_, '_>) -> Option<Classified>
     Some(Classified { id: TransferId(id?), category: category?, reference: reference? })
 }
 
-fn category(value: &JsonValue<'_>) -> fields::Ruled<u16> {
+pub(crate) fn category(value: &JsonValue<'_>) -> fields::Ruled<u16> {
     let rule = || Broken::Rule("a category is a whole number, 0 to 65535".to_owned());
     match value {
         JsonValue::Number(Some(figure)) => u16::try_from(*figure).map_err(|_| rule()),
@@ -259,7 +239,7 @@ fn category(value: &JsonValue<'_>) -> fields::Ruled<u16> {
 impl Common {
     fn transfer(self, operation: Operation, debit: AccountNumber, credit: AccountNumber) -> Transfer {
         let Self { classified: Classified { id, category, reference }, amount, currency } = self;
-        Transfer { id, operation, debit, credit, amount, currency, category, reference }
+        Transfer { id, operation, debit, credit, amount, currency, category, reference, link: None }
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod account;
 pub(crate) mod account_change;
 pub(crate) mod bank;
 pub(crate) mod hold;
+pub(crate) mod multi_leg;
 pub(crate) mod posted;
 pub(crate) mod report;
 pub(crate) mod transfer;

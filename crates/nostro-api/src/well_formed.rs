@@ -150,6 +150,7 @@ impl<'de> Visitor<'de> for Item<'_> {
             currency: there(currency)?,
             category: category.flatten().unwrap_or(0),
             reference: reference.flatten(),
+            link: None,
         })
     }
 }

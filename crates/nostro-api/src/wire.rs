@@ -6,13 +6,14 @@
 use crate::answer;
 use crate::body;
 use crate::fields::HasBranch;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemBody};
 use crate::request_context::RequestContext;
 use crate::transfer_body;
-use crate::view::posted;
+use crate::view::transfer::{BulkResult, State};
+use crate::view::{Text, posted};
 use crate::well_formed;
 use axum::response::Response;
-use nostro_core::Transfer;
+use nostro_core::{Transfer, TransferId};
 use nostro_engine::Answer;
 
 /// What a posted result takes with a short reference: most bodies never grow.
@@ -28,12 +29,10 @@ pub fn read_transfer(body: &[u8], has_branch: HasBranch<'_>) -> Result<Transfer,
     }
 }
 
-/// The transfers in the body of a bulk, in its order; one malformed item refuses them all.
-pub fn read_transfers(body: &[u8], has_branch: HasBranch<'_>) -> Result<Vec<Transfer>, Problem> {
-    match well_formed::transfers(body, has_branch) {
-        Some(transfers) => Ok(transfers),
-        None => transfer_body::transfers(body::parse(body)?, has_branch),
-    }
+/// The transfers in the body of a bulk, in its order, if it is well formed and has nothing but plain transfers, each for
+/// itself. Other bodies are read by [`crate::bulk_body`].
+pub fn read_plain_transfers(body: &[u8], has_branch: HasBranch<'_>) -> Option<Vec<Transfer>> {
+    well_formed::transfers(body, has_branch)
 }
 
 /// The answer to a single request.
@@ -44,21 +43,64 @@ pub fn write_answer(transfer: &Transfer, answer: Answer) -> Response {
 /// The body of a bulk's answer: what became of each transfer, in the order of the request. Each result is written
 /// as it is made, so that they are never all there beside their JSON.
 pub fn write_answers(transfers: &[Transfer], answers: Vec<Answer>, context: &RequestContext) -> Vec<u8> {
-    let complete = |problem: &Problem| problem.body(&context.path, &context.request_id);
-    let mut body = Vec::with_capacity(transfers.len() * RESULT_BYTES + FRAME_BYTES);
-    let mut writer = posted::Writer::default();
-    body.extend_from_slice(br#"{"results":["#);
-    for (at, (transfer, answer)) in transfers.iter().zip(answers).enumerate() {
-        if at > 0 {
-            body.push(b',');
-        }
-        let posted =
-            answer::posted(&answer).is_some_and(|(receipt, outcome)| writer.write(&mut body, receipt, outcome));
+    let mut results = Results::new(transfers.len(), context);
+    for (transfer, answer) in transfers.iter().zip(answers) {
+        results.push(transfer, answer);
+    }
+    results.finish()
+}
+
+/// The body of a bulk's answer, as it grows.
+pub(crate) struct Results<'c> {
+    body: Vec<u8>,
+    count: usize,
+    posted: posted::Writer,
+    context: &'c RequestContext,
+}
+
+impl<'c> Results<'c> {
+    /// For about so many.
+    pub(crate) fn new(count: usize, context: &'c RequestContext) -> Self {
+        let mut body = Vec::with_capacity(count * RESULT_BYTES + FRAME_BYTES);
+        body.extend_from_slice(br#"{"results":["#);
+        Self { body, count: 0, posted: posted::Writer::default(), context }
+    }
+
+    /// What became of a transfer.
+    pub(crate) fn push(&mut self, transfer: &Transfer, answer: Answer) {
+        self.begin();
+        let posted = answer::posted(&answer)
+            .is_some_and(|(receipt, outcome)| self.posted.write(&mut self.body, receipt, outcome));
         if !posted {
-            let result = answer::item(at, transfer, answer, complete);
-            serde_json::to_writer(&mut body, &result).expect("a Vec takes every byte, and every name is text");
+            let result = answer::item(self.count - 1, transfer, answer, |problem| self.complete(problem));
+            self.write(&result);
         }
     }
-    body.extend_from_slice(b"]}");
-    body
+
+    /// What became of an item by a problem.
+    pub(crate) fn push_problem(&mut self, id: TransferId, state: State, replayed: bool, problem: &Problem) {
+        self.begin();
+        let problem = Some(self.complete(problem));
+        self.write(&BulkResult { id: Text(id), state, replayed, transfer: None, problem });
+    }
+
+    fn begin(&mut self) {
+        if self.count > 0 {
+            self.body.push(b',');
+        }
+        self.count += 1;
+    }
+
+    fn complete(&self, problem: &Problem) -> ProblemBody {
+        problem.body(&self.context.path, &self.context.request_id)
+    }
+
+    fn write(&mut self, result: &BulkResult) {
+        serde_json::to_writer(&mut self.body, result).expect("a Vec takes every byte, and every name is text");
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.body.extend_from_slice(b"]}");
+        self.body
+    }
 }

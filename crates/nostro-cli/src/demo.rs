@@ -95,6 +95,7 @@ async fn deposit(
         currency,
         category: 0,
         reference: Some(Reference::new("opening balance")?),
+        link: None,
     };
     match engine.transfer(transfer).await {
         Answer::Posted(_) | Answer::Replayed(_) | Answer::Settling(_) => Ok(()),

@@ -45,6 +45,10 @@ enum Command {
     Account(commands::account::AccountArgs),
     /// Move money from one account to another
     Transfer(commands::transfer::TransferArgs),
+    /// Pay many accounts from one, or one from many: all or none
+    Split(commands::together::SplitArgs),
+    /// Make transfers one after the other, all or none
+    Chain(commands::together::ChainArgs),
     /// Reserves money, captures it, and gives it back
     Hold(commands::hold::HoldArgs),
     /// Moves money of a posted transfer back, all of it or a part
@@ -76,6 +80,8 @@ async fn main() -> ExitCode {
         Command::Migrate(args) => migrate::run(args).await,
         Command::Account(args) => commands::account::run(args).await,
         Command::Transfer(args) => commands::transfer::run(args).await,
+        Command::Split(args) => commands::together::split(args).await,
+        Command::Chain(args) => commands::together::chain(args).await,
         Command::Hold(args) => commands::hold::run(args).await,
         Command::Reverse(args) => commands::reverse::run(args).await,
         Command::Audit(args) => commands::audit::run(args).await,

@@ -37,6 +37,8 @@ fn every_command_and_option_is_in_the_reference() {
         "account close",
         "account changes",
         "transfer",
+        "split",
+        "chain",
         "hold place",
         "hold capture",
         "hold release",

@@ -6,13 +6,13 @@
 
 use crate::outcome::{ClientError, Outcome, UnknownCause};
 use crate::request::{
-    Bulk, CaptureRequest, CashRequest, ChangeRequest, Close, HoldRequest, NewAccount, NewCustomer, ReleaseRequest,
-    ReversalRequest, TransferRequest,
+    Bulk, BulkOrder, CaptureRequest, CashRequest, ChangeRequest, Close, HoldRequest, MultiLegRequest, NewAccount,
+    NewCustomer, ReleaseRequest, ReversalRequest, TransferRequest,
 };
 use crate::trial_balance::TrialBalance;
 use crate::view::{
     Account, AccountChange, AuditReport, Branch, BulkItem, BulkResults, Customer, Entry, Hold, InDoubtList, Listing,
-    Problem, Resolved, Transfer,
+    MultiLegTransfer, Problem, Resolved, Transfer,
 };
 use nostro_core::{AccountNumber, BranchCode};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -145,8 +145,26 @@ impl Client {
 
     /// Many transfers, each for itself; results in the order of the request.
     pub async fn transfers_bulk(&self, transfers: &[TransferRequest]) -> Result<Vec<BulkItem>, ClientError> {
-        let results: BulkResults = self.post("/v1/transfers/bulk", &Bulk { transfers }).await?;
+        let results: BulkResults = self.post("/v1/transfers/bulk", &Bulk { transfers, atomic: false }).await?;
         Ok(results.results)
+    }
+
+    /// Whatever moves or reserves money, each by itself or linked to a chain; results in the order of the request.
+    pub async fn bulk(&self, transfers: &[BulkOrder]) -> Result<Vec<BulkItem>, ClientError> {
+        let results: BulkResults = self.post("/v1/transfers/bulk", &Bulk { transfers, atomic: false }).await?;
+        Ok(results.results)
+    }
+
+    /// All of them or none; results in the order of the request.
+    pub async fn atomic_bulk(&self, transfers: &[BulkOrder]) -> Result<Vec<BulkItem>, ClientError> {
+        let results: BulkResults = self.post("/v1/transfers/bulk", &Bulk { transfers, atomic: true }).await?;
+        Ok(results.results)
+    }
+
+    /// One account pays many, or many pay one: all legs or none.
+    pub async fn multi_leg(&self, request: &MultiLegRequest) -> Result<Outcome<MultiLegTransfer>, ClientError> {
+        let sent = self.request(Method::POST, "/v1/transfers/multi-leg").json(request);
+        outcome(request.id, &self.send(sent).await?)
     }
 
     /// Takes cash in.
@@ -280,7 +298,7 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ClientError> {
 }
 
 /// What the answer to a request to move money says.
-fn outcome(id: Uuid, reply: &Reply) -> Result<Outcome, ClientError> {
+fn outcome<T: DeserializeOwned>(id: Uuid, reply: &Reply) -> Result<Outcome<T>, ClientError> {
     let replayed = reply.headers.contains_key(IDEMPOTENT_REPLAYED);
     match reply.status.as_u16() {
         200 | 201 => Ok(Outcome::Posted { transfer: read(&reply.body)?, replayed }),

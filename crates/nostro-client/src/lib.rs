@@ -1,6 +1,6 @@
 //! Typed client of the HTTP API.
 //!
-//! - `client`: one method for each route
+//! - `client`: one method for each route; `chain`: a chain's one outcome
 //! - `outcome`: what became of a request to move money, and [`ClientError`]; read this one first
 //! - `patience`: the same id again until an answer comes
 //! - `request`, `view`, `trial_balance`: the shapes that are sent and received; unknown fields are ignored
@@ -11,6 +11,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod chain;
 mod client;
 mod outcome;
 mod patience;
@@ -23,11 +24,12 @@ pub use client::{Client, Page};
 pub use outcome::{ClientError, Outcome, UnknownCause};
 pub use patience::until_settled;
 pub use request::{
-    CaptureRequest, CashRequest, ChangeRequest, HoldRequest, NewAccount, NewCustomer, ReleaseRequest, ReversalRequest,
-    TransferRequest,
+    BulkOperation, BulkOrder, CaptureRequest, CashRequest, ChangeRequest, HoldRequest, LegRequest, MultiLegRequest,
+    NewAccount, NewCustomer, ReleaseRequest, ReversalRequest, TransferRequest,
 };
 pub use trial_balance::{TrialBalance, TrialBank, TrialBranch, TrialLine};
 pub use view::{
     Account, AccountChange, AuditReport, BankAudit, Branch, BranchAudit, BulkItem, Commit, Customer, Entry, EntryAfter,
-    FieldError, Hold, InDoubt, InDoubtList, Listing, PositionAudit, Problem, Resolved, Terms, Transfer, Waiter,
+    FieldError, Hold, InDoubt, InDoubtList, Link, Listing, MultiLegTransfer, PositionAudit, Problem, Resolved, Terms,
+    Transfer, Waiter,
 };

@@ -7,18 +7,18 @@ use crate::view::{Problem, Transfer};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// What the server said of a request to move money.
+/// What the server said of a request to move money, which is recorded as `T`.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum Outcome<T = Transfer> {
     /// Committed at every branch.
     Posted {
         /// As it was recorded.
-        transfer: Box<Transfer>,
+        transfer: Box<T>,
         /// Whether an earlier request with the same id moved it.
         replayed: bool,
     },
     /// Decided: committed; a branch has yet to finish.
-    Settling(Box<Transfer>),
+    Settling(Box<T>),
     /// Not known yet whether it was decided: the same id again.
     Unknown {
         /// The id.

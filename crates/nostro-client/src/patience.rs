@@ -45,13 +45,13 @@ impl Client {
 /// the last answer.
 ///
 /// Where nothing can have moved and trying again does not help (rejected, nobody listens), it ends at once.
-pub async fn until_settled<F>(
+pub async fn until_settled<F, T>(
     id: Uuid,
     deadline: Duration,
     mut attempt: impl FnMut() -> F,
-) -> Result<Outcome, ClientError>
+) -> Result<Outcome<T>, ClientError>
 where
-    F: Future<Output = Result<Outcome, ClientError>>,
+    F: Future<Output = Result<Outcome<T>, ClientError>>,
 {
     let ends = Instant::now() + deadline;
     let mut pause = PAUSE_MIN;
@@ -80,7 +80,7 @@ where
     }
 }
 
-fn next(attempt: &Result<Outcome, ClientError>) -> Next {
+fn next<T>(attempt: &Result<Outcome<T>, ClientError>) -> Next {
     match attempt {
         Ok(Outcome::Posted { .. } | Outcome::Settling(_) | Outcome::Refused { .. } | Outcome::Conflict(_)) => {
             Next::Answer
@@ -95,7 +95,7 @@ fn next(attempt: &Result<Outcome, ClientError>) -> Next {
 }
 
 /// The end of a row of attempts of which one is open.
-fn still_open(last: Result<Outcome, ClientError>) -> ClientError {
+fn still_open<T>(last: Result<Outcome<T>, ClientError>) -> ClientError {
     match last {
         Err(unknown @ ClientError::Unknown { .. }) => unknown,
         Ok(_) | Err(ClientError::Rejected(_) | ClientError::Unavailable { .. } | ClientError::Connect { .. }) => {

@@ -162,8 +162,107 @@ pub struct NewAccount {
 
 /// Many transfers in one request.
 #[derive(Serialize)]
-pub(crate) struct Bulk<'a> {
-    pub(crate) transfers: &'a [TransferRequest],
+pub(crate) struct Bulk<'a, T> {
+    pub(crate) transfers: &'a [T],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) atomic: bool,
+}
+
+/// An item of a bulk.
+#[derive(Clone, Debug, Serialize)]
+pub struct BulkOrder {
+    /// What it does.
+    #[serde(flatten)]
+    pub operation: BulkOperation,
+    /// Whether it and the next item are of one chain.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub linked: bool,
+}
+
+/// What an item of a bulk does.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum BulkOperation {
+    /// Moves money from account to account.
+    Transfer(TransferRequest),
+    /// Takes cash in.
+    Deposit(CashRequest),
+    /// Pays cash out.
+    Withdrawal(CashRequest),
+    /// Reserves money.
+    Hold(HoldRequest),
+    /// Moves money out of a hold.
+    Capture {
+        /// The hold.
+        hold: Uuid,
+        /// What is captured.
+        #[serde(flatten)]
+        request: CaptureRequest,
+    },
+    /// Gives back what is left of a hold.
+    Release {
+        /// The hold.
+        hold: Uuid,
+        /// The release.
+        #[serde(flatten)]
+        request: ReleaseRequest,
+    },
+    /// Moves money of a transfer back.
+    Reversal {
+        /// The transfer.
+        original: Uuid,
+        /// How much of it.
+        #[serde(flatten)]
+        request: ReversalRequest,
+    },
+}
+
+impl From<BulkOperation> for BulkOrder {
+    /// By itself.
+    fn from(operation: BulkOperation) -> Self {
+        Self { operation, linked: false }
+    }
+}
+
+/// One account pays many, or many pay one.
+#[derive(Clone, Debug, Serialize)]
+pub struct MultiLegRequest {
+    /// The idempotency key; version 7 is advised.
+    pub id: Uuid,
+    /// Who pays all legs.
+    #[serde(skip_serializing_if = "Option::is_none", with = "text::option")]
+    pub debit_account: Option<AccountNumber>,
+    /// Who is paid by all legs.
+    #[serde(skip_serializing_if = "Option::is_none", with = "text::option")]
+    pub credit_account: Option<AccountNumber>,
+    /// Minor units: the sum of the legs.
+    #[serde(serialize_with = "text::serialize")]
+    pub amount: Amount,
+    /// Of which currency.
+    #[serde(with = "text")]
+    pub currency: Currency,
+    /// 1 to 8,192 of them.
+    pub legs: Vec<LegRequest>,
+    /// One line of text for the statement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// One leg; it names the side that the request does not.
+#[derive(Clone, Debug, Serialize)]
+pub struct LegRequest {
+    /// Who pays.
+    #[serde(skip_serializing_if = "Option::is_none", with = "text::option")]
+    pub debit_account: Option<AccountNumber>,
+    /// Who is paid.
+    #[serde(skip_serializing_if = "Option::is_none", with = "text::option")]
+    pub credit_account: Option<AccountNumber>,
+    /// Minor units.
+    #[serde(serialize_with = "text::serialize")]
+    pub amount: Amount,
+    /// One line of text for the statement; the request's if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 /// An account to be closed.

@@ -162,6 +162,28 @@ pub struct Hold {
     pub ended_at: Option<String>,
 }
 
+/// A transfer with many legs that is committed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MultiLegTransfer {
+    /// The request's id, and the first leg's.
+    pub id: Uuid,
+    /// `posted` or `settling`.
+    pub state: String,
+    /// In the order of the request.
+    pub legs: Vec<Transfer>,
+}
+
+/// A transfer's place in its chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The first link.
+    pub id: Uuid,
+    /// 0 for the first.
+    pub position: u16,
+    /// How many links there are.
+    pub length: u16,
+}
+
 /// A recorded transfer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Transfer {
@@ -200,6 +222,9 @@ pub struct Transfer {
     /// The transfer of which a reversal moves money back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Uuid>,
+    /// Its place in its chain, if it is of one.
+    #[serde(default)]
+    pub chain: Option<Link>,
     /// Whether a reversal might overdraw the account that was paid.
     #[serde(default)]
     pub forced: bool,

@@ -43,6 +43,7 @@ fn transfer(at: u64, debit: AccountNumber, credit: AccountNumber, minor_units: i
         currency: "USD".parse().unwrap(),
         category: 0,
         reference: None,
+        link: None,
     }
 }
 

@@ -1,9 +1,9 @@
 //! The pure core of Nostro: what money is and what a batch of transfers does to accounts.
 //!
 //! - [`amount`]: minor units, checked; [`currency`]: ISO 4217; [`time`]: instants
-//! - [`branch`]: codes and numbers of branches; [`account_number`]: the number that routes itself
+//! - [`branch`]: codes and numbers of branches; [`branch_set`]: those of a batch; [`account_number`]: the number that routes itself
 //! - [`account`], [`customer`], [`transfer`], [`hold`], [`original`]: the nouns of the bank, with the bounds of every field
-//! - [`operation`]: what a transfer does
+//! - [`operation`]: what a transfer does; [`chain`]: transfers that are all posted or all refused
 //! - [`transfer_id`]: ids, and the period in which each is recorded
 //! - [`account_change`]: changes of an account's limits and state
 //! - [`refusal`]: why a transfer is not posted, with stable codes and a fixed order
@@ -23,11 +23,14 @@ pub mod account_number;
 pub mod amount;
 pub mod audit;
 pub mod branch;
+pub mod branch_set;
+pub mod chain;
 pub mod currency;
 pub mod customer;
 mod decide;
 mod digits;
 pub mod hold;
+mod ledger;
 mod locked_accounts;
 pub mod operation;
 pub mod original;
@@ -43,6 +46,8 @@ pub use account_change::{AccountChange, ChangeRecord, ChangeRefusal, Terms};
 pub use account_number::{AccountKey, AccountNumber, CustomerNumber};
 pub use amount::{Amount, Balance};
 pub use branch::{BranchCode, BranchNumber};
+pub use branch_set::BranchSet;
+pub use chain::{Chain, Link};
 pub use currency::Currency;
 pub use customer::{Customer, Name};
 pub use hold::{Hold, HoldState};

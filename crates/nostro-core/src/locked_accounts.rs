@@ -58,6 +58,8 @@ pub struct Accounts {
     rows: Vec<Row>,
     /// In the order in which they were first changed.
     posted: Vec<Place>,
+    /// While a chain is decided: rows before its links changed them, oldest first.
+    undo: Option<Vec<(Place, Row)>>,
 }
 
 /// Where an account stands among the rows.
@@ -100,10 +102,35 @@ impl Accounts {
 
     fn changed(&mut self, place: Place) -> Option<&mut LockedAccount> {
         let row = self.rows.get_mut(place.0)?;
+        if let Some(undo) = &mut self.undo {
+            undo.push((place, *row));
+        }
         if !std::mem::replace(&mut row.is_posted, true) {
             self.posted.push(place);
         }
         Some(&mut row.account)
+    }
+
+    /// What is changed from here on may be taken back.
+    pub(crate) fn begin(&mut self) {
+        self.undo = Some(Vec::new());
+    }
+
+    /// What was changed stays.
+    pub(crate) fn keep(&mut self) {
+        self.undo = None;
+    }
+
+    /// Every account as it was at [`Self::begin`].
+    pub(crate) fn take_back(&mut self) {
+        for (place, before) in self.undo.take().into_iter().flatten().rev() {
+            if let Some(row) = self.rows.get_mut(place.0) {
+                if row.is_posted && !before.is_posted {
+                    self.posted.pop();
+                }
+                *row = before;
+            }
+        }
     }
 
     /// Those that were posted to, or where more or less is reserved.

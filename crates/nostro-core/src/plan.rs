@@ -7,10 +7,13 @@
 //! carries a time far from the batch's is decided not at all, unless it is recorded.
 
 use crate::account_number::AccountNumber;
-use crate::decide::{Effect, Nothing, Now, Source, Sources, decide};
+use crate::chain;
+use crate::decide::{Nothing, Now};
 use crate::hold::Hold;
+use crate::ledger::{Ledger, Stored};
 pub use crate::locked_accounts::{Accounts, LockedAccount};
 use crate::original::Original;
+use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::transfer::{Decision, Field, Transfer, TransferRecord};
 use crate::transfer_id::{Period, TransferId};
@@ -97,68 +100,132 @@ pub fn posted_at<'a>(
     Some(last.map_or(clock, |last| last.max(clock)))
 }
 
-/// Decides the batch.
+/// Decides the batch: a transfer by itself, a chain as a whole. The links of a chain follow each other.
 pub fn plan(input: PlanInput<'_>) -> Plan {
-    let PlanInput { transfers, mut accounts, holds, originals, known, detached, clock, posted_at } = input;
-    let earlier = Earlier::new(known);
-    let mut sources = Sources {
-        holds: holds.into_iter().map(|hold| ((hold.debit, hold.id), hold)).collect(),
-        originals: originals.into_iter().map(|original| ((original.credit, original.id), original)).collect(),
+    let PlanInput { transfers, accounts, holds, originals, known, detached, clock, posted_at } = input;
+    let mut deciding = Deciding {
+        ledger: Ledger::new(accounts, holds, originals, Now { clock, posted_at }),
+        earlier: Earlier::new(known),
+        here: HashMap::with_capacity(transfers.len()),
+        outcomes: Vec::with_capacity(transfers.len()),
+        detached,
+        clock,
+        posted_at,
     };
-    let (mut held, mut reversed) = (BTreeSet::new(), BTreeSet::new());
-    let mut here: HashMap<TransferId, usize> = HashMap::with_capacity(transfers.len());
-    let mut outcomes: Vec<Outcome> = Vec::with_capacity(transfers.len());
-    for transfer in transfers {
-        let decided = here.get(&transfer.id).and_then(|at| outcomes.get(*at));
-        let met = match decided {
+    let mut rest = transfers.as_slice();
+    while let Some(first) = rest.first() {
+        let (now, later) = rest.split_at(chain::run(rest));
+        match first.link {
+            None => deciding.transfer(first),
+            Some(_) => deciding.chain(now),
+        }
+        rest = later;
+    }
+    let Stored { accounts, holds, originals } = deciding.ledger.stored();
+    Plan { outcomes: deciding.outcomes, accounts, holds, originals }
+}
+
+/// A batch that is being decided.
+struct Deciding {
+    ledger: Ledger,
+    earlier: Earlier,
+    /// Where the outcome of an id of this batch stands.
+    here: HashMap<TransferId, usize>,
+    outcomes: Vec<Outcome>,
+    detached: BTreeSet<Period>,
+    clock: Timestamp,
+    posted_at: Timestamp,
+}
+
+impl Deciding {
+    fn transfer(&mut self, transfer: &Transfer) {
+        if let Some(met) = self.met(transfer) {
+            self.outcomes.push(met);
+            return;
+        }
+        match self.ledger.post(transfer) {
+            Ok(record) => self.decided(record),
+            Err(Nothing::Refused(refusal)) => self.refused(transfer, refusal),
+            Err(Nothing::Moot) => self.outcomes.push(Outcome::Moot),
+        }
+    }
+
+    /// Either no link is known, or all are known as they are now; whatever else was met is a conflict.
+    fn chain(&mut self, links: &[&Transfer]) {
+        let met: Vec<Option<Outcome>> = links.iter().map(|link| self.met(link)).collect();
+        let is_whole =
+            links.first().and_then(|first| first.link).map(|link| usize::from(link.length)) == Some(links.len());
+        let is_replayed = |met: &Option<Outcome>| matches!(met, Some(Outcome::Replayed(_)));
+        if is_whole && met.iter().all(Option::is_none) {
+            self.fresh_chain(links);
+        } else if is_whole && met.iter().all(is_replayed) {
+            self.outcomes.extend(met.into_iter().flatten());
+        } else {
+            let conflict = |met: Option<Outcome>| match met {
+                Some(Outcome::Conflict(field)) => Outcome::Conflict(field),
+                Some(Outcome::Unusable(why)) => Outcome::Unusable(why),
+                Some(Outcome::Replayed(_) | Outcome::Decided(_) | Outcome::Moot) | None => {
+                    Outcome::Conflict(Field::Chain)
+                }
+            };
+            self.outcomes.extend(met.into_iter().map(conflict));
+        }
+    }
+
+    fn fresh_chain(&mut self, links: &[&Transfer]) {
+        self.ledger.begin();
+        let mut records = Vec::with_capacity(links.len());
+        let mut broken = None;
+        for (at, link) in links.iter().enumerate() {
+            match self.ledger.post(link) {
+                Ok(record) => records.push(record),
+                Err(why) => {
+                    broken = Some((at, why));
+                    break;
+                }
+            }
+        }
+        match broken {
+            None => {
+                self.ledger.keep();
+                records.into_iter().for_each(|record| self.decided(record));
+            }
+            Some((broken, Nothing::Refused(refusal))) => {
+                self.ledger.take_back();
+                for (at, link) in links.iter().enumerate() {
+                    self.refused(link, if at == broken { refusal } else { Refusal::ChainBroken });
+                }
+            }
+            // Nobody asks for an expiry, so none is in a chain.
+            Some((_, Nothing::Moot)) => {
+                self.ledger.take_back();
+                self.outcomes.extend(links.iter().map(|_| Outcome::Conflict(Field::Chain)));
+            }
+        }
+    }
+
+    /// What the id of a transfer is already, if it is anything.
+    fn met(&self, transfer: &Transfer) -> Option<Outcome> {
+        let decided = self.here.get(&transfer.id).and_then(|at| self.outcomes.get(*at));
+        match decided {
             Some(Outcome::Decided(record)) => Some(met(transfer, record)),
             Some(outcome) => Some(outcome.clone()),
-            None => earlier.met(transfer).or_else(|| {
-                let unusable = unusable(transfer.id, &detached, clock);
+            None => self.earlier.met(transfer).or_else(|| {
+                let unusable = unusable(transfer.id, &self.detached, self.clock);
                 unusable.map(Outcome::Unusable)
             }),
-        };
-        if let Some(met) = met {
-            outcomes.push(met);
-            continue;
         }
-        let mut transfer = transfer.clone();
-        let (decision, source) = match decide(&transfer, &accounts, &sources, Now { clock, posted_at }) {
-            Ok(Effect::Moved { debit, credit, source, amount }) => {
-                transfer.amount = amount;
-                let [debit, credit] = [debit, credit].map(|posting| accounts.post(&posting, transfer.id, posted_at));
-                (Decision::Posted { debit, credit }, source)
-            }
-            Ok(Effect::Reserved { place, held, hold, amount }) => {
-                accounts.reserve(place, held, posted_at);
-                transfer.amount = amount;
-                (Decision::Posted { debit: None, credit: None }, Some(Source::Hold(hold)))
-            }
-            Err(Nothing::Refused(refusal)) => (Decision::Refused(refusal), None),
-            Err(Nothing::Moot) => {
-                outcomes.push(Outcome::Moot);
-                continue;
-            }
-        };
-        match source {
-            None => {}
-            Some(Source::Hold(hold)) => {
-                let name = (hold.debit, hold.id);
-                sources.holds.insert(name, hold);
-                held.insert(name);
-            }
-            Some(Source::Original(original)) => {
-                let name = (original.credit, original.id);
-                sources.originals.insert(name, original);
-                reversed.insert(name);
-            }
-        }
-        here.insert(transfer.id, outcomes.len());
-        outcomes.push(Outcome::Decided(TransferRecord { transfer, decision, posted_at }));
     }
-    let holds = held.iter().filter_map(|name| sources.holds.get(name).copied()).collect();
-    let originals = reversed.iter().filter_map(|name| sources.originals.get(name).copied()).collect();
-    Plan { outcomes, accounts: accounts.posted(), holds, originals }
+
+    fn decided(&mut self, record: TransferRecord) {
+        self.here.insert(record.transfer.id, self.outcomes.len());
+        self.outcomes.push(Outcome::Decided(record));
+    }
+
+    fn refused(&mut self, transfer: &Transfer, refusal: Refusal) {
+        let decision = Decision::Refused(refusal);
+        self.decided(TransferRecord { transfer: transfer.clone(), decision, posted_at: self.posted_at });
+    }
 }
 
 /// What is recorded under the batch's ids already.

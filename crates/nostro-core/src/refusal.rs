@@ -46,11 +46,13 @@ pub enum Refusal {
     CeilingExceeded,
     /// A balance would go beyond what a bigint holds.
     BalanceOutOfRange,
+    /// Another link of the transfer's chain was refused.
+    ChainBroken,
 }
 
 impl Refusal {
     /// Every refusal, in order of precedence.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::DebitAccountNotFound,
         Self::CreditAccountNotFound,
         Self::CurrencyMismatch,
@@ -69,6 +71,7 @@ impl Refusal {
         Self::ReversalNotCovered,
         Self::CeilingExceeded,
         Self::BalanceOutOfRange,
+        Self::ChainBroken,
     ];
 
     /// The stable code of the API, the database and the documentation.
@@ -92,6 +95,7 @@ impl Refusal {
             Self::ReversalNotCovered => "reversal_not_covered",
             Self::CeilingExceeded => "ceiling_exceeded",
             Self::BalanceOutOfRange => "balance_out_of_range",
+            Self::ChainBroken => "chain_broken",
         }
     }
 
@@ -116,6 +120,7 @@ impl Refusal {
             Self::ReversalNotCovered => "Reversal not covered",
             Self::CeilingExceeded => "Ceiling exceeded",
             Self::BalanceOutOfRange => "Balance out of range",
+            Self::ChainBroken => "Chain broken",
         }
     }
 }

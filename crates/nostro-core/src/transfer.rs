@@ -6,6 +6,8 @@
 use crate::account_number::AccountNumber;
 use crate::amount::{Amount, Balance};
 use crate::branch::BranchCode;
+use crate::branch_set::BranchSet;
+use crate::chain::Link;
 use crate::currency::Currency;
 use crate::customer::is_line;
 use crate::operation::{Operation, TransferKind};
@@ -64,6 +66,8 @@ pub struct Transfer {
     pub category: u16,
     /// Text for the statement.
     pub reference: Option<Reference>,
+    /// Its place in a chain, if it is of one.
+    pub link: Option<Link>,
 }
 
 /// A field of a transfer, as a conflict names it.
@@ -95,6 +99,8 @@ pub enum Field {
     Original,
     /// `force`
     Force,
+    /// The chain that it is of, its place there, or that it is of none.
+    Chain,
 }
 
 impl Field {
@@ -114,6 +120,7 @@ impl Field {
             Self::UpTo => "up_to",
             Self::Original => "original",
             Self::Force => "force",
+            Self::Chain => "chain",
         }
     }
 }
@@ -132,6 +139,12 @@ impl Transfer {
     /// The accounts that it changes: both, or the debit account alone.
     pub fn accounts(&self) -> impl Iterator<Item = AccountNumber> + use<> {
         [Some(self.debit), self.operation.moves_money().then_some(self.credit)].into_iter().flatten()
+    }
+
+    /// The branches that it touches.
+    pub fn branches(&self) -> BranchSet {
+        let other = if self.operation.moves_money() { self.credit } else { self.debit };
+        BranchSet::pair(self.debit.branch(), other.branch())
     }
 
     /// The first branch in branch order that the transfer touches: where a refusal is recorded.
@@ -171,6 +184,7 @@ impl Transfer {
             (differs(TransferKind::Reversal), Field::Force),
             (self.category != other.category, Field::Category),
             (self.reference != other.reference, Field::Reference),
+            (self.link != other.link, Field::Chain),
         ]
         .into_iter()
         .find_map(|(differs, field)| differs.then_some(field))

@@ -37,6 +37,17 @@ impl TransferId {
         self.time().and_then(Period::of).unwrap_or(Period::OTHER)
     }
 
+    /// The id of a leg that a request did not name: the same for the same request and place, and of the same period. The
+    /// first six bytes, the time of version 7, are the request's; the rest is a hash (version 5 of RFC 9562, SHA-1) of
+    /// the request's id and the place, with the request's version.
+    #[must_use]
+    pub fn leg(self, place: u16) -> Self {
+        let hash = Uuid::new_v5(&self.0, &place.to_be_bytes()).as_u128();
+        // The time, the version and the variant.
+        let kept: u128 = 0xffff_ffff_ffff_f000_c000_0000_0000_0000;
+        Self(Uuid::from_u128((self.0.as_u128() & kept) | (hash & !kept)))
+    }
+
     /// Whether its own time is too far from the branch's clock for an id that is not recorded.
     pub fn is_out_of_range(self, clock: Timestamp) -> bool {
         self.time().is_some_and(|time| time.distance(clock) > ID_DISTANCE_MAX)
@@ -78,6 +89,24 @@ impl fmt::Display for Period {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_id_of_a_leg_keeps_time_version_and_variant_and_is_one_of_its_place() {
+        for text in ["01938e1c-93d2-7cc4-9ac4-6a8df2a3c001", "8f14e45f-ceea-467f-9575-1f0a6b8c2d3e"] {
+            let id = TransferId(text.parse().unwrap());
+            let legs: std::collections::BTreeSet<TransferId> = (0..1_000).map(|place| id.leg(place)).collect();
+            assert_eq!(legs.len(), 1_000);
+            assert!(!legs.contains(&id));
+            for leg in &legs {
+                assert_eq!((leg.time(), leg.period()), (id.time(), id.period()));
+                assert_eq!(leg.0.get_version_num(), id.0.get_version_num());
+                assert_eq!(leg.0.get_variant(), id.0.get_variant());
+            }
+            assert_eq!(id.leg(7), id.leg(7));
+        }
+        let id = TransferId("01938e1c-93d2-7cc4-9ac4-6a8df2a3c001".parse().unwrap());
+        assert_ne!(id.leg(1), TransferId("01938e1c-93d2-7cc4-9ac4-6a8df2a3c002".parse().unwrap()).leg(1));
+    }
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()

@@ -6,7 +6,7 @@ use crate::answer::{Answer, CommitPath, Receipt, Unavailable};
 use crate::bank::{Bank, Branch, GATE_WAIT, part};
 use crate::batch::{Next, answer_all};
 use crate::doubt;
-use crate::lane::{Item, LaneKey};
+use crate::item::{Answers, Item};
 use crate::lock_phase::{self, LockedSite, Trouble};
 use crate::periods;
 use crate::pool::{Lease, LeaseError, Place};
@@ -16,7 +16,7 @@ use nostro_commit::driver::{Site, chain};
 use nostro_commit::{Batch, BatchId, Part, Participants};
 use nostro_core::plan::{self, Accounts, Outcome, Plan, PlanInput};
 use nostro_core::transfer::Decision;
-use nostro_core::{BranchCode, Period, Timestamp, TransferId, TransferRecord};
+use nostro_core::{BranchCode, BranchSet, Period, Timestamp, Transfer, TransferId, TransferRecord};
 use nostro_store::lock::{self, Asked, Leaving};
 use nostro_store::nets::nets;
 use nostro_store::place::Places;
@@ -44,7 +44,7 @@ pub(crate) struct Ready {
     pub(crate) sites: Vec<Site>,
     pub(crate) places: BTreeMap<Part, Place>,
     /// What to answer if it commits.
-    pub(crate) answers: Vec<(Item, Answer)>,
+    pub(crate) answers: Vec<(Item, Answers)>,
 }
 
 /// Which ids are looked up in the lock phase.
@@ -65,8 +65,9 @@ struct Locking {
 }
 
 /// Leases, numbers, locks, plans.
-pub(crate) async fn prepare(bank: &Bank, lane: LaneKey, items: Vec<Item>) -> Outset {
-    let branches: Vec<&Branch> = lane.branches().filter_map(|code| bank.branch(code)).collect();
+pub(crate) async fn prepare(bank: &Bank, at: BranchSet, items: Vec<Item>) -> Outset {
+    let branches: Vec<&Branch> = at.iter().filter_map(|code| bank.branch(code)).collect();
+    let home = at.home().expect("every lane has a branch");
     let periods = periods::needed(&items, Timestamp::from(SystemTime::now()));
     for branch in &branches {
         if let Err(error) = periods::ensure(bank, branch, &periods).await {
@@ -91,33 +92,35 @@ pub(crate) async fn prepare(bank: &Bank, lane: LaneKey, items: Vec<Item>) -> Out
             }
         }
     }
-    let home = part(lane.home);
     let number = match (branches.first(), leases.first()) {
-        (Some(branch), Some(lease)) => timeout(LEASE_WAIT, branch.numbers.next(home, &lease.session.link)).await,
+        (Some(branch), Some(lease)) => timeout(LEASE_WAIT, branch.numbers.next(part(home), &lease.session.link)).await,
         (None, _) | (_, None) => return Outset::Next(Next::Again(items)),
     };
     let number = match number {
         Ok(Ok(number)) => number,
         late_or_failed => {
             let error = late_or_failed.ok().and_then(Result::err).map(chain);
-            tracing::info!(branch = %lane.home, error, "no batch number, planning again");
+            tracing::info!(branch = %home, error, "no batch number, planning again");
             return Outset::Next(Next::Again(items));
         }
     };
-    let look_ups = if bank.replays.are_expected() { LookUps::All } else { LookUps::Far };
+    // Whether a chain is new is to be known of all its links before one is decided.
+    let is_expected = bank.replays.are_expected() || items.iter().any(Item::is_chain);
+    let look_ups = if is_expected { LookUps::All } else { LookUps::Far };
     let now = Timestamp::from(SystemTime::now());
-    let far = items.iter().filter(|item| periods::is_far(item, now)).map(|item| item.transfer.id);
-    let looked_up: HashSet<TransferId> = far.collect();
+    let transfers = || items.iter().flat_map(Item::transfers);
+    let looked_up: HashSet<TransferId> =
+        transfers().map(|transfer| transfer.id).filter(|id| periods::is_far(*id, now)).collect();
     let ids = match look_ups {
-        LookUps::All => items.iter().map(|item| item.transfer.id).collect(),
+        LookUps::All => transfers().map(|transfer| transfer.id).collect(),
         LookUps::Far => looked_up.iter().copied().collect(),
     };
     let periods: BTreeSet<Period> = looked_up.iter().map(|id| id.period()).collect();
-    let holds = items.iter().filter_map(|item| item.transfer.operation.hold()).collect();
-    let originals = items.iter().filter_map(|item| item.transfer.operation.original()).collect();
+    let holds = transfers().filter_map(|transfer| transfer.operation.hold()).collect();
+    let originals = transfers().filter_map(|transfer| transfer.operation.original()).collect();
     let asked = Asked { ids, periods: periods.into_iter().collect(), holds, originals };
     match lock_phase::run(bank, &branches, leases, &items, &asked).await {
-        Ok(sites) => planned(bank, lane, number, Locking { sites, look_ups, looked_up }, items).await,
+        Ok(sites) => planned(bank, at, number, Locking { sites, look_ups, looked_up }, items).await,
         Err(trouble) => {
             if let Trouble::Locked = trouble {
                 doubt::learn(bank, &items).await;
@@ -140,7 +143,7 @@ fn no_lease(code: BranchCode, error: LeaseError) -> Unavailable {
     }
 }
 
-async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, items: Vec<Item>) -> Outset {
+async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, items: Vec<Item>) -> Outset {
     let Locking { sites, look_ups, looked_up } = locking;
     let clocks: Vec<Timestamp> = sites.iter().map(|site| site.locked.clock).collect();
     let mut accounts = Accounts::default();
@@ -163,15 +166,16 @@ async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, 
     let clock = clocks.iter().copied().max().expect("every lane has a branch, and so a clock");
     let posted_at = plan::posted_at(clocks, accounts.iter().map(|(_, account)| account))
         .expect("every lane has a branch, and so a clock");
-    let transfers = items.iter().map(|item| &item.transfer).collect();
+    let transfers: Vec<&Transfer> = items.iter().flat_map(Item::transfers).collect();
     let known = stored.into_iter().map(|row| row.record).collect();
-    let input = PlanInput { transfers, accounts, holds, originals, known, detached, clock, posted_at };
+    let input =
+        PlanInput { transfers: transfers.clone(), accounts, holds, originals, known, detached, clock, posted_at };
     let plan = plan::plan(input);
     // A clock that jumps: what this server did not look up may yet be recorded, so it is not called unusable.
-    let unusable = |(item, outcome): (&Item, &Outcome)| {
-        matches!(outcome, Outcome::Unusable(_)) && !looked_up.contains(&item.transfer.id)
+    let unusable = |(transfer, outcome): (&&Transfer, &Outcome)| {
+        matches!(outcome, Outcome::Unusable(_)) && !looked_up.contains(&transfer.id)
     };
-    if look_ups == LookUps::Far && items.iter().zip(&plan.outcomes).any(unusable) {
+    if look_ups == LookUps::Far && transfers.iter().zip(&plan.outcomes).any(unusable) {
         bank.replays.met();
         roll_back(leases).await;
         return Outset::Next(Next::Again(items));
@@ -192,7 +196,7 @@ async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, 
             }
         }
     }
-    let Some((writes, path)) = written(bank, lane, &plan, &places) else {
+    let Some((writes, path)) = written(bank, at, &plan, &places) else {
         // The net of one batch is beyond a bigint: smaller batches have smaller nets.
         drop(leases);
         return Outset::Next(Next::Halve(items));
@@ -201,7 +205,7 @@ async fn planned(bank: &Bank, lane: LaneKey, number: BatchId, locking: Locking, 
     let answers = answers(items, plan.outcomes, number, &path, &batches);
     if path.parts.is_empty() {
         roll_back(leases).await;
-        answers.into_iter().for_each(|(item, answer)| item.answer(answer));
+        answers.into_iter().for_each(|(item, answers)| item.answer(answers));
         return Outset::Next(Next::Answered);
     }
     let parts = path.parts.iter().filter(|code| **code != path.home).map(|code| part(*code));
@@ -250,13 +254,14 @@ async fn is_recorded_elsewhere(others: &[&Lease], plan: &Plan) -> Result<bool, t
 /// What each branch of the lane has to write, and which branches that makes parts of the batch.
 fn written(
     bank: &Bank,
-    lane: LaneKey,
+    at: BranchSet,
     plan: &Plan,
     places: &[Places],
 ) -> Option<(Vec<(BranchCode, Writes)>, CommitPath)> {
-    let mut path = CommitPath { home: lane.home, parts: Vec::new() };
+    let home = at.home().expect("every lane has a branch");
+    let mut path = CommitPath { home, parts: Vec::new() };
     let mut writes = Vec::new();
-    for (branch, places) in lane.branches().filter_map(|code| bank.branch(code)).zip(places) {
+    for (branch, places) in at.iter().filter_map(|code| bank.branch(code)).zip(places) {
         let id = branch.config.branch;
         let nets = nets(id.code, plan.records(), &bank.numbers).ok()?;
         let here = Writes::at(id, plan, places, nets, &bank.numbers);
@@ -274,7 +279,7 @@ fn answers(
     batch: BatchId,
     path: &Arc<CommitPath>,
     earlier: &HashMap<TransferId, (BatchId, Arc<CommitPath>)>,
-) -> Vec<(Item, Answer)> {
+) -> Vec<(Item, Answers)> {
     let receipt = |record, batch, commit| Arc::new(Receipt { record, batch, commit });
     let answer = |outcome: Outcome| match outcome {
         Outcome::Decided(record) => match record.decision {
@@ -289,7 +294,12 @@ fn answers(
         Outcome::Unusable(why) => Answer::Unusable(why),
         Outcome::Moot => Answer::Moot,
     };
-    items.into_iter().zip(outcomes).map(|(item, outcome)| (item, answer(outcome))).collect()
+    let mut answers = outcomes.into_iter().map(answer);
+    let told = |item: Item| {
+        let answers = item.answers(&mut answers);
+        (item, answers)
+    };
+    items.into_iter().map(told).collect()
 }
 
 /// How the batch of a stored transfer was committed.

@@ -8,9 +8,11 @@ use crate::answer::{Answer, Unavailable};
 use crate::attempt::{self, Outset, Ready};
 use crate::bank::Bank;
 use crate::doubt;
-use crate::lane::{Item, LaneKey, Turn};
+use crate::item::{Answers, Item};
+use crate::lane::Turn;
 use nostro_commit::Verdict;
 use nostro_commit::driver::{self, Ended, Progress, chain};
+use nostro_core::BranchSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -35,10 +37,10 @@ pub(crate) enum Next {
 }
 
 /// Runs the transfers to their answers. `turn` is given up when they end, or earlier if the batch comes into doubt.
-pub(crate) async fn run(bank: Arc<Bank>, lane: LaneKey, items: Vec<Item>, mut turn: Turn) {
+pub(crate) async fn run(bank: Arc<Bank>, branches: BranchSet, items: Vec<Item>, mut turn: Turn) {
     let mut groups = vec![Group { items, attempts: 0 }];
     while let Some(Group { items, attempts }) = groups.pop() {
-        match attempt_once(&bank, lane, items, &mut turn).await {
+        match attempt_once(&bank, branches, items, &mut turn).await {
             Next::Answered => {}
             Next::Again(items) if attempts + 1 < bank.limits.attempts_max => {
                 // Jitter, so that two servers that met do not meet again.
@@ -47,8 +49,8 @@ pub(crate) async fn run(bank: Arc<Bank>, lane: LaneKey, items: Vec<Item>, mut tu
             }
             Next::Again(items) => answer_all(items, &Answer::Unavailable(Unavailable::Busy)),
             Next::Halve(items) if items.len() == 1 => {
-                for item in &items {
-                    tracing::error!(transfer = %item.transfer.id, "the database refuses what the core allowed: a bug");
+                for transfer in items.iter().flat_map(Item::transfers) {
+                    tracing::error!(transfer = %transfer.id, "the database refuses what the core allowed: a bug");
                 }
                 answer_all(items, &Answer::Bug);
             }
@@ -63,15 +65,15 @@ pub(crate) async fn run(bank: Arc<Bank>, lane: LaneKey, items: Vec<Item>, mut tu
 
 pub(crate) fn answer_all(items: Vec<Item>, answer: &Answer) {
     for item in items {
-        item.answer(answer.clone());
+        item.answer_alike(answer);
     }
 }
 
-async fn attempt_once(bank: &Arc<Bank>, lane: LaneKey, items: Vec<Item>, turn: &mut Turn) -> Next {
+async fn attempt_once(bank: &Arc<Bank>, branches: BranchSet, items: Vec<Item>, turn: &mut Turn) -> Next {
     let late = |item: &Item| item.arrived.elapsed() > bank.limits.deadline;
     let (late, items): (Vec<Item>, Vec<Item>) = items.into_iter().partition(late);
     answer_all(late, &Answer::Unavailable(Unavailable::Busy));
-    if let Some(unavailable) = bank.away(lane.branches()) {
+    if let Some(unavailable) = bank.away(branches.iter()) {
         answer_all(items, &Answer::Unavailable(unavailable));
         return Next::Answered;
     }
@@ -79,7 +81,7 @@ async fn attempt_once(bank: &Arc<Bank>, lane: LaneKey, items: Vec<Item>, turn: &
     if items.is_empty() {
         return Next::Answered;
     }
-    match attempt::prepare(bank, lane, items).await {
+    match attempt::prepare(bank, branches, items).await {
         Outset::Next(next) => next,
         Outset::Ready(ready) => commit(bank, *ready, turn).await,
     }
@@ -143,17 +145,18 @@ fn label(verdict: Option<Verdict>) -> &'static str {
 }
 
 /// The wait ran out: what is known by now. An abort that is still being cleared is answered by what follows it.
-fn tell_early(known: Progress, answers: Option<Vec<(Item, Answer)>>) -> Option<Vec<(Item, Answer)>> {
+fn tell_early(known: Progress, answers: Option<Vec<(Item, Answers)>>) -> Option<Vec<(Item, Answers)>> {
     let answers = answers?;
     match known {
         Progress::Voting => return Some(answers),
-        Progress::Deciding => answers.into_iter().for_each(|(item, _)| item.answer(Answer::Unknown)),
+        Progress::Deciding => answers.into_iter().for_each(|(item, _)| item.answer_alike(&Answer::Unknown)),
         Progress::Decided(Verdict::Committed) | Progress::Ended(Verdict::Committed) => {
-            answers.into_iter().for_each(|(item, answer)| item.answer(settling(answer)));
+            answers.into_iter().for_each(|(item, answers)| item.answer(answers.map(settling)));
         }
         // This attempt moved nothing, for certain.
         Progress::Decided(Verdict::Aborted) | Progress::Ended(Verdict::Aborted) => {
-            answers.into_iter().for_each(|(item, _)| item.answer(Answer::Unavailable(Unavailable::Busy)));
+            let busy = Answer::Unavailable(Unavailable::Busy);
+            answers.into_iter().for_each(|(item, _)| item.answer_alike(&busy));
         }
     }
     None
@@ -174,20 +177,23 @@ fn settling(answer: Answer) -> Answer {
     }
 }
 
-fn conclude(bank: &Bank, ended: &Ended, answers: Option<Vec<(Item, Answer)>>, memory: u64) -> Next {
+fn conclude(bank: &Bank, ended: &Ended, answers: Option<Vec<(Item, Answers)>>, memory: u64) -> Next {
     let Some(answers) = answers else { return Next::Answered };
     match ended.verdict {
         Some(Verdict::Committed) => {
             if ended.finished {
-                bank.replays.remember(memory, answers.iter().filter_map(|(_, answer)| answer.recorded()));
+                bank.replays.remember(
+                    memory,
+                    answers.iter().flat_map(|(_, answers)| answers.iter()).filter_map(Answer::recorded),
+                );
             }
             // An alarm, or a part that could not be reached in time: decided, and not finished.
             let told = |answer| if ended.finished { answer } else { settling(answer) };
-            answers.into_iter().for_each(|(item, answer)| item.answer(told(answer)));
+            answers.into_iter().for_each(|(item, answers)| item.answer(answers.map(told)));
             Next::Answered
         }
         None => {
-            answers.into_iter().for_each(|(item, _)| item.answer(Answer::Unknown));
+            answers.into_iter().for_each(|(item, _)| item.answer_alike(&Answer::Unknown));
             Next::Answered
         }
         Some(Verdict::Aborted) => {

@@ -7,10 +7,10 @@
 use crate::answer::{Answer, Receipt, Unavailable};
 use crate::attempt::path;
 use crate::bank::Bank;
-use crate::lane::Item;
+use crate::item::Item;
 use nostro_commit::{BatchId, Gid, Part};
-use nostro_core::transfer::Decision;
-use nostro_core::{AccountNumber, BranchCode, TransferId};
+use nostro_core::transfer::{Decision, Field};
+use nostro_core::{AccountNumber, BranchCode, Transfer, TransferId};
 use nostro_store::rows::{RowError, StoredTransfer};
 use nostro_store::{lock, read};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -20,7 +20,7 @@ use std::time::Duration;
 /// Between PREPARE and COMMIT PREPARED a live batch takes less; the row lock was waited for as long.
 const LIVE_AGE_MAX: Duration = Duration::from_millis(400);
 
-/// A transfer with those of its accounts that are held.
+/// A transfer or a chain with those of its accounts that are held.
 type HeldItem = (Item, Vec<(AccountNumber, BatchId)>);
 
 /// Accounts in doubt, with the prepared transaction that holds each.
@@ -64,11 +64,8 @@ impl Doubt {
 pub(crate) async fn learn(bank: &Bank, items: &[Item]) {
     for branch in bank.branches.values() {
         let id = branch.config.branch;
-        let accounts: Vec<AccountNumber> = items
-            .iter()
-            .flat_map(|item| item.transfer.accounts())
-            .filter(|number| number.branch() == id.code)
-            .collect();
+        let accounts: Vec<AccountNumber> =
+            items.iter().flat_map(Item::accounts).filter(|number| number.branch() == id.code).collect();
         if accounts.is_empty() {
             continue;
         }
@@ -90,12 +87,13 @@ pub(crate) async fn learn(bank: &Bank, items: &[Item]) {
 /// Has the transfers of accounts in doubt answered, and returns the others, which wait for none of it.
 pub(crate) fn turn_away(bank: &Arc<Bank>, items: Vec<Item>) -> Vec<Item> {
     let mut others = Vec::new();
-    let mut held: BTreeMap<BranchCode, Vec<HeldItem>> = BTreeMap::new();
+    let mut held = Vec::new();
     for item in items {
-        let holders = bank.doubt.holders(item.transfer.accounts());
-        match holders.first() {
-            None => others.push(item),
-            Some(_) => held.entry(item.transfer.home()).or_default().push((item, holders)),
+        let holders = bank.doubt.holders(item.accounts());
+        if holders.is_empty() {
+            others.push(item);
+        } else {
+            held.push((item, holders));
         }
     }
     if !held.is_empty() {
@@ -104,38 +102,64 @@ pub(crate) fn turn_away(bank: &Arc<Bank>, items: Vec<Item>) -> Vec<Item> {
     others
 }
 
-/// An id that its home already knows is answered from there.
-async fn answer_held(bank: Arc<Bank>, held: BTreeMap<BranchCode, Vec<HeldItem>>) {
+/// An id that its home already knows is answered from there; a chain if all its links are known.
+async fn answer_held(bank: Arc<Bank>, held: Vec<HeldItem>) {
     let bank = &*bank;
-    for (home, items) in held {
-        let known = recorded(bank, home, &items).await;
-        for (item, holders) in items {
-            let answer = match known.get(&item.transfer.id) {
-                None => Answer::Unavailable(Unavailable::AccountInDoubt(holders[0].0)),
-                Some(row) => match item.transfer.differs_from(&row.record.transfer) {
-                    Some(field) => Answer::Conflict(field),
-                    None => {
-                        let receipt = Arc::new(Receipt {
-                            record: row.record.clone(),
-                            batch: row.batch,
-                            commit: Arc::new(path(bank, row)),
-                        });
-                        let posted = matches!(row.record.decision, Decision::Posted { .. });
-                        // Its own batch holds an account: decided at home, not finished everywhere.
-                        let own = holders.iter().any(|(_, batch)| *batch == row.batch);
-                        if posted && own { Answer::Settling(receipt) } else { Answer::Replayed(receipt) }
-                    }
-                },
-            };
-            item.answer(answer);
+    let mut ids: BTreeMap<BranchCode, Vec<TransferId>> = BTreeMap::new();
+    for transfer in held.iter().flat_map(|(item, _)| item.transfers()) {
+        ids.entry(transfer.home()).or_default().push(transfer.id);
+    }
+    let mut known = HashMap::new();
+    for (home, ids) in ids {
+        for row in recorded(bank, home, ids).await {
+            known.insert((home, row.record.transfer.id), row);
+        }
+    }
+    for (item, holders) in held {
+        let answer = |transfer: &Transfer| {
+            let row = known.get(&(transfer.home(), transfer.id))?;
+            Some(known_answer(bank, transfer, row, &holders))
+        };
+        let answers: Option<Vec<Answer>> = item.transfers().iter().map(answer).collect();
+        match answers {
+            None => item.answer_alike(&Answer::Unavailable(Unavailable::AccountInDoubt(holders[0].0))),
+            Some(answers) => {
+                let answers = item.answers(&mut same_chain(answers).into_iter());
+                item.answer(answers);
+            }
         }
     }
 }
 
-async fn recorded(bank: &Bank, home: BranchCode, items: &[HeldItem]) -> HashMap<TransferId, StoredTransfer> {
-    let ids = items.iter().map(|(item, ..)| item.transfer.id);
-    let Ok(lease) = bank.reader(home).await else { return HashMap::new() };
+/// What a recorded id of an account in doubt is answered.
+fn known_answer(
+    bank: &Bank,
+    transfer: &Transfer,
+    row: &StoredTransfer,
+    holders: &[(AccountNumber, BatchId)],
+) -> Answer {
+    if let Some(field) = transfer.differs_from(&row.record.transfer) {
+        return Answer::Conflict(field);
+    }
+    let receipt = Arc::new(Receipt { record: row.record.clone(), batch: row.batch, commit: Arc::new(path(bank, row)) });
+    let posted = matches!(row.record.decision, Decision::Posted { .. });
+    // Its own batch holds an account: decided at home, not finished everywhere.
+    let own = holders.iter().any(|(_, batch)| *batch == row.batch);
+    if posted && own { Answer::Settling(receipt) } else { Answer::Replayed(receipt) }
+}
+
+/// Of a chain, if one link is a conflict, all are.
+fn same_chain(answers: Vec<Answer>) -> Vec<Answer> {
+    let is_conflict = |answer: &Answer| matches!(answer, Answer::Conflict(_));
+    if !answers.iter().any(is_conflict) {
+        return answers;
+    }
+    let told = |answer| if is_conflict(&answer) { answer } else { Answer::Conflict(Field::Chain) };
+    answers.into_iter().map(told).collect()
+}
+
+async fn recorded(bank: &Bank, home: BranchCode, ids: Vec<TransferId>) -> Vec<StoredTransfer> {
+    let Ok(lease) = bank.reader(home).await else { return Vec::new() };
     let client = Arc::clone(lease.session.link.client());
-    let found = bank.ask(home, lease, read::find_transfers(&client, &bank.directory, ids)).await;
-    found.unwrap_or_default().into_iter().map(|row| (row.record.transfer.id, row)).collect()
+    bank.ask(home, lease, read::find_transfers(&client, &bank.directory, ids)).await.unwrap_or_default()
 }

@@ -1,10 +1,11 @@
 //! The handle of the engine: what the API calls.
 
-use crate::answer::{Answer, Receipt, Unavailable};
+use crate::answer::{Answer, Receipt};
 use crate::bank::Bank;
 use crate::config::EngineConfig;
 use crate::health::{BranchStatus, InDoubtList, ResolveError, Resolved};
-use crate::in_flight::{Admission, InFlight};
+use crate::in_flight::InFlight;
+use crate::intake::{Intake, Order};
 use crate::lane::{Company, Lanes};
 use crate::lookups::Lookups;
 use crate::register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
@@ -16,11 +17,11 @@ use nostro_core::audit::AuditReport;
 use nostro_core::trial_balance::TrialBalance;
 use nostro_core::{
     Account, AccountNumber, BranchCode, BranchNumber, ChangeRecord, Customer, Entry, Hold, Transfer, TransferId,
+    TransferRecord,
 };
 use nostro_store::account_change::ChangeRequest;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// A handle; clones share one engine.
@@ -33,8 +34,8 @@ pub struct Engine {
 struct Shared {
     bank: Arc<Bank>,
     lanes: Arc<Lanes>,
+    intake: Intake,
     lookups: Lookups,
-    in_flight: Arc<InFlight>,
     stop: tokio::sync::watch::Sender<bool>,
 }
 
@@ -59,14 +60,6 @@ pub enum StartError {
     /// A branch answers, but is not what is configured.
     #[error("branch {0} cannot be used")]
     Branch(BranchCode, #[source] ConnectError),
-}
-
-/// A transfer that is answered from memory, was submitted, or must wait for another one under its id.
-enum Submitted {
-    Known(Answer),
-    Waiting(oneshot::Receiver<Answer>),
-    Parked(Transfer, oneshot::Receiver<()>),
-    Crowded,
 }
 
 impl Engine {
@@ -108,53 +101,20 @@ impl Engine {
             bank.tasks.spawn("expiries", expiries::run(Arc::clone(&bank), *code, lanes, in_flight, stop.subscribe()));
         }
         let lookups = Lookups::start(&bank, &stop);
-        Ok(Self { shared: Arc::new(Shared { bank, lanes, lookups, in_flight, stop }) })
+        let intake = Intake::new(Arc::clone(&bank), Arc::clone(&lanes), in_flight);
+        Ok(Self { shared: Arc::new(Shared { bank, lanes, intake, lookups, stop }) })
     }
 
     /// Moves money. The commit runs in a task of the engine's own: dropping this future does not stop it.
     /// The two accounts must differ and their branches be known ([`Self::has_branch`]).
     pub async fn transfer(&self, transfer: Transfer) -> Answer {
-        self.move_money(vec![transfer], Company::Single).await.pop().unwrap_or(Answer::Unknown)
+        let order = vec![Order::Transfer(transfer)];
+        self.shared.intake.answer(order, Company::Single).await.pop().unwrap_or(Answer::Unknown)
     }
 
-    /// Moves money, each transfer for itself; answers in the order of the request.
-    pub async fn transfers(&self, transfers: Vec<Transfer>) -> Vec<Answer> {
-        self.move_money(transfers, Company::Bulk).await
-    }
-
-    async fn move_money(&self, transfers: Vec<Transfer>, company: Company) -> Vec<Answer> {
-        let mut answers: Vec<Option<Answer>> = vec![None; transfers.len()];
-        let mut wave: Vec<(usize, Transfer)> = transfers.into_iter().enumerate().collect();
-        while !wave.is_empty() {
-            let submit = |(at, transfer)| (at, self.submit(transfer, company));
-            let submitted: Vec<(usize, Submitted)> = wave.drain(..).map(submit).collect();
-            for (at, submitted) in submitted {
-                match submitted {
-                    Submitted::Known(answer) => answers[at] = Some(answer),
-                    // Without a word the batch's task is gone: what it did is not known.
-                    Submitted::Waiting(answer) => answers[at] = Some(answer.await.unwrap_or(Answer::Unknown)),
-                    Submitted::Parked(transfer, turn) => match timeout(self.shared.bank.limits.deadline, turn).await {
-                        Ok(_) => wave.push((at, transfer)),
-                        Err(_) => answers[at] = Some(Answer::Unavailable(Unavailable::Busy)),
-                    },
-                    Submitted::Crowded => answers[at] = Some(Answer::Unavailable(Unavailable::Busy)),
-                }
-            }
-        }
-        answers.into_iter().map(|answer| answer.unwrap_or(Answer::Unknown)).collect()
-    }
-
-    fn submit(&self, transfer: Transfer, company: Company) -> Submitted {
-        debug_assert_ne!(transfer.debit, transfer.credit, "the API refuses a transfer to the same account");
-        if let Some(answer) = self.shared.bank.replays.answer(&transfer) {
-            answer.count();
-            return Submitted::Known(answer);
-        }
-        match self.shared.in_flight.admit(transfer.id) {
-            Admission::First(busy) => Submitted::Waiting(self.shared.lanes.submit(transfer, company, busy)),
-            Admission::Parked(turn) => Submitted::Parked(transfer, turn),
-            Admission::Crowded => Submitted::Crowded,
-        }
+    /// Moves money, each order for itself; an answer for each of their transfers, in the order of the request.
+    pub async fn orders(&self, orders: Vec<Order>) -> Vec<Answer> {
+        self.shared.intake.answer(orders, Company::Bulk).await
     }
 
     /// Whether the bank has this branch.
@@ -219,6 +179,16 @@ impl Engine {
     /// Asks one branch for a hold, or all of them; an error while one that could have it is unreachable.
     pub async fn find_hold(&self, id: TransferId, branch: Option<BranchCode>) -> Result<Option<Hold>, ReadError> {
         reading::find_hold(&self.shared.bank, id, branch).await
+    }
+
+    /// Asks all branches for holds. With them, why a branch could not be asked, which may have others.
+    pub async fn find_holds(&self, ids: &[TransferId]) -> (Vec<Hold>, Option<ReadError>) {
+        reading::find_holds(&self.shared.bank, ids).await
+    }
+
+    /// Asks all branches for transfers, each as some branch has it. With them, why a branch could not be asked.
+    pub async fn find_transfers(&self, ids: &[TransferId]) -> (Vec<TransferRecord>, Option<ReadError>) {
+        reading::find_transfers(&self.shared.bank, ids).await
     }
 
     /// Asks one branch for a transfer, or all of them; an error while one that could have it is unreachable.

@@ -78,6 +78,7 @@ async fn book(hold: &Hold, lanes: &Lanes, in_flight: &Arc<InFlight>) -> Option<A
         currency: hold.currency,
         category: 0,
         reference: None,
+        link: None,
     };
     match in_flight.admit(transfer.id) {
         Admission::First(busy) => lanes.submit(transfer, Company::Bulk, busy).await.ok(),

@@ -1,4 +1,5 @@
-//! Lanes: for each branch, and each pair of branches, a bounded queue and the batches that form in it.
+//! Lanes: for each branch, and each pair of branches, a bounded queue and the batches that form in it. A chain over more
+//! branches is a batch by itself.
 //!
 //! While a lane's batches are in flight the next one forms in its queue. At rest a transfer is a batch of its own
 //! at once; under load a batch carries thousands. A lane has two queues, so that whoever sends one transfer does not
@@ -12,54 +13,14 @@ use crate::answer::{Answer, Unavailable};
 use crate::bank::Bank;
 use crate::batch::{self, answer_all};
 use crate::in_flight::Busy;
-use futures_util::future::FutureExt;
-use nostro_core::{BranchCode, Transfer};
+use crate::item::Item;
+use nostro_core::{BranchSet, Chain, Transfer};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
-
-/// The branch or pair of branches that a batch works at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct LaneKey {
-    /// The first branch in branch order.
-    pub(crate) home: BranchCode,
-    /// The other one of a pair.
-    pub(crate) participant: Option<BranchCode>,
-}
-
-impl LaneKey {
-    /// Of a transfer.
-    pub(crate) fn of(transfer: &Transfer) -> Self {
-        Self { home: transfer.home(), participant: transfer.participant() }
-    }
-
-    /// Its branches in branch order.
-    pub(crate) fn branches(self) -> impl Iterator<Item = BranchCode> {
-        [Some(self.home), self.participant].into_iter().flatten()
-    }
-}
-
-/// A transfer on its way, with whoever waits for its answer.
-#[derive(Debug)]
-pub(crate) struct Item {
-    pub(crate) transfer: Transfer,
-    pub(crate) arrived: Instant,
-    answer: oneshot::Sender<Answer>,
-    busy: Busy,
-}
-
-impl Item {
-    /// Tells whoever waits, if anybody still does, and frees the id.
-    pub(crate) fn answer(self, answer: Answer) {
-        answer.count();
-        // The id is free before the client can send it again.
-        drop(self.busy);
-        let _ = self.answer.send(answer);
-    }
-}
 
 /// What a transfer came with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +37,9 @@ struct Queue {
     single: mpsc::Sender<Item>,
     bulk: mpsc::Sender<Item>,
 }
+
+/// A chain of at most so many links goes with the single transfers.
+const SINGLE_LINKS_MAX: usize = 16;
 
 /// For so long after a single transfer its like are expected.
 const SINGLES_EXPECTED_FOR: Duration = Duration::from_secs(1);
@@ -104,26 +68,55 @@ struct BatchSizes {
 pub(crate) struct Lanes {
     bank: Arc<Bank>,
     /// None once the lanes are closed.
-    queues: Mutex<Option<HashMap<LaneKey, Queue>>>,
+    queues: Mutex<Option<HashMap<BranchSet, Queue>>>,
+    /// Places of chains over more than two branches.
+    wide: Arc<Semaphore>,
 }
+
+/// So many chains over more than two branches may be on their way; each waits for its turn at its branches.
+const WIDE_CHAINS_MAX: usize = 256;
 
 impl Lanes {
     pub(crate) fn new(bank: Arc<Bank>) -> Self {
-        Self { bank, queues: Mutex::new(Some(HashMap::new())) }
+        let wide = Arc::new(Semaphore::new(WIDE_CHAINS_MAX));
+        Self { bank, queues: Mutex::new(Some(HashMap::new())), wide }
     }
 
     /// Queues a transfer. The answer comes on the channel; if that is dropped without one, it is unknown.
     pub(crate) fn submit(&self, transfer: Transfer, company: Company, busy: Busy) -> oneshot::Receiver<Answer> {
-        let key = LaneKey::of(&transfer);
-        let (answer, answered) = oneshot::channel();
-        let item = Item { transfer, arrived: Instant::now(), answer, busy };
-        if let Some(unavailable) = self.bank.turned_away(key.branches()) {
-            item.answer(Answer::Unavailable(unavailable));
-            return answered;
+        let (item, answered) = Item::transfer(transfer, busy);
+        self.enter(item, company);
+        answered
+    }
+
+    /// Queues a chain; answers link by link.
+    pub(crate) fn submit_chain(&self, chain: Chain, busy: Vec<Busy>) -> oneshot::Receiver<Vec<Answer>> {
+        let company = if chain.links().len() > SINGLE_LINKS_MAX { Company::Bulk } else { Company::Single };
+        let (item, answered) = Item::chain(chain, busy);
+        self.enter(item, company);
+        answered
+    }
+
+    fn enter(&self, item: Item, company: Company) {
+        let branches = item.branches();
+        let answer = |item: Item, why: Unavailable| item.answer_alike(&Answer::Unavailable(why));
+        if let Some(unavailable) = self.bank.turned_away(branches.iter()) {
+            answer(item, unavailable);
+            return;
         }
-        let Some(queue) = self.queue(key) else {
-            item.answer(Answer::Unavailable(Unavailable::IntakeClosed));
-            return answered;
+        if branches.count() > 2 {
+            match (Arc::clone(&self.wide).try_acquire_owned(), self.is_open()) {
+                (Ok(place), true) => {
+                    self.bank.tasks.spawn("chain", run_wide(Arc::clone(&self.bank), branches, item, place));
+                }
+                (Err(_), true) => answer(item, Unavailable::QueueFull),
+                (_, false) => answer(item, Unavailable::IntakeClosed),
+            }
+            return;
+        }
+        let Some(queue) = self.queue(branches) else {
+            answer(item, Unavailable::IntakeClosed);
+            return;
         };
         let way = match company {
             Company::Single => &queue.single,
@@ -131,13 +124,16 @@ impl Lanes {
         };
         match way.try_send(item) {
             Ok(()) => {}
-            Err(TrySendError::Full(item)) => item.answer(Answer::Unavailable(Unavailable::QueueFull)),
-            Err(TrySendError::Closed(item)) => item.answer(Answer::Unavailable(Unavailable::IntakeClosed)),
+            Err(TrySendError::Full(item)) => answer(item, Unavailable::QueueFull),
+            Err(TrySendError::Closed(item)) => answer(item, Unavailable::IntakeClosed),
         }
-        answered
     }
 
-    fn queue(&self, key: LaneKey) -> Option<Queue> {
+    fn is_open(&self) -> bool {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn queue(&self, key: BranchSet) -> Option<Queue> {
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = queues.as_mut()?.entry(key).or_insert_with(|| {
             let limit = self.bank.limits.queue_transfers_max;
@@ -161,7 +157,7 @@ pub(crate) type Turn = Vec<OwnedSemaphorePermit>;
 /// A batch waits at most so long for its turn at its branches.
 const TURN_WAIT: Duration = Duration::from_secs(5);
 
-async fn run(bank: Arc<Bank>, key: LaneKey, mut waiting: Waiting) {
+async fn run(bank: Arc<Bank>, branches: BranchSet, mut waiting: Waiting) {
     let in_flight = Arc::new(Semaphore::new(bank.limits.batches_in_flight_max));
     let sizes = BatchSizes {
         max: bank.limits.batch_transfers_max,
@@ -172,20 +168,42 @@ async fn run(bank: Arc<Bank>, key: LaneKey, mut waiting: Waiting) {
         if !waiting.any().await {
             return;
         }
-        let at_branches = async {
-            for branch in key.branches().filter_map(|code| bank.branch(code)) {
-                turn.push(place(&branch.turns).await);
-            }
-        };
-        let is_late = timeout(TURN_WAIT, at_branches).await.is_err();
+        let is_late = !at_branches(&bank, branches, &mut turn).await;
         let batch = waiting.take(sizes);
         if is_late {
             answer_all(batch, &Answer::Unavailable(Unavailable::Busy));
             continue;
         }
-        metrics::histogram!("nostro_batch_transfers").record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
-        bank.tasks.spawn("batch", batch::run(Arc::clone(&bank), key, batch, turn));
+        measure(&batch);
+        bank.tasks.spawn("batch", batch::run(Arc::clone(&bank), branches, batch, turn));
     }
+}
+
+/// A chain over more branches than a lane has.
+async fn run_wide(bank: Arc<Bank>, branches: BranchSet, item: Item, place: OwnedSemaphorePermit) {
+    let mut turn = vec![place];
+    let batch = vec![item];
+    if at_branches(&bank, branches, &mut turn).await {
+        measure(&batch);
+        batch::run(bank, branches, batch, turn).await;
+    } else {
+        answer_all(batch, &Answer::Unavailable(Unavailable::Busy));
+    }
+}
+
+/// Waits for a place at each of the branches, in branch order, so that nobody waits in a circle; false if that took too long.
+async fn at_branches(bank: &Bank, branches: BranchSet, turn: &mut Turn) -> bool {
+    let places = async {
+        for branch in branches.iter().filter_map(|code| bank.branch(code)) {
+            turn.push(place(&branch.turns).await);
+        }
+    };
+    timeout(TURN_WAIT, places).await.is_ok()
+}
+
+fn measure(batch: &[Item]) {
+    let transfers: usize = batch.iter().map(|item| item.transfers().len()).sum();
+    metrics::histogram!("nostro_batch_transfers").record(f64::from(u32::try_from(transfers).unwrap_or(u32::MAX)));
 }
 
 async fn place(places: &Arc<Semaphore>) -> OwnedSemaphorePermit {
@@ -208,32 +226,48 @@ impl Waiting {
         self.first.is_some()
     }
 
-    /// The first and everything that waits behind it, as far as it fits.
+    /// The first and everything that waits behind it, as far as it fits. A chain is taken whole, and may be more than that.
     fn take(&mut self, sizes: BatchSizes) -> Vec<Item> {
-        let mut batch = Vec::new();
+        let mut batch = Forming::default();
         let mut bulk_first = 0;
         if let Some((company, item)) = self.first.take() {
-            bulk_first = usize::from(company == Company::Bulk);
             batch.push(item);
+            bulk_first = if company == Company::Bulk { batch.transfers } else { 0 };
         }
-        receive(&mut self.single, &mut batch, sizes.max.div_ceil(2) + bulk_first);
-        if batch.len() > bulk_first {
+        batch.receive(&mut self.single, sizes.max.div_ceil(2) + bulk_first);
+        if batch.transfers > bulk_first {
             self.single_at = Some(Instant::now());
         }
         let beside_singles = self.single_at.is_some_and(|at| at.elapsed() < SINGLES_EXPECTED_FOR);
         let bulk_max = if beside_singles { sizes.bulk_beside_singles } else { sizes.max };
-        let bulk_most = (batch.len() + bulk_max - bulk_first).min(sizes.max);
-        receive(&mut self.bulk, &mut batch, bulk_most);
+        let bulk_most = (batch.transfers + bulk_max).saturating_sub(bulk_first).min(sizes.max);
+        batch.receive(&mut self.bulk, bulk_most);
         // What bulks leave is for single ones too.
-        receive(&mut self.single, &mut batch, sizes.max);
-        batch
+        batch.receive(&mut self.single, sizes.max);
+        batch.items
     }
 }
 
-/// Takes what waits in a queue until the batch has so many.
-fn receive(queue: &mut mpsc::Receiver<Item>, batch: &mut Vec<Item>, most: usize) {
-    let room = most.saturating_sub(batch.len());
-    let _ = queue.recv_many(batch, room).now_or_never();
+/// A batch that is being filled.
+#[derive(Debug, Default)]
+struct Forming {
+    items: Vec<Item>,
+    transfers: usize,
+}
+
+impl Forming {
+    fn push(&mut self, item: Item) {
+        self.transfers += item.transfers().len();
+        self.items.push(item);
+    }
+
+    /// Takes what waits in a queue until the batch has so many transfers.
+    fn receive(&mut self, queue: &mut mpsc::Receiver<Item>, most: usize) {
+        while self.transfers < most {
+            let Ok(item) = queue.try_recv() else { return };
+            self.push(item);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -253,9 +287,10 @@ mod tests {
             currency: "USD".parse().unwrap(),
             category: 0,
             reference: None,
+            link: None,
         };
         let Admission::First(busy) = all.admit(transfer.id) else { panic!("nobody is busy with it") };
-        Item { transfer, arrived: Instant::now(), answer: oneshot::channel().0, busy }
+        Item::transfer(transfer, busy).0
     }
 
     #[tokio::test]
@@ -273,7 +308,7 @@ mod tests {
         let mut batches = Vec::new();
         while waiting.any().await {
             let batch = waiting.take(BatchSizes { max: 10, bulk_beside_singles: 10 });
-            batches.push(batch.iter().map(|item| item.transfer.id.0.as_u128()).collect::<Vec<_>>());
+            batches.push(batch.iter().map(|item| item.transfers()[0].id.0.as_u128()).collect::<Vec<_>>());
         }
         assert_eq!(
             batches,

@@ -1,9 +1,9 @@
 //! The engine: takes transfers, forms batches, runs them through core, store and commit.
 //!
 //! - [`engine`]: the handle that the API holds; [`config`]: branches and limits
-//! - [`lane`]: a bounded queue for each branch and each pair, and the batches that form in it
+//! - [`item`]: a transfer or a chain that waits; [`lane`]: a bounded queue for each branch and each pair, and the batches that form in it
 //! - [`batch`]: one batch, from its locks to its answers; [`attempt`]: what comes before its commit, [`lock_phase`]: the gates and locks of that
-//! - [`answer`]: the outcomes; [`in_flight`]: ids that this server is busy with
+//! - [`intake`]: the way in; [`answer`]: the outcomes; [`in_flight`]: ids that this server is busy with
 //! - [`pool`]: connections of one branch, and its gate; [`bank`]: what all of these share
 //! - [`watch`]: health and recovery of each branch; [`clock`]: skew
 //! - [`doubt`]: accounts held by batches in doubt; [`in_doubt`]: what an operator sees of them and resolves
@@ -29,6 +29,8 @@ mod expiries;
 pub mod health;
 mod in_doubt;
 mod in_flight;
+mod intake;
+mod item;
 mod lane;
 mod lock_phase;
 mod lookups;
@@ -46,6 +48,7 @@ pub use answer::{Answer, CommitPath, Receipt, Unavailable};
 pub use config::{BranchConfig, EngineConfig, Limits};
 pub use engine::{Engine, Found, StartError};
 pub use health::{BranchStatus, Health, HomeVerdict, InDoubt, InDoubtList, ResolveError, Resolved};
+pub use intake::Order;
 pub use nostro_commit::BatchId;
 pub use nostro_commit::recovery::Waiter;
 pub use nostro_core::plan::UnusableId;

@@ -4,7 +4,7 @@
 //! connections, which opens the gates.
 
 use crate::bank::{Bank, Branch, GATE_WAIT};
-use crate::lane::Item;
+use crate::item::Item;
 use crate::pool::Lease;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -115,7 +115,7 @@ async fn enter<'a>(
 /// The accounts of a branch that the transfers touch, each once.
 fn touched(code: BranchCode, items: &[Item]) -> Vec<AccountNumber> {
     let mut accounts: Vec<AccountNumber> =
-        items.iter().flat_map(|item| item.transfer.accounts()).filter(|number| number.branch() == code).collect();
+        items.iter().flat_map(Item::accounts).filter(|number| number.branch() == code).collect();
     // In order, because neighbours share a page; compared by number, which is cheaper than by key and the same order.
     accounts.sort_unstable();
     accounts.dedup();

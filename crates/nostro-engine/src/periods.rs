@@ -4,10 +4,10 @@
 //! a month began while no server ran, makes it before it takes a gate. Several servers may do so at once.
 
 use crate::bank::{Bank, Branch};
-use crate::lane::Item;
+use crate::item::Item;
 use crate::register::ReadError;
 use nostro_core::transfer_id::ID_DISTANCE_MAX;
-use nostro_core::{BranchCode, Period, Timestamp};
+use nostro_core::{BranchCode, Period, Timestamp, TransferId};
 use nostro_store::periods;
 use nostro_store::rows::RowError;
 use std::collections::BTreeSet;
@@ -68,14 +68,14 @@ fn around(now: Timestamp) -> BTreeSet<Period> {
 
 /// The periods in which the transfers may have to be recorded. Ids far from the clock are recorded nowhere.
 pub(crate) fn needed(items: &[Item], now: Timestamp) -> BTreeSet<Period> {
-    let far =
-        |item: &&Item| item.transfer.id.time().is_some_and(|time| time.distance(now) > ID_DISTANCE_MAX + CLOCKS_APART);
-    items.iter().filter(|item| !far(item)).map(|item| item.transfer.id.period()).collect()
+    let far = |id: &TransferId| id.time().is_some_and(|time| time.distance(now) > ID_DISTANCE_MAX + CLOCKS_APART);
+    let ids = items.iter().flat_map(Item::transfers).map(|transfer| transfer.id);
+    ids.filter(|id| !far(id)).map(TransferId::period).collect()
 }
 
 /// Whether the id must be looked up, as only a recorded one is answered by anything but a refusal.
-pub(crate) fn is_far(item: &Item, now: Timestamp) -> bool {
-    item.transfer.id.time().is_some_and(|time| time.distance(now) + CLOCKS_APART > ID_DISTANCE_MAX)
+pub(crate) fn is_far(id: TransferId, now: Timestamp) -> bool {
+    id.time().is_some_and(|time| time.distance(now) + CLOCKS_APART > ID_DISTANCE_MAX)
 }
 
 /// Makes what is missing at a branch.

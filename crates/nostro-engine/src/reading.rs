@@ -8,7 +8,7 @@ use crate::register::{Page, ReadError};
 use futures_util::future::{join_all, try_join};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use nostro_core::transfer::Decision;
-use nostro_core::{Account, AccountNumber, BranchCode, Customer, Entry, Hold, TransferId};
+use nostro_core::{Account, AccountNumber, BranchCode, Customer, Entry, Hold, TransferId, TransferRecord};
 use nostro_store::read::{self, PageQuery};
 use nostro_store::rows::StoredTransfer;
 use std::sync::Arc;
@@ -83,19 +83,55 @@ pub(crate) async fn find_hold(
     let answers = asked.iter().map(|code| async move {
         let lease = bank.reader(*code).await?;
         let client = Arc::clone(lease.session.link.client());
-        bank.ask(*code, lease, read::find_hold(&client, &bank.directory, id)).await
+        bank.ask(*code, lease, read::find_holds(&client, &bank.directory, &[id])).await
     });
     // A hold is at one branch: whoever has it answers, and nobody waits for a branch that hangs.
     let mut answers: FuturesUnordered<_> = answers.collect();
     let mut failed = None;
     while let Some(answer) = answers.next().await {
         match answer {
-            Ok(Some(hold)) => return Ok(Some(hold)),
-            Ok(None) => {}
+            Ok(holds) => {
+                if let Some(hold) = holds.into_iter().next() {
+                    return Ok(Some(hold));
+                }
+            }
             Err(error) => failed = failed.or(Some(error)),
         }
     }
     failed.map_or(Ok(None), Err)
+}
+
+/// Asks all branches at once.
+pub(crate) async fn find_holds(bank: &Bank, ids: &[TransferId]) -> (Vec<Hold>, Option<ReadError>) {
+    let answers = bank.branches.keys().map(|code| async move {
+        let lease = bank.reader(*code).await?;
+        let client = Arc::clone(lease.session.link.client());
+        bank.ask(*code, lease, read::find_holds(&client, &bank.directory, ids)).await
+    });
+    gathered(join_all(answers).await)
+}
+
+/// Asks all branches at once; a transfer may be found at two.
+pub(crate) async fn find_transfers(bank: &Bank, ids: &[TransferId]) -> (Vec<TransferRecord>, Option<ReadError>) {
+    let answers = bank.branches.keys().map(|code| async move {
+        let lease = bank.reader(*code).await?;
+        let client = Arc::clone(lease.session.link.client());
+        bank.ask(*code, lease, read::find_transfers(&client, &bank.directory, ids.iter().copied())).await
+    });
+    let (rows, failed) = gathered(join_all(answers).await);
+    (rows.into_iter().map(|row| row.record).collect(), failed)
+}
+
+/// What was found, and the first failure.
+fn gathered<T>(answers: Vec<Result<Vec<T>, ReadError>>) -> (Vec<T>, Option<ReadError>) {
+    let (mut all, mut failed) = (Vec::new(), None);
+    for answer in answers {
+        match answer {
+            Ok(found) => all.extend(found),
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    (all, failed)
 }
 
 fn asked(bank: &Bank, branch: Option<BranchCode>) -> Result<Vec<BranchCode>, ReadError> {
@@ -134,18 +170,17 @@ pub(crate) async fn find_transfer(
         Receipt { record: row_found.record.clone(), batch: row_found.batch, commit: Arc::new(path(bank, &row_found)) };
     let mut settled = true;
     // A participant shows a transfer only after home has committed it.
-    let home_has_it = path(bank, &row_found).home != at;
+    let home = path(bank, &row_found).home;
     if let Decision::Posted { .. } = row_found.record.decision {
         let transfer = &row_found.record.transfer;
-        let touched = [Some(transfer.home()), transfer.participant()].into_iter().flatten();
-        let others = touched.filter(|code| *code != at);
+        let others = transfer.branches().iter().filter(|code| *code != at);
         for code in others {
             match row(bank, code, id).await {
                 Ok(Some(other)) if other.batch == row_found.batch => {
                     receipt.record = receipt.record.merged(&other.record);
                 }
                 // Decided at home; this branch has not finished, or cannot be asked whether it has.
-                Ok(_) | Err(ReadError::Unavailable(_)) => settled &= home_has_it,
+                Ok(_) | Err(ReadError::Unavailable(_)) => settled &= code == home,
                 Err(error) => return Err(error),
             }
         }

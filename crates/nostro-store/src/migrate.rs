@@ -25,7 +25,7 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 8] = [
+const MIGRATIONS: [Migration; 9] = [
     Migration { number: 1, name: "commit", sql: schema::TABLES },
     Migration { number: 2, name: "bank", sql: include_str!("migrations/0002_bank.sql") },
     Migration { number: 3, name: "positions", sql: include_str!("migrations/0003_positions.sql") },
@@ -34,6 +34,7 @@ const MIGRATIONS: [Migration; 8] = [
     Migration { number: 6, name: "entries", sql: include_str!("migrations/0006_entries.sql") },
     Migration { number: 7, name: "operations", sql: include_str!("migrations/0007_operations.sql") },
     Migration { number: 8, name: "limits", sql: include_str!("migrations/0008_limits.sql") },
+    Migration { number: 9, name: "chains", sql: include_str!("migrations/0009_chains.sql") },
 ];
 
 /// A branch as it stands in the directory.

@@ -91,6 +91,7 @@ mod tests {
             currency: "USD".parse().unwrap(),
             category: 0,
             reference: None,
+            link: None,
         };
         let decision = Decision::Posted { debit: None, credit: None };
         TransferRecord { transfer, decision, posted_at: Timestamp::from_micros(0) }

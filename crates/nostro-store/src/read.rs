@@ -80,10 +80,11 @@ pub async fn find_transfers(
     client.query(&statement, &[&periods, &ids]).await?.iter().map(|row| stored_transfer(row, directory)).collect()
 }
 
-/// The hold with this id, if it is of this branch.
-pub async fn find_hold(client: &Client, directory: &Directory, id: TransferId) -> Result<Option<Hold>, RowError> {
-    let statement = format!("select {HOLD_COLUMNS} from hold where id = $1");
-    client.query_opt(&statement, &[&id.0]).await?.map(|row| hold(&row, directory)).transpose()
+/// Those of the holds that are of this branch.
+pub async fn find_holds(client: &Client, directory: &Directory, ids: &[TransferId]) -> Result<Vec<Hold>, RowError> {
+    let statement = format!("select {HOLD_COLUMNS} from hold where id = any($1)");
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    client.query(&statement, &[&ids]).await?.iter().map(|row| hold(row, directory)).collect()
 }
 
 /// The holds at an account with their serials, by serial.

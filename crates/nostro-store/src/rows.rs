@@ -8,7 +8,7 @@ use nostro_core::plan::LockedAccount;
 use nostro_core::transfer::{Decision, Line, Side};
 use nostro_core::{
     Account, AccountKey, AccountNumber, Amount, Balance, BranchCode, BranchNumber, Customer, CustomerNumber, Entry,
-    Hold, Name, Operation, Original, Reference, Timestamp, Transfer, TransferId, TransferKind, TransferRecord,
+    Hold, Link, Name, Operation, Original, Reference, Timestamp, Transfer, TransferId, TransferKind, TransferRecord,
 };
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -63,7 +63,7 @@ pub(crate) const TRANSFER_COLUMNS: &str = "id, kind, debit, credit, amount, curr
      refusal, debit_balance_after, debit_seq, debit_previous, credit_balance_after, credit_seq, credit_previous, \
      coalesce((select b.parts from batch b where b.id = transfer.batch), \
               (select p.parts from participation p where p.batch = transfer.batch)), \
-     hold, is_final, expires_at, asked, original, is_forced";
+     hold, is_final, expires_at, asked, original, is_forced, chain, chain_position, chain_length";
 /// Columns of `hold` in the order of [`hold`], and then its serial.
 pub(crate) const HOLD_COLUMNS: &str =
     "id, debit, credit, amount, currency, captured, released, state, expires_at, placed_at, ended_at, serial";
@@ -130,6 +130,7 @@ pub(crate) fn stored_transfer(row: &Row, directory: &Directory) -> Result<Stored
         currency: word(row, 5, table, "currency")?,
         category: u16::try_from(row.try_get::<_, i32>(6)?).map_err(|_| malformed(table, "category"))?,
         reference: reference.map(Reference::new).transpose().map_err(|_| malformed(table, "reference"))?,
+        link: link(row)?,
     };
     let refusal: Option<&str> = row.try_get(10)?;
     // Three columns: the balance after it, its number, the transfer before it.
@@ -173,6 +174,16 @@ fn operation(row: &Row) -> Result<Operation, RowError> {
             Operation::Reversal { original: TransferId(original), is_forced }
         }
     })
+}
+
+/// The place in a chain of a row of [`TRANSFER_COLUMNS`].
+fn link(row: &Row) -> Result<Option<Link>, RowError> {
+    let Some(chain) = row.try_get::<_, Option<Uuid>>(24)? else { return Ok(None) };
+    let figure = |at: usize| -> Result<u16, RowError> {
+        let figure: Option<i32> = row.try_get(at)?;
+        figure.and_then(|figure| u16::try_from(figure).ok()).ok_or(malformed("transfer", "chain"))
+    };
+    Ok(Some(Link { chain: TransferId(chain), position: figure(25)?, length: figure(26)? }))
 }
 
 pub(crate) fn hold(row: &Row, directory: &Directory) -> Result<Hold, RowError> {

@@ -5,7 +5,7 @@
 use crate::statements::Statements;
 use futures_util::future::join_all;
 use nostro_core::transfer::{Decision, Line};
-use nostro_core::{AccountNumber, BranchCode, BranchNumber, Currency, Operation, TransferRecord};
+use nostro_core::{AccountNumber, BranchCode, BranchNumber, Currency, Link, Operation, Transfer, TransferRecord};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
@@ -16,9 +16,9 @@ use uuid::Uuid;
 /// Beyond so many rows a COPY costs less than a statement for each.
 const FEW_ROWS: usize = 8;
 
-/// Columns of `transfer` in the order of [`COLUMN_TYPES`] and [`TransferRow::columns`]; the last six are of other operations
-/// than plain movements.
-const COLUMNS: [&str; 24] = [
+/// Columns of `transfer` in the order of [`COLUMN_TYPES`] and [`TransferRow::columns`]; those from `hold` on are of other
+/// operations than plain movements, and of chains.
+const COLUMNS: [&str; 27] = [
     "id",
     "period",
     "kind",
@@ -43,8 +43,11 @@ const COLUMNS: [&str; 24] = [
     "asked",
     "original",
     "is_forced",
+    "chain",
+    "chain_position",
+    "chain_length",
 ];
-const COLUMN_TYPES: [Type; 24] = [
+const COLUMN_TYPES: [Type; 27] = [
     Type::UUID,
     Type::INT4,
     Type::TEXT,
@@ -69,6 +72,9 @@ const COLUMN_TYPES: [Type; 24] = [
     Type::INT8,
     Type::UUID,
     Type::BOOL,
+    Type::UUID,
+    Type::INT4,
+    Type::INT4,
 ];
 
 /// Which columns a batch writes.
@@ -87,7 +93,7 @@ impl Width {
 
     fn columns(self) -> usize {
         match self {
-            Self::Plain => COLUMNS.len() - 6,
+            Self::Plain => COLUMNS.len() - 9,
             Self::All => COLUMNS.len(),
         }
     }
@@ -117,7 +123,7 @@ pub(crate) struct TransferRow {
     particular: Option<Particulars>,
 }
 
-/// What other operations than plain movements have.
+/// What other operations than plain movements have, and links of chains.
 #[derive(Debug, Default)]
 struct Particulars {
     hold: Option<Uuid>,
@@ -126,7 +132,22 @@ struct Particulars {
     asked: Option<i64>,
     original: Option<Uuid>,
     is_forced: Option<bool>,
+    chain: Option<Uuid>,
+    chain_position: Option<i32>,
+    chain_length: Option<i32>,
 }
+
+const NO_PARTICULARS: Particulars = Particulars {
+    hold: None,
+    is_final: None,
+    expires_at: None,
+    asked: None,
+    original: None,
+    is_forced: None,
+    chain: None,
+    chain_position: None,
+    chain_length: None,
+};
 
 /// All null on a side of another branch, and on both of a refused transfer.
 #[derive(Debug, Default)]
@@ -183,10 +204,8 @@ impl TransferRow {
         currency: &'a &'a str,
         batch: &'a &'a str,
         posted_at: &'a SystemTime,
-    ) -> [&'a (dyn ToSql + Sync); 24] {
-        const NONE: &Particulars =
-            &Particulars { hold: None, is_final: None, expires_at: None, asked: None, original: None, is_forced: None };
-        let (d, c, h) = (&self.debit_line, &self.credit_line, self.particular.as_ref().unwrap_or(NONE));
+    ) -> [&'a (dyn ToSql + Sync); 27] {
+        let (d, c, h) = (&self.debit_line, &self.credit_line, self.particular.as_ref().unwrap_or(&NO_PARTICULARS));
         [
             &self.id,
             &self.period,
@@ -212,6 +231,9 @@ impl TransferRow {
             &h.asked,
             &h.original,
             &h.is_forced,
+            &h.chain,
+            &h.chain_position,
+            &h.chain_length,
         ]
     }
 
@@ -245,13 +267,25 @@ impl TransferRow {
             refusal,
             debit_line: debit.map(LineColumns::from).unwrap_or_default(),
             credit_line: credit.map(LineColumns::from).unwrap_or_default(),
-            particular: Particulars::of(transfer.operation),
+            particular: Particulars::of(transfer),
         })
     }
 }
 
 impl Particulars {
-    fn of(operation: Operation) -> Option<Self> {
+    fn of(transfer: &Transfer) -> Option<Self> {
+        let Some(Link { chain, position, length }) = transfer.link else {
+            return Self::of_operation(transfer.operation);
+        };
+        Some(Self {
+            chain: Some(chain.0),
+            chain_position: Some(i32::from(position)),
+            chain_length: Some(i32::from(length)),
+            ..Self::of_operation(transfer.operation).unwrap_or_default()
+        })
+    }
+
+    fn of_operation(operation: Operation) -> Option<Self> {
         let id = |id: nostro_core::TransferId| Some(id.0);
         match operation {
             Operation::Transfer | Operation::Deposit | Operation::Withdrawal => None,

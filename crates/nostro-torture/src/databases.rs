@@ -1,4 +1,4 @@
-//! Two clusters of a test's own, migrated by `nostro migrate`.
+//! Clusters of a test's own, two unless it asks for more, migrated by `nostro migrate`.
 
 use crate::program::run;
 use crate::wire::Wire;
@@ -28,13 +28,19 @@ pub struct Databases {
 impl Databases {
     /// Starts both clusters with log_statement = all and further settings, and migrates them.
     pub async fn start_with(settings: &'static [(&'static str, &'static str)]) -> Self {
-        let starting = ["AZ", "TX"].map(|code| {
+        Self::start_branches(&["AZ", "TX"], settings).await
+    }
+
+    /// Starts a cluster for each of these branches.
+    pub async fn start_branches(codes: &[&'static str], settings: &'static [(&'static str, &'static str)]) -> Self {
+        let start = |code: &'static str| {
             tokio::task::spawn_blocking(move || {
                 let mut all = vec![("log_statement", "all"), ("log_lock_waits", "on"), ("log_line_prefix", "%m [%p] ")];
                 all.extend_from_slice(settings);
                 (code, TemporaryCluster::start(&code.to_lowercase(), &all).unwrap())
             })
-        });
+        };
+        let starting: Vec<_> = codes.iter().map(|code| start(code)).collect();
         let mut clusters = BTreeMap::new();
         for task in starting {
             let (code, cluster) = task.await.unwrap();
@@ -75,8 +81,7 @@ impl Databases {
         for (at, (code, cluster)) in self.clusters.iter().enumerate() {
             let port = wires.get(code).map_or(cluster.port(), |wire| wire.port());
             let admin = cluster.port();
-            let (number, zone) = if *code == "AZ" { (1, "America/Phoenix") } else { (2, "America/Chicago") };
-            assert_eq!(number, at + 1);
+            let (number, zone) = (at + 1, if *code == "AZ" { "America/Phoenix" } else { "America/Chicago" });
             text += &format!(
                 "\n[[branch]]\ncode = \"{code}\"\nnumber = {number}\nname = \"{code}\"\ntime_zone = \"{zone}\"\n\
                  database = \"postgres://nostro@127.0.0.1:{port}/nostro\"\npassword_file = \"password\"\n\

@@ -16,6 +16,7 @@ fn transfer() -> Transfer {
         currency: "USD".parse().unwrap(),
         category: 1,
         reference: None,
+        link: None,
     }
 }
 

@@ -2,20 +2,22 @@
 
 use crate::answer;
 use crate::body::JsonBody;
+use crate::bulk;
+use crate::bulk_body::{self, NewTransfers};
 use crate::bulk_intake::BulkBody;
 use crate::openapi::{BodyRefused, MoneyMoved, Refused, Unavailable};
 use crate::parameters::{Parameters, Segment};
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::request_context::RequestContext;
 use crate::router::Api;
-use crate::transfer_body::{self, CashMovement, NewCashMovement, NewReversal, NewTransfer, NewTransfers};
+use crate::transfer_body::{self, CashMovement, NewCashMovement, NewReversal, NewTransfer};
 use crate::view::transfer::{BulkResults, TransferView};
 use crate::wire;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use nostro_engine::Found;
+use nostro_engine::{Found, Order};
 
 /// Moves money from one account to another, also between branches.
 #[utoipa::path(
@@ -32,7 +34,8 @@ pub(crate) async fn create(State(api): State<Api>, body: JsonBody) -> Result<Res
     Ok(wire::write_answer(&transfer, answer))
 }
 
-/// Many transfers, each for itself.
+/// Many transfers, each for itself, or linked to chains of which all links are posted or none. Holds, captures, releases,
+/// reversals and cash are among them by their `kind`.
 #[utoipa::path(
     post,
     path = "/v1/transfers/bulk",
@@ -49,10 +52,19 @@ pub(crate) async fn create_bulk(
     Extension(context): Extension<RequestContext>,
     bulk: BulkBody,
 ) -> Result<Response, Problem> {
-    let transfers = wire::read_transfers(bulk.body.bytes(), &|code| api.engine.has_branch(code))?;
-    let answers = api.engine.transfers(transfers.clone()).await;
-    let bytes = wire::write_answers(&transfers, answers, &context);
-    Ok(([(CONTENT_TYPE, answer::JSON)], bytes).into_response())
+    let bytes = bulk.body.bytes();
+    let has_branch = |code| api.engine.has_branch(code);
+    let results = match wire::read_plain_transfers(bytes, &has_branch) {
+        Some(transfers) => {
+            let answers = api.engine.orders(transfers.iter().cloned().map(Order::Transfer).collect()).await;
+            wire::write_answers(&transfers, answers, &context)
+        }
+        None => {
+            let items = bulk_body::bulk(bulk.body.parse()?, &has_branch)?;
+            bulk::moved(&api.engine, items, &context).await?
+        }
+    };
+    Ok(([(CONTENT_TYPE, answer::JSON)], results).into_response())
 }
 
 /// Cash comes in: from the branch's cash to a customer's account.

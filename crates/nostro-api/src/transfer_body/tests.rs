@@ -119,41 +119,6 @@ fn null_is_an_absent_option() {
     assert_eq!(read(&body("category", "null")).unwrap().category, 0);
 }
 
-fn read_bulk(items: &[String]) -> Result<Vec<Transfer>, Problem> {
-    let text = format!("{{\"transfers\":[{}]}}", items.join(","));
-    transfers(JsonValue::parse(text.as_bytes()).unwrap(), &known)
-}
-
-#[test]
-fn a_bulk_names_the_item_and_the_field() {
-    let good = body("category", "3");
-    assert_eq!(read_bulk(&[good.clone(), good.clone()]).unwrap().len(), 2);
-    let items = [good.clone(), body("amount", "5"), good, "null".to_owned(), body("id", "\"x\"")];
-    let problem = problem(read_bulk(&items));
-    let pointers: Vec<&str> = errors(&problem).into_iter().map(|(pointer, _)| pointer).collect();
-    assert_eq!(pointers, ["/transfers/1/amount", "/transfers/3", "/transfers/4/id"]);
-}
-
-#[test]
-fn a_bulk_has_one_to_its_most_items_and_no_other_field() {
-    let many = vec![body("category", "3"); BULK_TRANSFERS_MAX];
-    assert_eq!(read_bulk(&many).unwrap().len(), BULK_TRANSFERS_MAX);
-    for count in [0, BULK_TRANSFERS_MAX + 1] {
-        let items = vec![body("category", "3"); count];
-        assert_eq!(errors(&problem(read_bulk(&items)))[0].0, "/transfers", "{count}");
-    }
-    let text = format!("{{\"atomic\":true,\"transfers\":[{}]}}", body("category", "3"));
-    let problem = problem(transfers(JsonValue::parse(text.as_bytes()).unwrap(), &known));
-    assert_eq!(errors(&problem), [("/atomic", "unknown field; the fields are transfers")]);
-}
-
-#[test]
-fn an_answer_names_a_bounded_number_of_fields() {
-    let problem = problem(read_bulk(&vec!["{}".to_owned(); 1_000]));
-    assert_eq!(errors(&problem).len(), fields::FIELD_ERRORS_MAX);
-    assert_eq!(problem["detail"], "5000 fields are not as they must be; errors names the first 100");
-}
-
 #[test]
 fn cash_is_the_other_side_of_deposits_and_withdrawals() {
     let text = format!(r#"{{"id":"{ID}","account":"AZ93000000001042","amount":"5","currency":"USD"}}"#);
@@ -172,5 +137,5 @@ fn cash_is_the_other_side_of_deposits_and_withdrawals() {
 fn the_document_describes_the_fields_that_are_read() {
     crate::openapi::assert_properties(&NewTransfer::schema(), &TRANSFER_FIELDS);
     crate::openapi::assert_properties(&NewCashMovement::schema(), &CASH_FIELDS);
-    crate::openapi::assert_properties(&NewTransfers::schema(), &BULK_FIELDS);
+    crate::openapi::assert_properties(&NewReversal::schema(), &REVERSAL_FIELDS);
 }

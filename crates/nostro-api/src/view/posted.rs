@@ -41,6 +41,9 @@ impl Writer {
         let Decision::Posted { debit, credit } = receipt.record.decision else { return false };
         let transfer = &receipt.record.transfer;
         // Others have more to show.
+        if transfer.link.is_some() {
+            return false;
+        }
         match transfer.operation {
             Operation::Transfer | Operation::Deposit | Operation::Withdrawal => {}
             Operation::UpTo { .. }

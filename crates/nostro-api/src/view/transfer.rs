@@ -3,7 +3,9 @@
 use crate::problem::ProblemBody;
 use crate::view::{Figure, Text, normal_side};
 use nostro_core::transfer::{Decision, Line};
-use nostro_core::{AccountNumber, Amount, BranchCode, Currency, Operation, Reference, Timestamp, Transfer, TransferId};
+use nostro_core::{
+    AccountNumber, Amount, BranchCode, Currency, Link, Operation, Reference, Timestamp, Transfer, TransferId,
+};
 use nostro_engine::{BatchId, CommitPath, Receipt};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -56,6 +58,9 @@ pub(crate) struct TransferView {
     category: u16,
     #[schema(value_type = Option<String>)]
     reference: Option<Text<Reference>>,
+    /// The chain that it is a link of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chain: Option<LinkView>,
     /// The hold that a capture, a release or an expiry is of.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c000")]
@@ -84,6 +89,25 @@ pub(crate) struct TransferView {
     /// Where it left its accounts; a side is absent where its branch was not read.
     entries: Vec<EntryAfter>,
     commit: CommitView,
+}
+
+/// A transfer's place in its chain.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Link)]
+pub(crate) struct LinkView {
+    /// The first link.
+    #[schema(value_type = String, example = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001")]
+    id: Text<TransferId>,
+    /// 0 for the first.
+    position: u16,
+    /// How many links there are.
+    length: u16,
+}
+
+impl From<Link> for LinkView {
+    fn from(link: Link) -> Self {
+        Self { id: Text(link.chain), position: link.position, length: link.length }
+    }
 }
 
 /// Where a transfer left one of its accounts.
@@ -150,6 +174,7 @@ impl TransferView {
             currency: Text(transfer.currency),
             category: transfer.category,
             reference: transfer.reference.clone().map(Text),
+            chain: transfer.link.map(LinkView::from),
             hold: transfer.operation.hold().map(Text),
             original: transfer.operation.original().map(Text),
             forced: matches!(transfer.operation, Operation::Reversal { is_forced: true, .. }),

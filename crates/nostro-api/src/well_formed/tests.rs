@@ -1,6 +1,7 @@
 //! The fast reader against the one that names what is wrong: on whatever the fast one reads, both read the same.
 
 use super::*;
+use crate::bulk_body::{self, BulkItem};
 use crate::json::JsonValue;
 use crate::transfer_body;
 use nostro_core::BranchCode;
@@ -112,8 +113,17 @@ fn slow(body: &[u8]) -> Option<Transfer> {
     JsonValue::parse(body).ok().and_then(|value| transfer_body::transfer(value, &known).ok())
 }
 
+/// Nothing, if it reads what is more than plain transfers.
 fn slow_bulk(body: &[u8]) -> Option<Vec<Transfer>> {
-    JsonValue::parse(body).ok().and_then(|value| transfer_body::transfers(value, &known).ok())
+    let bulk = JsonValue::parse(body).ok().and_then(|value| bulk_body::bulk(value, &known).ok())?;
+    if bulk.is_link.contains(&true) {
+        return None;
+    }
+    let plain = |item| match item {
+        BulkItem::Whole(transfer) => Some(transfer),
+        BulkItem::Capture { .. } | BulkItem::Release { .. } | BulkItem::Reversal { .. } => None,
+    };
+    bulk.items.into_iter().map(plain).collect()
 }
 
 proptest! {

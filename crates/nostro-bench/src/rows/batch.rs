@@ -299,6 +299,7 @@ pub(crate) fn net_of(
                 currency: currency(),
                 category: 0,
                 reference: None,
+                link: None,
             },
             decision: Decision::Posted { debit: None, credit: None },
             posted_at: Timestamp::from_micros(0),

@@ -5,8 +5,9 @@
 //! asks again with `--id` may have an earlier attempt open: that this attempt moved nothing is then unknown, not 5.
 
 use super::connection::ConnectionArgs;
-use super::table::{major, print_json};
-use nostro_client::{Client, ClientError, Outcome, Problem, Transfer};
+use super::table::{major, print_json, right, table};
+use nostro_client::{Client, ClientError, MultiLegTransfer, Outcome, Problem, Transfer};
+use serde::Serialize;
 use std::process::ExitCode;
 use std::time::Duration;
 use uuid::Uuid;
@@ -36,7 +37,16 @@ pub(crate) struct Asked {
 
 /// Prints what became of it.
 pub(crate) fn tell(client: &Client, asked: &Asked, outcome: Result<Outcome, ClientError>) -> anyhow::Result<ExitCode> {
-    if asked.json { report_json(client, asked, outcome) } else { Ok(report(asked, outcome)) }
+    if asked.json { report_json(client, asked, outcome) } else { Ok(report(asked, outcome, print_transfer)) }
+}
+
+/// The same of transfers that are posted together.
+pub(crate) fn tell_together(
+    client: &Client,
+    asked: &Asked,
+    outcome: Result<Outcome<MultiLegTransfer>, ClientError>,
+) -> anyhow::Result<ExitCode> {
+    if asked.json { report_json(client, asked, outcome) } else { Ok(report(asked, outcome, print_together)) }
 }
 
 /// The arguments that every command repeats, for [`Asked::again`].
@@ -51,19 +61,20 @@ pub(crate) fn reference_again(reference: Option<&str>) -> String {
     reference.map(|text| format!(" --reference {}", quoted(text))).unwrap_or_default()
 }
 
-fn report(asked: &Asked, outcome: Result<Outcome, ClientError>) -> ExitCode {
+fn report<T>(asked: &Asked, outcome: Result<Outcome<T>, ClientError>, print: impl Fn(&T, &str)) -> ExitCode {
     match outcome {
         Ok(Outcome::Posted { transfer, replayed }) => {
-            print_transfer(&transfer, if replayed { "posted earlier" } else { "posted" });
+            print(&transfer, if replayed { "posted earlier" } else { "posted" });
             ExitCode::SUCCESS
         }
         Ok(Outcome::Settling(transfer)) => {
-            print_transfer(&transfer, "settling: committed, a branch has yet to finish");
+            print(&transfer, "settling: committed, a branch has yet to finish");
             ExitCode::SUCCESS
         }
         Ok(Outcome::Refused { problem, replayed }) => {
             let again = if replayed { "refused earlier" } else { "refused" };
             eprintln!("{again}: {} ({})", problem.detail, problem.code);
+            print_fields(&problem);
             eprintln!("  id        {}", asked.id);
             ExitCode::from(EXIT_REFUSED)
         }
@@ -116,6 +127,27 @@ fn print_transfer(transfer: &Transfer, outcome: &str) {
     for entry in &transfer.entries {
         let balance = major(transfer.currency, entry.balance_after);
         println!("  balance   {} {balance} {}", entry.account.grouped(), transfer.currency);
+    }
+}
+
+fn print_together(all: &MultiLegTransfer, outcome: &str) {
+    println!("{outcome}: {} transfers together", all.legs.len());
+    println!("  id        {}", all.id);
+    let mut rows = table(&["From", "To", "Amount", "Currency", "Id"]);
+    for leg in &all.legs {
+        rows.add_row(vec![
+            leg.debit_account.grouped().into(),
+            leg.credit_account.grouped().into(),
+            right(major(leg.currency, i128::from(leg.amount))),
+            leg.currency.into(),
+            leg.id.into(),
+        ]);
+    }
+    println!("{rows}");
+    if let Some(first) = all.legs.first() {
+        println!("  batch     {} at {}", first.batch, first.posted_at);
+        let parts: Vec<String> = first.commit.parts.iter().map(ToString::to_string).collect();
+        println!("  branches  {}, decided at {}", parts.join(", "), first.commit.decided);
     }
 }
 
@@ -177,7 +209,11 @@ pub(crate) fn chain(error: &ClientError) -> String {
     line
 }
 
-fn report_json(client: &Client, asked: &Asked, outcome: Result<Outcome, ClientError>) -> anyhow::Result<ExitCode> {
+fn report_json<T: Serialize>(
+    client: &Client,
+    asked: &Asked,
+    outcome: Result<Outcome<T>, ClientError>,
+) -> anyhow::Result<ExitCode> {
     let id = asked.id;
     let nothing_moved = this_attempt(asked).exit;
     let (code, document) = match outcome {

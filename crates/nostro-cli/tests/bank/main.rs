@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
 mod audit;
+mod chains;
 mod concurrency;
 mod console;
 mod demo_bank;

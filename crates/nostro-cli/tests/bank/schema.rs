@@ -40,6 +40,9 @@ async fn the_tables_keep_their_rules() {
             "hold.expires_at",
             "participation.touched",
             "transfer.asked",
+            "transfer.chain",
+            "transfer.chain_length",
+            "transfer.chain_position",
             "transfer.credit_balance_after",
             "transfer.credit_previous",
             "transfer.credit_seq",
@@ -96,6 +99,8 @@ async fn the_database_itself_refuses_what_the_core_would_never_do() {
     );
     let forced = "insert into transfer (id, period, debit, credit, amount, currency, category, batch, posted_at, debit_seq, debit_balance_after, kind, is_forced)
                   values (gen_random_uuid(), 0, 1, 2, 5, 'USD', 0, 'AZ-1-1', now(), 1, 5, ";
+    let chain = "insert into transfer (id, period, debit, credit, amount, currency, category, batch, posted_at, debit_seq, debit_balance_after, kind, chain, chain_position, chain_length)
+                 values ('8f14e45f-ceea-467f-9575-1f0a6b8c2d3e', 0, 1, 2, 5, 'USD', 0, 'AZ-1-1', now(), 1, 5, 'transfer', ";
     for (statement, constraint) in [
         (format!("{of_hold} 1, 5, 'hold', null, null, null)"), "transfer_sides"),
         (format!("{of_hold} 1, 5, 'release', gen_random_uuid(), null, null)"), "transfer_sides"),
@@ -133,6 +138,12 @@ async fn the_database_itself_refuses_what_the_core_would_never_do() {
         (format!("{change} '{{balance}}', 0, 0, 'open', 'frozen', null)"), "account_change_asked"),
         (format!("{change} '{{state}}', 0, 0, 'open', 'frozen', '')"), "account_change_reason"),
         (format!("{forced} 'transfer', true)"), "transfer_forced"),
+        (format!("{chain} gen_random_uuid(), null, null)"), "transfer_chain"),
+        (format!("{chain} null, 1, 2)"), "transfer_chain"),
+        (format!("{chain} gen_random_uuid(), 2, 2)"), "transfer_chain"),
+        (format!("{chain} gen_random_uuid(), 0, 2)"), "transfer_chain"),
+        (format!("{chain} '8f14e45f-ceea-467f-9575-1f0a6b8c2d3e', 1, 2)"), "transfer_chain"),
+        (format!("{chain} gen_random_uuid(), 1, 8193)"), "transfer_chain"),
         (format!("update account set held = -1 where id = {key}"), "account_held"),
         (format!("update account set state = 'closed' where id = {key}"), "account_closed_is_empty"),
         (format!("update account set state = 'gone' where id = {empty}"), "account_state"),

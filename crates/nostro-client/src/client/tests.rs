@@ -74,7 +74,7 @@ fn each_answer_has_its_meaning() {
 fn a_503_says_when_to_try_again() {
     let body = problem_text(503, "busy");
     for (headers, expected) in [(&[("retry-after", "5")][..], 5), (&[("retry-after", "soon")], 1), (&[], 1)] {
-        let Ok(Outcome::Unavailable { retry_after, .. }) = outcome(ID, &reply(503, headers, &body)) else {
+        let Ok(Outcome::Unavailable { retry_after, .. }) = outcome::<Transfer>(ID, &reply(503, headers, &body)) else {
             panic!("503 is unavailable")
         };
         assert_eq!(retry_after.as_secs(), expected);

@@ -1,6 +1,6 @@
 //! Random batches against one transfer at a time, over plain integers: an independent, slow, obviously right ledger.
 
-use crate::table::{account, input, name, number, told};
+use crate::table::{account, chain, input, name, number, told};
 use nostro_core::plan::{Accounts, LockedAccount, PlanInput, plan};
 use nostro_core::transfer::Decision;
 use nostro_core::{
@@ -51,6 +51,29 @@ struct Ledger {
 }
 
 impl Ledger {
+    /// All links as if each were by itself, or none, with what one of them was refused for.
+    fn decide_chain(&mut self, links: &[Transfer]) -> Vec<String> {
+        let known: Vec<Option<(Transfer, String)>> =
+            links.iter().map(|link| self.done.get(&link.id).cloned()).collect();
+        if known.iter().any(Option::is_some) {
+            let again = |(link, known): (&Transfer, &Option<(Transfer, String)>)| {
+                known.clone().filter(|(earlier, _)| same(earlier, link)).map(|(_, outcome)| outcome)
+            };
+            let again: Option<Vec<String>> = links.iter().zip(&known).map(again).collect();
+            return again.unwrap_or_else(|| vec!["conflict".into(); links.len()]);
+        }
+        let before = self.clone();
+        let outcomes: Vec<String> = links.iter().map(|link| self.decide(link)).collect();
+        let Some(broken) = outcomes.iter().position(|outcome| outcome.starts_with("refused")) else { return outcomes };
+        *self = before;
+        let mut told = vec!["refused chain_broken".to_owned(); links.len()];
+        told[broken].clone_from(&outcomes[broken]);
+        for (link, outcome) in links.iter().zip(&told) {
+            self.done.insert(link.id, (link.clone(), outcome.clone()));
+        }
+        told
+    }
+
     fn decide(&mut self, transfer: &Transfer) -> String {
         if let Some((earlier, outcome)) = self.done.get(&transfer.id) {
             return if same(earlier, transfer) { outcome.clone() } else { "conflict".into() };
@@ -216,7 +239,8 @@ impl Ledger {
 fn same(one: &Transfer, other: &Transfer) -> bool {
     let follows =
         |transfer: &Transfer| matches!(transfer.operation, Operation::Release { .. } | Operation::Expiry { .. });
-    if follows(one) && follows(other) { one.operation == other.operation } else { one == other }
+    let same_but_its_amount = one.operation == other.operation && one.link == other.link;
+    if follows(one) && follows(other) { same_but_its_amount } else { one == other }
 }
 
 fn id(number: u128) -> TransferId {
@@ -229,6 +253,32 @@ const ORIGINALS: [u128; 3] = [200, 201, 202];
 
 /// One transfer of a batch, drawn: id, what it does, accounts, amount, a choice among what is there.
 type Drawn = (u128, u8, usize, usize, i64, usize);
+
+/// The transfers in chains of the drawn lengths, some of which are sent twice. A length of 1 is a transfer by itself.
+fn chained(transfers: Vec<Transfer>, lengths: &[usize]) -> Vec<Vec<Transfer>> {
+    let mut rest = transfers.into_iter();
+    let mut chains = Vec::new();
+    for length in lengths.iter().cycle() {
+        let links: Vec<Transfer> = rest.by_ref().take(*length).collect();
+        if links.is_empty() {
+            break;
+        }
+        let ids: std::collections::HashSet<TransferId> = links.iter().map(|link| link.id).collect();
+        let is_chain = links.len() > 1
+            && ids.len() == links.len()
+            && links.iter().all(|link| !matches!(link.operation, Operation::Expiry { .. }));
+        if is_chain {
+            let links = chain(links);
+            if length % 2 == 0 {
+                chains.push(links.clone());
+            }
+            chains.push(links);
+        } else {
+            chains.extend(links.into_iter().map(|transfer| vec![transfer]));
+        }
+    }
+    chains
+}
 
 /// The accounts that exist, and two that do not.
 fn numbers() -> Vec<AccountNumber> {
@@ -274,6 +324,7 @@ fn batch(drawn: &[Drawn], ledger: &Ledger) -> Vec<Transfer> {
             currency: "USD".parse().unwrap(),
             category: 0,
             reference: None,
+            link: None,
         });
     }
     transfers
@@ -334,10 +385,11 @@ proptest! {
     #[test]
     fn random_batches_agree_with_one_transfer_at_a_time(
         start in proptest::collection::vec((-60_i64..300, 0_i64..50, 0_i64..400, 0_usize..30), 6),
+        lengths in proptest::collection::vec(1_usize..6, 1..20),
         drawn in proptest::collection::vec((0_u128..40, 0_u8..13, 0_usize..8, 1_usize..8, 1_i64..120, 0_usize..64), 0..60),
     ) {
         let (mut ledger, holds, originals) = before(&start);
-        let transfers = batch(&drawn, &ledger);
+        let chains = chained(batch(&drawn, &ledger), &lengths);
         let accounts: Accounts = ledger.balances.iter().map(|(number, balance)| {
             let held = ledger.held.get(number).copied().unwrap_or(0);
             let Kept { limit, ceiling, state } = ledger.terms[number];
@@ -346,7 +398,12 @@ proptest! {
             let line = format!("{} {balance} held={held} limit={limit} {ceiling} {} {exceeded}", name(*number), state.as_str());
             (*number, account(&line).1)
         }).collect();
-        let expected: Vec<String> = transfers.iter().map(|transfer| ledger.decide(transfer)).collect();
+        let decide = |links: &Vec<Transfer>| match links.as_slice() {
+            [transfer] if transfer.link.is_none() => vec![ledger.decide(transfer)],
+            links => ledger.decide_chain(links),
+        };
+        let expected: Vec<String> = chains.iter().flat_map(decide).collect();
+        let transfers: Vec<Transfer> = chains.into_iter().flatten().collect();
         let plan = plan(PlanInput { accounts: accounts.clone(), holds, originals, ..input("", &transfers) });
         for ((outcome, expected), transfer) in plan.outcomes.iter().zip(&expected).zip(&transfers) {
             let told = told(outcome);

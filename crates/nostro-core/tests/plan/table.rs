@@ -5,8 +5,8 @@ use nostro_core::account::{AccountKind, AccountState};
 use nostro_core::plan::{LockedAccount, Outcome, PlanInput, plan};
 use nostro_core::transfer::Decision;
 use nostro_core::{
-    AccountNumber, Amount, Balance, Currency, Hold, HoldState, Operation, Original, Timestamp, Transfer, TransferId,
-    TransferRecord,
+    AccountNumber, Amount, Balance, Chain, Currency, Hold, HoldState, Operation, Original, Timestamp, Transfer,
+    TransferId, TransferRecord,
 };
 use std::collections::BTreeSet;
 
@@ -123,7 +123,24 @@ pub(crate) fn transfer(line: &str) -> Transfer {
         currency: words[4..].iter().find_map(|word| word.parse().ok()).unwrap_or("USD".parse::<Currency>().unwrap()),
         category: if has("salary") { 2 } else { 0 },
         reference: has("rent").then(|| nostro_core::Reference::new("rent").unwrap()),
+        link: None,
     }
+}
+
+/// A line a transfer; one that begins with `&` is of the chain of the line before it.
+pub(crate) fn transfers(text: &str) -> Vec<Transfer> {
+    let mut chains: Vec<Vec<Transfer>> = Vec::new();
+    for line in lines(text) {
+        match line.strip_prefix("& ") {
+            Some(link) => chains.last_mut().unwrap().push(transfer(link)),
+            None => chains.push(vec![transfer(line)]),
+        }
+    }
+    chains.into_iter().flat_map(|links| if links.len() == 1 { links } else { chain(links) }).collect()
+}
+
+pub(crate) fn chain(links: Vec<Transfer>) -> Vec<Transfer> {
+    Chain::new(links).unwrap().links().to_vec()
 }
 
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
@@ -171,7 +188,7 @@ pub(crate) fn planned(accounts: &str, known: Vec<TransferRecord>, transfers: &st
 
 /// What is planned where these holds were there before, and these transfers, which are marked `was`.
 pub(crate) fn planned_with(holds: &str, accounts: &str, known: Vec<TransferRecord>, transfers: &str) -> String {
-    let transfers: Vec<Transfer> = lines(transfers).map(transfer).collect();
+    let transfers = self::transfers(transfers);
     let (were, holds): (Vec<&str>, Vec<&str>) = lines(holds).partition(|line| line.ends_with(" was"));
     let plan = plan(PlanInput {
         known,

@@ -42,6 +42,7 @@ fn transfer() -> impl Strategy<Value = Transfer> {
             currency,
             category,
             reference: reference.and_then(|text| Reference::new(&text).ok()),
+            link: None,
         },
     )
 }

@@ -1,0 +1,272 @@
+//! The body of a bulk: transfers, and whatever else moves or reserves money, by themselves or linked to chains.
+//!
+//! An item that names a hold or an original gets its accounts and its currency from it. So it is read in two steps: what
+//! the body says, here, and what the branches know, in [`BulkItem::resolved`].
+
+use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
+use crate::hold_body::{self, Reserved};
+use crate::json::JsonValue;
+use crate::problem::Problem;
+use crate::transfer_body::{self, BULK_TRANSFERS_MAX, CashMovement, Classified};
+use nostro_core::{Amount, Operation, Transfer, TransferId, TransferKind};
+use std::collections::HashMap;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+const BULK_FIELDS: [&str; 2] = ["transfers", "atomic"];
+/// What every item may have beside the fields of its kind.
+const ITEM_FIELDS: [&str; 2] = ["kind", "linked"];
+
+/// Many transfers, by themselves or linked.
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+#[derive(ToSchema)]
+pub(crate) struct NewTransfers {
+    /// 1 to 8,192 of them.
+    #[schema(min_items = 1, max_items = 8192)]
+    transfers: Vec<NewBulkItem>,
+    /// Whether all of them are one chain: all posted or none.
+    #[schema(default = false)]
+    atomic: Option<bool>,
+}
+
+/// An item of a bulk. Beside `kind` and `linked` its fields are those of a single request of its kind; a capture and a
+/// release name their `hold`, a reversal its `original`.
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+#[derive(ToSchema)]
+pub(crate) struct NewBulkItem {
+    /// `transfer`, `deposit`, `withdrawal`, `hold`, `capture`, `release` or `reversal`.
+    #[schema(default = "transfer")]
+    kind: Option<String>,
+    /// Whether it and the next item are of one chain: all its links are posted or none.
+    #[schema(default = false)]
+    linked: Option<bool>,
+    /// The client's id and idempotency key; version 7 is advised.
+    id: Uuid,
+    /// Of a transfer or a hold.
+    #[schema(example = "AZ93000000001042")]
+    debit_account: Option<String>,
+    /// Of a transfer or a hold.
+    #[schema(example = "TX25000000001042")]
+    credit_account: Option<String>,
+    /// Of a deposit or a withdrawal.
+    account: Option<String>,
+    /// Of a capture or a release.
+    hold: Option<Uuid>,
+    /// Of a reversal.
+    original: Option<Uuid>,
+    /// Minor units. Not of a release; of a reversal all that was moved if absent.
+    #[schema(pattern = "^[1-9][0-9]{0,17}$", example = "100000")]
+    amount: Option<String>,
+    /// ISO 4217, of a transfer, a hold, a deposit or a withdrawal.
+    #[schema(example = "USD")]
+    currency: Option<String>,
+    /// Of a transfer.
+    up_to: Option<bool>,
+    /// Of a hold: RFC 3339.
+    expires_at: Option<String>,
+    /// Of a capture.
+    #[serde(rename = "final")]
+    is_final: Option<bool>,
+    /// Of a reversal.
+    force: Option<bool>,
+    /// The client's own classification.
+    #[schema(default = 0)]
+    category: Option<u16>,
+    /// One line of text for the statement.
+    #[schema(min_length = 1, max_length = 140, example = "rent")]
+    reference: Option<String>,
+}
+
+/// What a bulk asks for, in its order.
+#[derive(Debug)]
+pub(crate) struct Bulk {
+    pub(crate) items: Vec<BulkItem>,
+    /// Whether each item is of the chain of the item before it.
+    pub(crate) follows: Vec<bool>,
+    /// Whether each item is of a chain at all.
+    pub(crate) is_link: Vec<bool>,
+}
+
+/// One item.
+#[derive(Debug)]
+pub(crate) enum BulkItem {
+    /// All is said.
+    Whole(Transfer),
+    /// A capture of so much, perhaps the last one.
+    Capture { hold: TransferId, amount: Amount, is_final: bool, classified: Classified },
+    /// A release.
+    Release { hold: TransferId, classified: Classified },
+    /// A reversal of so much, or of all.
+    Reversal { original: TransferId, amount: Option<Amount>, is_forced: bool, classified: Classified },
+}
+
+/// What items name and the branches know.
+#[derive(Debug, Default)]
+pub(crate) struct Named {
+    pub(crate) holds: HashMap<TransferId, Reserved>,
+    pub(crate) originals: HashMap<TransferId, Transfer>,
+}
+
+/// The items of a bulk; one that is malformed refuses them all.
+pub(crate) fn bulk(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Bulk, Problem> {
+    let mut errors = Errors::default();
+    let read = Fields::read(value, Place::Body, &BULK_FIELDS, &mut errors).and_then(|mut fields| {
+        let items = fields.required("transfers", bulk_items);
+        let atomic = fields.optional("atomic", false, |value| fields::flag(&value));
+        Some((items?, atomic?))
+    });
+    let (values, atomic) = read.unwrap_or_default();
+    let count = values.len();
+    let (mut items, mut linked) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for (at, value) in values.into_iter().enumerate() {
+        let read = read_item(value, Place::Item(at), has_branch, &mut errors);
+        let Some((item, is_linked)) = read else { continue };
+        if is_linked && atomic {
+            let rule = "an atomic bulk is one chain; linked is for chains among others";
+            errors.push(format!("/transfers/{at}/linked"), Broken::Rule(rule.to_owned()));
+        } else if is_linked && at + 1 == count {
+            let rule = "the last item has none to be linked with";
+            errors.push(format!("/transfers/{at}/linked"), Broken::Rule(rule.to_owned()));
+        }
+        items.push(item);
+        linked.push(is_linked || (atomic && at + 1 < count));
+    }
+    let follows: Vec<bool> = std::iter::once(false).chain(linked.iter().copied()).take(items.len()).collect();
+    let is_link = linked.iter().zip(&follows).map(|(linked, follows)| atomic || *linked || *follows).collect();
+    errors.none_or(Some(Bulk { items, follows, is_link }))
+}
+
+fn bulk_items(value: JsonValue<'_>) -> fields::Ruled<Vec<JsonValue<'_>>> {
+    match value {
+        JsonValue::List(items) if (1..=BULK_TRANSFERS_MAX).contains(&items.len()) => Ok(items),
+        JsonValue::List(items) => {
+            let found = items.len();
+            Err(Broken::Rule(format!("a bulk has 1 to {BULK_TRANSFERS_MAX} transfers, this one has {found}")))
+        }
+        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) | JsonValue::Text(_) | JsonValue::Object(_) => {
+            Err(Broken::Rule(format!("expected a list of transfers, found {}", value.noun())))
+        }
+    }
+}
+
+fn read_item(
+    value: JsonValue<'_>,
+    place: Place,
+    has_branch: HasBranch<'_>,
+    errors: &mut Errors,
+) -> Option<(BulkItem, bool)> {
+    let kind = match kind(&value) {
+        Ok(kind) => kind,
+        Err(broken) => {
+            errors.push(format!("{place}/kind"), broken);
+            return None;
+        }
+    };
+    let of_kind: &[&'static str] = match kind {
+        TransferKind::Transfer => &transfer_body::TRANSFER_FIELDS,
+        TransferKind::Deposit | TransferKind::Withdrawal => &transfer_body::CASH_FIELDS,
+        TransferKind::Hold => &hold_body::HOLD_FIELDS,
+        TransferKind::Capture => &["hold", "id", "amount", "final", "category", "reference"],
+        TransferKind::Release | TransferKind::Expiry => &["hold", "id", "category", "reference"],
+        TransferKind::Reversal => &["original", "id", "amount", "force", "category", "reference"],
+    };
+    let names: Vec<&'static str> = of_kind.iter().chain(&ITEM_FIELDS).copied().collect();
+    let mut fields = Fields::read(value, place, &names, errors)?;
+    let linked = fields.optional("linked", false, |value| fields::flag(&value));
+    let item = match kind {
+        TransferKind::Transfer => transfer_body::read_transfer(&mut fields, has_branch).map(BulkItem::Whole),
+        TransferKind::Deposit => cash(&mut fields, CashMovement::Deposit, has_branch),
+        TransferKind::Withdrawal => cash(&mut fields, CashMovement::Withdrawal, has_branch),
+        TransferKind::Hold => hold_body::read_hold(&mut fields, has_branch).map(BulkItem::Whole),
+        TransferKind::Capture => {
+            let hold = named(&mut fields, "hold");
+            let capture = hold_body::read_capture(&mut fields);
+            let (hold, (amount, is_final, classified)) = hold.zip(capture)?;
+            Some(BulkItem::Capture { hold, amount, is_final, classified })
+        }
+        TransferKind::Release | TransferKind::Expiry => {
+            let hold = named(&mut fields, "hold");
+            let (hold, classified) = hold.zip(transfer_body::read_classified(&mut fields))?;
+            Some(BulkItem::Release { hold, classified })
+        }
+        TransferKind::Reversal => {
+            let original = named(&mut fields, "original");
+            let reversal = transfer_body::read_reversal(&mut fields);
+            let (original, (amount, is_forced, classified)) = original.zip(reversal)?;
+            Some(BulkItem::Reversal { original, amount, is_forced, classified })
+        }
+    };
+    item.zip(linked)
+}
+
+/// The kind that an item names; a transfer if it names none.
+fn kind(value: &JsonValue<'_>) -> fields::Ruled<TransferKind> {
+    let JsonValue::Object(members) = value else { return Ok(TransferKind::Transfer) };
+    let Some((_, value)) = members.iter().find(|(name, _)| name == "kind") else { return Ok(TransferKind::Transfer) };
+    let rule = "a kind is transfer, deposit, withdrawal, hold, capture, release or reversal";
+    match fields::text(value, |text| text.parse::<TransferKind>().map_err(|_| rule))? {
+        // Holds expire by themselves.
+        TransferKind::Expiry => Err(Broken::Rule(rule.to_owned())),
+        kind => Ok(kind),
+    }
+}
+
+fn cash(fields: &mut Fields<'_, '_>, movement: CashMovement, has_branch: HasBranch<'_>) -> Option<BulkItem> {
+    transfer_body::read_cash(fields, movement, has_branch).map(BulkItem::Whole)
+}
+
+fn named(fields: &mut Fields<'_, '_>, name: &'static str) -> Option<TransferId> {
+    fields.required(name, |value| fields::id(&value)).map(TransferId)
+}
+
+impl BulkItem {
+    /// The client's id.
+    pub(crate) fn id(&self) -> TransferId {
+        match self {
+            Self::Whole(transfer) => transfer.id,
+            Self::Capture { classified, .. } | Self::Release { classified, .. } | Self::Reversal { classified, .. } => {
+                classified.id
+            }
+        }
+    }
+
+    /// The hold that it names.
+    pub(crate) fn hold(&self) -> Option<TransferId> {
+        match self {
+            Self::Whole(_) | Self::Reversal { .. } => None,
+            Self::Capture { hold, .. } | Self::Release { hold, .. } => Some(*hold),
+        }
+    }
+
+    /// The transfer that it names.
+    pub(crate) fn original(&self) -> Option<TransferId> {
+        match self {
+            Self::Whole(_) | Self::Capture { .. } | Self::Release { .. } => None,
+            Self::Reversal { original, .. } => Some(*original),
+        }
+    }
+
+    /// As a transfer, if what it names is known: to the branches, or placed by an earlier link.
+    pub(crate) fn resolved(&self, named: &Named, placed: &HashMap<TransferId, Reserved>) -> Option<Transfer> {
+        let of = |hold: TransferId| named.holds.get(&hold).or_else(|| placed.get(&hold)).copied();
+        match self {
+            Self::Whole(transfer) => Some(transfer.clone()),
+            Self::Capture { hold, amount, is_final, classified } => {
+                let operation = Operation::Capture { hold: *hold, is_final: *is_final };
+                Some(hold_body::of_hold(of(*hold)?, operation, *amount, classified.clone()))
+            }
+            Self::Release { hold, classified } => {
+                let reserved = of(*hold)?;
+                let operation = Operation::Release { hold: *hold };
+                Some(hold_body::of_hold(reserved, operation, reserved.amount, classified.clone()))
+            }
+            Self::Reversal { original, amount, is_forced, classified } => {
+                let original = named.originals.get(original)?;
+                Some(transfer_body::of_original(original, *amount, *is_forced, classified.clone()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! `nostro split` and `nostro chain`: transfers that are all posted or none.
+//!
+//! The ids of the second and later ones follow from the first one's, so that `--id` asks for all of them again. How it ends is
+//! in [`outcome`].
+
+use super::account::parse_number;
+use super::connection::ConnectionArgs;
+use super::outcome::{self, Asked, DEADLINE, EXIT_USAGE};
+use anyhow::Context;
+use clap::{ArgGroup, Args};
+use nostro_client::{BulkOperation, BulkOrder, LegRequest, MultiLegRequest, TransferRequest, until_settled};
+use nostro_core::{AccountNumber, Amount, Currency, TransferId};
+use std::process::ExitCode;
+use uuid::Uuid;
+
+/// Pays many accounts from one, or one from many: all or none
+#[derive(Args, Debug)]
+#[command(group(ArgGroup::new("side").required(true).args(["from", "to"])))]
+pub(crate) struct SplitArgs {
+    /// The account that pays all
+    #[arg(long, value_parser = parse_number)]
+    from: Option<AccountNumber>,
+    /// The account that is paid by all
+    #[arg(long, value_parser = parse_number)]
+    to: Option<AccountNumber>,
+    /// The other account and how much, such as TX25000000001042=10.00, in major units
+    #[arg(value_name = "ACCOUNT=AMOUNT", required = true, value_parser = parse_leg)]
+    legs: Vec<(AccountNumber, String)>,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// Makes transfers one after the other, all or none; each sees what those before it did
+#[derive(Args, Debug)]
+pub(crate) struct ChainArgs {
+    /// Who pays whom how much, such as AZ93000000001042:TX25000000001042=10.00, in major units
+    #[arg(value_name = "FROM:TO=AMOUNT", required = true, value_parser = parse_link)]
+    links: Vec<(AccountNumber, AccountNumber, String)>,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(Args, Debug)]
+struct CommonArgs {
+    /// Currency of the amounts; that of the first account named by default
+    #[arg(long)]
+    currency: Option<Currency>,
+    /// Text for the statements, up to 140 characters
+    #[arg(long)]
+    reference: Option<String>,
+    /// Id of the first transfer, to ask again for the same ones; a new one by default
+    #[arg(long)]
+    id: Option<Uuid>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+fn parse_leg(text: &str) -> Result<(AccountNumber, String), String> {
+    let (account, amount) = text.split_once('=').ok_or("expected ACCOUNT=AMOUNT")?;
+    let account = parse_number(account).map_err(|error| format!("{account}: {error}"))?;
+    Ok((account, amount.to_owned()))
+}
+
+fn parse_link(text: &str) -> Result<(AccountNumber, AccountNumber, String), String> {
+    let (from, rest) = text.split_once(':').ok_or("expected FROM:TO=AMOUNT")?;
+    let from = parse_number(from).map_err(|error| format!("{from}: {error}"))?;
+    let (to, amount) = parse_leg(rest)?;
+    if from == to {
+        return Err("the two accounts of a transfer differ".to_owned());
+    }
+    Ok((from, to, amount))
+}
+
+/// Runs `nostro split`.
+pub(crate) async fn split(args: SplitArgs) -> anyhow::Result<ExitCode> {
+    let client = args.common.connection.client()?;
+    let Some(shared) = args.from.or(args.to) else { return Ok(ExitCode::from(EXIT_USAGE)) };
+    let currency = args.common.currency(&client, shared).await?;
+    let mut legs = Vec::new();
+    let mut sum = 0_i64;
+    for (account, text) in &args.legs {
+        if *account == shared {
+            eprintln!("{account}={text}: the account that all legs share is not one of theirs");
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+        let Some(amount) = parsed(currency, text) else { return Ok(ExitCode::from(EXIT_USAGE)) };
+        let Some(more) = sum.checked_add(amount.minor_units()) else {
+            eprintln!("the amounts add up to more than an amount can be");
+            return Ok(ExitCode::from(EXIT_USAGE));
+        };
+        sum = more;
+        let (debit_account, credit_account) =
+            if args.from.is_some() { (None, Some(*account)) } else { (Some(*account), None) };
+        legs.push(LegRequest { debit_account, credit_account, amount, reference: None });
+    }
+    let Ok(amount) = Amount::new(sum) else {
+        eprintln!("the amounts add up to {sum} minor units, which is no amount");
+        return Ok(ExitCode::from(EXIT_USAGE));
+    };
+    let id = args.common.id.unwrap_or_else(Uuid::now_v7);
+    let request = MultiLegRequest {
+        id,
+        debit_account: args.from,
+        credit_account: args.to,
+        amount,
+        currency,
+        legs,
+        reference: args.common.reference.clone(),
+    };
+    let side = if args.from.is_some() { "--from" } else { "--to" };
+    let legs: Vec<String> = args.legs.iter().map(|(account, amount)| format!("{account}={amount}")).collect();
+    let words = format!("split {side} {shared} {}", legs.join(" "));
+    let asked = args.common.asked(&client, id, currency, &words);
+    let outcome = until_settled(id, DEADLINE, || client.multi_leg(&request)).await;
+    outcome::tell_together(&client, &asked, outcome)
+}
+
+/// Runs `nostro chain`.
+pub(crate) async fn chain(args: ChainArgs) -> anyhow::Result<ExitCode> {
+    let client = args.common.connection.client()?;
+    let Some((first, ..)) = args.links.first() else { return Ok(ExitCode::from(EXIT_USAGE)) };
+    let currency = args.common.currency(&client, *first).await?;
+    let id = args.common.id.unwrap_or_else(Uuid::now_v7);
+    let mut links: Vec<BulkOrder> = Vec::new();
+    for (place, (from, to, text)) in (0_u16..).zip(&args.links) {
+        let Some(amount) = parsed(currency, text) else { return Ok(ExitCode::from(EXIT_USAGE)) };
+        let request = TransferRequest {
+            id: if place == 0 { id } else { TransferId(id).leg(place).0 },
+            debit_account: *from,
+            credit_account: *to,
+            amount,
+            currency,
+            up_to: false,
+            category: 0,
+            reference: args.common.reference.clone(),
+        };
+        links.push(BulkOperation::Transfer(request).into());
+    }
+    let words: Vec<String> = args.links.iter().map(|(from, to, amount)| format!("{from}:{to}={amount}")).collect();
+    let asked = args.common.asked(&client, id, currency, &format!("chain {}", words.join(" ")));
+    let outcome = until_settled(id, DEADLINE, || client.chain(&links)).await;
+    outcome::tell_together(&client, &asked, outcome)
+}
+
+fn parsed(currency: Currency, text: &str) -> Option<Amount> {
+    match currency.parse_major_units(text) {
+        Ok(amount) => Some(amount),
+        Err(error) => {
+            eprintln!("{text}: {error}");
+            None
+        }
+    }
+}
+
+impl CommonArgs {
+    async fn currency(&self, client: &nostro_client::Client, of: AccountNumber) -> anyhow::Result<Currency> {
+        match self.currency {
+            Some(currency) => Ok(currency),
+            None => Ok(client.account(of).await.with_context(|| format!("the currency of {of}"))?.currency),
+        }
+    }
+
+    fn asked(&self, client: &nostro_client::Client, id: Uuid, currency: Currency, words: &str) -> Asked {
+        let again = format!(
+            "nostro {words} --currency {currency} --id {id}{}{}",
+            outcome::connection_again(client, &self.connection),
+            outcome::reference_again(self.reference.as_deref()),
+        );
+        Asked { id, is_again: self.id.is_some(), again, json: self.json }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn legs_and_links_name_accounts_and_amounts() {
+        let (account, amount) = parse_leg("TX25000000001042=10.00").unwrap();
+        assert_eq!((account.to_string().as_str(), amount.as_str()), ("TX25000000001042", "10.00"));
+        let (from, to, amount) = parse_link("AZ93 0000 0000 1042:TX25000000001042=10.00").unwrap();
+        assert_eq!((from.to_string().as_str(), to, amount.as_str()), ("AZ93000000001042", account, "10.00"));
+        for (text, rule) in [
+            ("AZ93000000001042", "expected FROM:TO=AMOUNT"),
+            ("AZ93000000001042:TX25000000001042", "expected ACCOUNT=AMOUNT"),
+            ("AZ93000000001042:AZ93000000001042=1.00", "the two accounts of a transfer differ"),
+            ("AZ00000000001042:TX25000000001042=1.00", "AZ00000000001042: "),
+        ] {
+            assert!(parse_link(text).unwrap_err().starts_with(rule), "{text}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A chain as one thing: its links are posted or refused together, so it has one outcome.
+
+use crate::client::Client;
+use crate::outcome::{ClientError, Outcome};
+use crate::request::BulkOrder;
+use crate::view::{BulkItem, MultiLegTransfer, Problem, Transfer};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A bulk's 503s are in its items, which have no Retry-After.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// The code of the links that are refused because of another one.
+const CHAIN_BROKEN: &str = "chain_broken";
+
+impl Client {
+    /// Posts all of them or none.
+    pub async fn chain(&self, links: &[BulkOrder]) -> Result<Outcome<MultiLegTransfer>, ClientError> {
+        let items = self.atomic_bulk(links).await?;
+        Ok(outcome(items))
+    }
+}
+
+/// Of a chain, from the results of its links.
+fn outcome(items: Vec<BulkItem>) -> Outcome<MultiLegTransfer> {
+    let id = items.first().map_or(Uuid::nil(), |item| item.id);
+    if let Some((problem, replayed)) = worst(&items, "refused") {
+        return Outcome::Refused { problem, replayed };
+    }
+    if let Some((problem, _)) = worst(&items, "conflict") {
+        return Outcome::Conflict(problem);
+    }
+    if let Some((problem, _)) = worst(&items, "unavailable") {
+        return Outcome::Unavailable { problem, retry_after: RETRY_AFTER };
+    }
+    let replayed = items.iter().any(|item| item.replayed);
+    let is = |state: &str| items.iter().any(|item| item.state == state);
+    let is_settling = is("settling");
+    if !items.iter().all(|item| item.state == "posted" || item.state == "settling") {
+        return Outcome::Unknown { id };
+    }
+    let legs: Option<Vec<Transfer>> = items.into_iter().map(|item| item.transfer).collect();
+    let Some(legs) = legs else { return Outcome::Unknown { id } };
+    let state = if is_settling { "settling" } else { "posted" }.to_owned();
+    let whole = Box::new(MultiLegTransfer { id, state, legs });
+    if is_settling { Outcome::Settling(whole) } else { Outcome::Posted { transfer: whole, replayed } }
+}
+
+/// The problem of a state that says most: not that another link was refused, or that the list differs.
+fn worst(items: &[BulkItem], state: &str) -> Option<(Box<Problem>, bool)> {
+    let of_state = items.iter().filter(|item| item.state == state);
+    let says_little = |item: &BulkItem| {
+        let pointers = |problem: &Problem| problem.errors.iter().any(|error| error.pointer.ends_with("/chain"));
+        item.problem.as_ref().is_none_or(|problem| problem.code == CHAIN_BROKEN || pointers(problem))
+    };
+    let item = of_state.min_by_key(|item| says_little(item))?;
+    Some((Box::new(item.problem.clone()?), item.replayed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn items(of: &[serde_json::Value]) -> Vec<BulkItem> {
+        of.iter().map(|item| serde_json::from_value(item.clone()).unwrap()).collect()
+    }
+
+    fn item(state: &str, code: &str, pointer: &str) -> serde_json::Value {
+        let problem = json!({"type": "", "title": "", "status": 422, "code": code, "detail": "", "instance": "",
+            "retry": "never", "request_id": "", "errors": [{"pointer": pointer, "detail": ""}]});
+        let problem = if code.is_empty() { serde_json::Value::Null } else { problem };
+        json!({"id": "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001", "state": state, "problem": problem})
+    }
+
+    fn told(of: &[serde_json::Value]) -> String {
+        match outcome(items(of)) {
+            Outcome::Posted { .. } => "posted".into(),
+            Outcome::Settling(_) => "settling".into(),
+            Outcome::Unknown { .. } => "unknown".into(),
+            Outcome::Refused { problem, .. } => format!("refused {}", problem.code),
+            Outcome::Conflict(problem) => format!("conflict {}", problem.errors[0].pointer),
+            Outcome::Unavailable { problem, .. } => format!("unavailable {}", problem.code),
+        }
+    }
+
+    #[test]
+    fn a_chain_has_one_outcome() {
+        let broken = item("refused", CHAIN_BROKEN, "/transfers/1");
+        let poor = item("refused", "insufficient_funds", "");
+        assert_eq!(told(&[broken.clone(), poor, broken]), "refused insufficient_funds");
+        let list = item("conflict", "id_conflict", "/transfers/0/chain");
+        assert_eq!(
+            told(&[list.clone(), item("conflict", "id_conflict", "/transfers/1/amount")]),
+            "conflict /transfers/1/amount"
+        );
+        assert_eq!(told(&[list.clone(), list]), "conflict /transfers/0/chain");
+        let away = item("unavailable", "branch_unavailable", "");
+        assert_eq!(told(&[away.clone(), away]), "unavailable branch_unavailable");
+        let unknown = item("unknown", "", "");
+        assert_eq!(told(&[unknown.clone(), unknown]), "unknown");
+        assert_eq!(told(&[item("posted", "", "")]), "unknown", "without its transfer nothing is known of it");
+        assert_eq!(told(&[item("of a later version", "", "")]), "unknown");
+    }
+}
