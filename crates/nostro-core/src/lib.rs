@@ -3,7 +3,7 @@
 //! - [`amount`]: minor units, checked; [`currency`]: ISO 4217; [`time`]: instants
 //! - [`branch`]: codes and numbers of branches; [`account_number`]: the number that routes itself
 //! - [`account`], [`customer`], [`transfer`], [`hold`], [`original`]: the nouns of the bank, with the bounds of every field
-//! - [`operation`]: what a transfer does
+//! - [`operation`]: what a transfer does; [`filter`]: which rows of a list are wanted
 //! - [`transfer_id`]: ids, and the period in which each is recorded
 //! - [`refusal`]: why a transfer is not posted, with stable codes and a fixed order
 //! - [`plan`]: decides a batch of transfers in order, in memory
@@ -25,6 +25,7 @@ pub mod currency;
 pub mod customer;
 mod decide;
 mod digits;
+pub mod filter;
 pub mod hold;
 mod locked_accounts;
 pub mod operation;
@@ -42,6 +43,7 @@ pub use amount::{Amount, Balance};
 pub use branch::{BranchCode, BranchNumber};
 pub use currency::Currency;
 pub use customer::{Customer, Name};
+pub use filter::{Bounds, EntryFilter, HoldFilter};
 pub use hold::{Hold, HoldState};
 pub use operation::{Operation, TransferKind};
 pub use original::Original;

@@ -25,7 +25,7 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 7] = [
+const MIGRATIONS: [Migration; 8] = [
     Migration { number: 1, name: "commit", sql: schema::TABLES },
     Migration { number: 2, name: "bank", sql: include_str!("migrations/0002_bank.sql") },
     Migration { number: 3, name: "positions", sql: include_str!("migrations/0003_positions.sql") },
@@ -33,6 +33,7 @@ const MIGRATIONS: [Migration; 7] = [
     Migration { number: 5, name: "history", sql: include_str!("migrations/0005_history.sql") },
     Migration { number: 6, name: "entries", sql: include_str!("migrations/0006_entries.sql") },
     Migration { number: 7, name: "operations", sql: include_str!("migrations/0007_operations.sql") },
+    Migration { number: 10, name: "statements", sql: include_str!("migrations/0010_statements.sql") },
 ];
 
 /// A branch as it stands in the directory.
