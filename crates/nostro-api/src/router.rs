@@ -4,7 +4,7 @@ use crate::authentication::{self, Keys};
 use crate::body::BODY_BYTES_MAX;
 use crate::bulk_intake::BulkIntake;
 use crate::config::ApiConfig;
-use crate::routes::{accounts, bank, customers, holds, probes, transfers};
+use crate::routes::{accounts, bank, customers, holds, probes, statements, transfers};
 use crate::{openapi, origin, request_context, traffic};
 use axum::Router;
 use axum::body::Bytes;
@@ -43,6 +43,8 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .routes(routes!(accounts::show))
         .routes(routes!(accounts::close))
         .routes(routes!(accounts::entries))
+        .routes(routes!(statements::balance))
+        .routes(routes!(statements::statement))
         .routes(routes!(transfers::create))
         .routes(routes!(transfers::create_bulk))
         .routes(routes!(transfers::show))

@@ -1,6 +1,6 @@
 //! The routes: each parses its request, asks the engine once, and says what the engine answered.
 //!
-//! - [`customers`], [`accounts`]: the register
+//! - [`customers`], [`accounts`]: the register; [`statements`]: what an account was at a past instant
 //! - [`transfers`]: moving money
 //! - [`bank`]: branches, batches in doubt, the audit
 //! - [`probes`]: for load balancers, Prometheus and readers of the description
@@ -12,6 +12,7 @@ pub(crate) mod bank;
 pub(crate) mod customers;
 pub(crate) mod holds;
 pub(crate) mod probes;
+pub(crate) mod statements;
 pub(crate) mod transfers;
 
 use crate::cursor::{self, List};
