@@ -74,7 +74,7 @@ fn list<F: Default>(
     let filter = match named {
         Some(named) if join(&named) == carried => named,
         Some(_) => {
-            let detail = "cursor: of a list with other filters; beside a cursor repeat them as they were or leave them out";
+            let detail = "cursor: of a list with other filters; leave them out, or repeat them as they were";
             return Err(Problem::new(Code::InvalidRequest, detail));
         }
         None => {

@@ -49,7 +49,11 @@ struct Writing {
 }
 
 /// The answer. Its first page is read before, so that what fails then is a problem and not a broken answer.
-pub(crate) async fn response(engine: Engine, statement: Statement, request_id: Arc<str>) -> Result<Response, PastError> {
+pub(crate) async fn response(
+    engine: Engine,
+    statement: Statement,
+    request_id: Arc<str>,
+) -> Result<Response, PastError> {
     let number = statement.account.number;
     let first = engine.lines(number, next_page(&statement, statement.opening.seq)).await?;
     let after = statement.opening.seq;

@@ -33,6 +33,8 @@ fn every_command_and_option_is_in_the_reference() {
         "migrate",
         "account list",
         "account show",
+        "account balance",
+        "account statement",
         "transfer",
         "hold place",
         "hold capture",

@@ -1,7 +1,7 @@
 //! A statement as CSV, as it comes in.
 //!
-//! The server breaks the answer off where it cannot write the statement to its end. What was received by then is a part,
-//! and must not be taken for the whole: only when [`StatementCsv::next`] has given `None` is it whole.
+//! The server breaks the answer off where it cannot write the statement to its end. What was received by then is a
+//! part, and must not be taken for the whole: it is whole only when [`StatementCsv::chunk`] has given `None`.
 
 use crate::client::lost;
 use crate::outcome::ClientError;
@@ -23,7 +23,7 @@ impl StatementCsv {
     }
 
     /// The next bytes; `None` at the end of a whole statement.
-    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
+    pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
         Ok(self.response.chunk().await.map_err(lost)?.map(|bytes| bytes.to_vec()))
     }
 }
