@@ -103,7 +103,10 @@ async fn holds_are_filtered_by_how_they_stand() {
         (HoldFilter { state: Some("released".into()), ..HoldFilter::default() }, vec![8, 6, 4, 2, 0]),
         (HoldFilter { counterparty: Some(hotel), ..HoldFilter::default() }, vec![6, 3, 0]),
         (HoldFilter { state: Some("open".into()), counterparty: Some(hotel), ..HoldFilter::default() }, vec![3]),
-        (HoldFilter { amount_min: Some(amount(103)), amount_max: Some(amount(105)), ..HoldFilter::default() }, vec![5, 4, 3]),
+        (
+            HoldFilter { amount_min: Some(amount(103)), amount_max: Some(amount(105)), ..HoldFilter::default() },
+            vec![5, 4, 3],
+        ),
         (HoldFilter { from: Some(placed(2)), to: Some(placed(5)), ..HoldFilter::default() }, vec![4, 3, 2]),
         (HoldFilter { state: Some("expired".into()), ..HoldFilter::default() }, vec![]),
     ] {
@@ -197,7 +200,7 @@ async fn no_page_looks_at_more_than_it_may() {
         blocks(&admin, &as_of(&key(long), "now()")).await,
         blocks(&admin, &as_of(&key(long), "'2020-01-01'")).await,
     ];
-    println!("blocks: a page of two entries and one of a thousand {looked:?}; a balance long ago, now, before all {found:?}");
+    println!("blocks: pages of two entries and of a thousand {looked:?}; balances long ago, now, before all {found:?}");
     assert!(looked[0] < 500, "the entries of other accounts are looked at: {looked:?}");
     assert!(looked[1] < 20_000, "more than a thousand entries are looked at: {looked:?}");
     assert!(found.iter().all(|blocks| *blocks < 3_000), "a long history is walked: {found:?}");

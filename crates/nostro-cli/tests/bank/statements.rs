@@ -56,7 +56,8 @@ async fn check_statement(
     }
     let wanted: Vec<&Entry> = entries.iter().filter(|entry| (from..to).contains(&time(entry))).collect();
     assert_eq!(first.count, i64::try_from(wanted.len()).unwrap());
-    let shown = |entry: &Entry| (entry.seq, entry.transfer, entry.balance_after, entry.category, entry.posted_at.clone());
+    let shown =
+        |entry: &Entry| (entry.seq, entry.transfer, entry.balance_after, entry.category, entry.posted_at.clone());
     assert!(lines.iter().map(shown).eq(wanted.iter().map(|entry| shown(entry))), "from {from} to {to}");
     let side = first.normal_side.as_str();
     let (opening, closing) = (first.opening_balance.unwrap(), first.closing_balance.unwrap());
@@ -122,7 +123,8 @@ async fn what_was_told_of_the_past_under_load_stays_so() {
                 let from = fastrand::usize(..accounts.len());
                 let to = (from + 1 + at % (accounts.len() - 1)) % accounts.len();
                 let answer = told(&client.transfer(&pay(accounts[from], accounts[to], 1)).await);
-                assert!(["posted", "settling"].contains(&answer.as_str()) || answer.starts_with("unavailable"), "{answer}");
+                let expected = ["posted", "settling"].contains(&answer.as_str()) || answer.starts_with("unavailable");
+                assert!(expected, "{answer}");
                 posted += u32::from(answer == "posted");
             }
             posted
@@ -175,7 +177,8 @@ async fn a_past_that_a_batch_may_still_change_is_not_told() {
     let at = Timestamp::from(SystemTime::now());
     tokio::time::sleep(Duration::from_millis(5)).await;
     // The batch lives, or is in doubt by the time that this is asked; it has the rows in either case.
-    let refused = |answer: String| assert!(["unavailable busy", "unavailable account_in_doubt"].contains(&answer.as_str()));
+    let expected = ["unavailable busy", "unavailable account_in_doubt"];
+    let refused = |answer: String| assert!(expected.contains(&answer.as_str()), "{answer}");
     let begin = Instant::now();
     refused(asked(&client.balance(az, Some(at)).await));
     refused(asked(&client.statement(tx, later(at, -1_000_000), at, &Page::default()).await));
