@@ -3,14 +3,14 @@
 //! What is told of a past instant must never change. A batch reads its clock after it has locked its accounts, so one
 //! that has read an earlier time and has not committed yet still has the account's row locked. [`settle`] waits for
 //! that row with a share lock, and then reads the branch's clock: every batch that locks the row later reads a later
-//! one, and posts no earlier (PROTOCOL.md section 1). So no line will come at or before an instant that lies before
-//! that clock, as long as the branch's clock is not set back. The lock need not be held while the lines are read: what
-//! it waited for is committed, and a later statement sees it.
+//! one, and posts no earlier. So no line will come at or before an instant that lies before that clock, as long as the
+//! branch's clock is not set back. The lock need not be held while the lines are read: what it waited for is committed,
+//! and a later statement sees it.
 //!
-//! PROTOCOL.md section 4 allows it: it locks one row and nothing after it, and outside of the gates. While it waits it
-//! holds nothing but its place in the queue for that row. Whoever waits behind it there waits for the same row; and
-//! whom it waits for holds the row already and never queues for it. So nobody that it waits for waits for it, and
-//! no cycle goes through it, in one database or across several.
+//! It cannot be part of a deadlock, in one database or across several (docs/internals/engine.md): it locks one row, and
+//! nothing before or after it. While it waits it holds nothing but its place in the queue for that row. Whoever waits
+//! behind it there waits for the same row, and whom it waits for holds the row already and never queues for it. So
+//! nobody that it waits for waits for it, and no cycle goes through it.
 
 use crate::read::{self, PageQuery};
 use crate::rows::{ACCOUNT_COLUMNS, BranchId, Directory, RowError, account};

@@ -129,4 +129,4 @@ language sql stable rows 1 as $$
   where a.id = $1
 $$;
 comment on function account_as_of is
-  'The last line of an account at or before an instant, and the balance then (credits minus debits): 0 and 0 before the first line, nulls if that is in the archive and nobody knows here. Lines may still come with an earlier time unless the account''s row was locked for share by a clock later than the instant.';
+  'The last line of an account at or before an instant, and the balance then (credits minus debits): 0 and 0 before the first line, nulls if that is in the archive and nobody knows here. By itself it is not final: a batch that has read its clock may still post before the instant. The server first waits for the account''s row.';
