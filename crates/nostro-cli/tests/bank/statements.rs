@@ -193,9 +193,22 @@ async fn a_past_that_a_batch_may_still_change_is_not_told() {
     databases.nothing_prepared_within(Duration::from_secs(10)).await;
     let entry = all(client, tx).await.remove(0);
     assert!(time(&entry) <= at, "it came before the instant that was asked for");
-    assert_eq!(client.balance(az, Some(at)).await.unwrap().posted, 900);
-    assert_eq!(client.balance(tx, Some(at)).await.unwrap().posted, 100);
+    assert_eq!(settled(client, az, at).await.posted, 900);
+    assert_eq!(settled(client, tx, at).await.posted, 100);
     databases.finish().await;
+}
+
+/// The balance once the account is no longer in doubt.
+async fn settled(client: &Client, account: AccountNumber, at: Timestamp) -> BalanceAt {
+    let begin = Instant::now();
+    loop {
+        match client.balance(account, Some(at)).await {
+            Ok(balance) => return balance,
+            answer => assert_eq!(asked(&answer), "unavailable account_in_doubt"),
+        }
+        assert!(begin.elapsed() < Duration::from_secs(5), "still in doubt");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]
@@ -224,16 +237,7 @@ async fn an_account_in_doubt_has_no_past_until_its_batch_is_settled() {
     assert_eq!(client.balance(az, Some(at)).await.unwrap().posted, 900, "its other account is not in doubt");
     let batch = client.in_doubt().await.unwrap().data.remove(0).batch;
     assert!(client.resolve_in_doubt(&batch).await.unwrap().finished);
-    let begin = Instant::now();
-    let balance = loop {
-        match client.balance(tx, Some(at)).await {
-            Ok(balance) => break balance,
-            answer => assert_eq!(asked(&answer), "unavailable account_in_doubt"),
-        }
-        assert!(begin.elapsed() < Duration::from_secs(5), "still in doubt");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
-    assert_eq!(balance.posted, 100);
+    assert_eq!(settled(client, tx, at).await.posted, 100);
     databases.finish().await;
 }
 
