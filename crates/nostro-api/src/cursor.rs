@@ -2,7 +2,8 @@
 //!
 //! A cursor carries the list that it belongs to and that list's filter, so that it cannot be carried over to
 //! another. It is hexadecimal so that nobody is tempted to build one, and has a version so that its content may
-//! change. It holds no secret and needs no signature: what it selects, the caller may read anyway.
+//! change. It holds no secret and needs no signature: what it selects, the caller may read anyway. A filter of several
+//! parts is its list's owner and then pairs, such as `AZ93000000001042~kind=...~category=...` with the values in hexadecimal.
 
 use crate::problem::{Code, Problem};
 use std::fmt::Write;
@@ -16,12 +17,14 @@ pub(crate) enum List {
     Customers,
     /// The filter is a branch code.
     Accounts,
-    /// The filter is an account number.
+    /// The filter is an account number, and what entries are filtered by.
     Entries,
-    /// The filter is an account number.
+    /// The filter is an account number, and what holds are filtered by.
     Holds,
     /// The filter is an account number.
     AccountChanges,
+    /// The filter is an account number, and the period with its first and last line.
+    Statement,
 }
 
 impl List {
@@ -32,13 +35,33 @@ impl List {
             Self::Entries => "entries",
             Self::Holds => "holds",
             Self::AccountChanges => "changes",
+            Self::Statement => "statement",
         }
     }
 }
 
 /// The text form of "after the row with this key in this list".
 pub(crate) fn seal(list: List, filter: &str, before: i64) -> String {
-    let plain = format!("{VERSION}:{}:{filter}:{before}", list.as_str());
+    hex(&format!("{VERSION}:{}:{filter}:{before}", list.as_str()))
+}
+
+/// A filter of several parts: whose list it is, and the pairs in their order.
+pub(crate) fn join(owner: &str, pairs: &[(&str, String)]) -> String {
+    pairs.iter().fold(owner.to_owned(), |filter, (name, value)| format!("{filter}~{name}={}", hex(value)))
+}
+
+/// The parts of such a filter.
+pub(crate) fn split(filter: &str) -> Option<(&str, Vec<(String, String)>)> {
+    let mut parts = filter.split('~');
+    let owner = parts.next()?;
+    let pair = |part: &str| {
+        let (name, value) = part.split_once('=')?;
+        Some((name.to_owned(), String::from_utf8(unhex(value)?).ok()?))
+    };
+    Some((owner, parts.map(pair).collect::<Option<_>>()?))
+}
+
+fn hex(plain: &str) -> String {
     plain.bytes().fold(String::with_capacity(plain.len() * 2), |mut text, byte| {
         // Writing to a String does not fail.
         let _ = write!(text, "{byte:02x}");
@@ -64,7 +87,8 @@ pub(crate) fn open_for(list: List, filter: &str, cursor: &str) -> Result<i64, Pr
     if of == filter { Ok(before) } else { Err(foreign()) }
 }
 
-fn foreign() -> Problem {
+/// The cursor is of another list, or none at all.
+pub(crate) fn foreign() -> Problem {
     Problem::new(Code::InvalidRequest, "cursor: not one that this list answered with; begin without a cursor")
 }
 
@@ -92,6 +116,25 @@ mod tests {
             assert_eq!(open(list, &sealed).unwrap(), (filter.to_owned(), before));
             assert_eq!(open_for(list, filter, &sealed).unwrap(), before);
             assert!(open_for(list, "TX", &sealed).is_err());
+        }
+    }
+
+    #[test]
+    fn a_filter_of_several_parts_comes_back_as_it_was_joined() {
+        for pairs in [
+            vec![],
+            vec![("kind", "transfer".to_owned())],
+            vec![("from", "2026-11-23T08:00:00.000000Z".to_owned()), ("reference", "a~b=c: é".to_owned())],
+        ] {
+            let filter = join("AZ93000000001042", &pairs);
+            let sealed = seal(List::Entries, &filter, 7);
+            assert_eq!(open(List::Entries, &sealed).unwrap(), (filter.clone(), 7));
+            let owned: Vec<(String, String)> =
+                pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+            assert_eq!(split(&filter), Some(("AZ93000000001042", owned)));
+        }
+        for broken in ["AZ~kind", "AZ~kind=zz", "AZ~kind=f", "AZ~kind=ff"] {
+            assert_eq!(split(broken), None, "{broken}");
         }
     }
 

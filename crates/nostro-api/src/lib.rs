@@ -3,8 +3,10 @@
 //! - `router`: the table of contents; each line is a route of `routes`
 //! - `config`, `key`: what the binary decides; who may call
 //! - `request_context`, `origin`, `authentication`, `traffic`: what happens to every request before and after its route
-//! - `json`, `fields`, `body`, `transfer_body`, `register_body`, `parameters`, `cursor`: reading, with every broken rule named
+//! - `json`, `fields`, `body`, `transfer_body`, `register_body`, `parameters`, `filters`, `statement_parameters`, `cursor`: reading,
+//!   with every broken rule named
 //! - `view`: the shapes that are sent; `answer`: the outcomes of moving money as statuses; `problem`: RFC 9457
+//! - `statement_csv`: a statement as CSV, page by page
 //! - `bulk_intake`: how many bytes of bulks are in hand at one time
 //! - `well_formed`: reading again, for bodies in which nothing is wrong, without a tree
 //! - [`wire`]: the JSON of moving money as functions of bytes and values
@@ -25,6 +27,7 @@ mod change_body;
 mod config;
 mod cursor;
 mod fields;
+mod filters;
 mod hold_body;
 mod json;
 mod key;
@@ -37,6 +40,8 @@ mod register_body;
 mod request_context;
 mod router;
 mod routes;
+mod statement_csv;
+mod statement_parameters;
 mod traffic;
 mod transfer_body;
 mod view;

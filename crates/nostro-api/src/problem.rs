@@ -37,6 +37,7 @@ pub(crate) enum Code {
     HoldNotFound,
     BatchNotFound,
     MethodNotAllowed,
+    HistoryArchived,
     IdConflict,
     IdTimeOutOfRange,
     IdExpired,
@@ -56,7 +57,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// The codes without a value of their own; refusals and reasons of unavailability list themselves.
-    const PLAIN: [Self; 24] = [
+    const PLAIN: [Self; 25] = [
         Self::InvalidRequest,
         Self::UnknownBranch,
         Self::Unauthorized,
@@ -68,6 +69,7 @@ impl Code {
         Self::HoldNotFound,
         Self::BatchNotFound,
         Self::MethodNotAllowed,
+        Self::HistoryArchived,
         Self::IdConflict,
         Self::IdTimeOutOfRange,
         Self::IdExpired,
@@ -97,6 +99,7 @@ impl Code {
             Self::HoldNotFound => "hold_not_found",
             Self::BatchNotFound => "batch_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::HistoryArchived => "history_archived",
             Self::IdConflict => "id_conflict",
             Self::IdTimeOutOfRange => "id_time_out_of_range",
             Self::IdExpired => "id_expired",
@@ -128,6 +131,7 @@ impl Code {
             Self::HoldNotFound => "Hold not found",
             Self::BatchNotFound => "Batch not found",
             Self::MethodNotAllowed => "Method not allowed",
+            Self::HistoryArchived => "History archived",
             Self::IdConflict => "Id used with other content",
             Self::IdTimeOutOfRange => "Time of the id out of range",
             Self::IdExpired => "Id expired",
@@ -162,6 +166,7 @@ impl Code {
             | Self::HoldNotFound
             | Self::BatchNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::HistoryArchived => StatusCode::GONE,
             Self::IdConflict => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -277,6 +282,12 @@ impl Problem {
     /// The URL names an account that does not exist.
     pub(crate) fn account_not_found(number: AccountNumber) -> Self {
         Self::new(Code::AccountNotFound, format!("no account has the number {number}"))
+    }
+
+    /// What is asked of the account was taken out of the branch's database.
+    pub(crate) fn history_archived(number: AccountNumber) -> Self {
+        let detail = format!("entries of {number} that this needs are in the archive");
+        Self::new(Code::HistoryArchived, detail)
     }
 
     /// The URL names a batch of which no branch knows anything.

@@ -4,7 +4,7 @@ use crate::authentication::{self, Keys};
 use crate::body::BODY_BYTES_MAX;
 use crate::bulk_intake::BulkIntake;
 use crate::config::ApiConfig;
-use crate::routes::{account_changes, accounts, bank, customers, holds, multi_leg, probes, transfers};
+use crate::routes::{account_changes, accounts, bank, customers, holds, multi_leg, probes, statements, transfers};
 use crate::{openapi, origin, request_context, traffic};
 use axum::Router;
 use axum::body::Bytes;
@@ -44,6 +44,8 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .routes(routes!(account_changes::list, account_changes::change))
         .routes(routes!(account_changes::close))
         .routes(routes!(accounts::entries))
+        .routes(routes!(statements::balance))
+        .routes(routes!(statements::statement))
         .routes(routes!(transfers::create))
         .routes(routes!(transfers::create_bulk))
         .routes(routes!(multi_leg::create))

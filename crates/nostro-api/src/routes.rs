@@ -1,7 +1,7 @@
 //! The routes: each parses its request, asks the engine once, and says what the engine answered.
 //!
-//! - [`customers`], [`accounts`], [`account_changes`]: the register
 //! - [`transfers`], [`multi_leg`], [`holds`]: moving money
+//! - [`customers`], [`accounts`], [`account_changes`]: the register; [`statements`]: what an account was at a past instant
 //! - [`bank`]: branches, batches in doubt, the audit
 //! - [`probes`]: for load balancers, Prometheus and readers of the description
 //!
@@ -14,6 +14,7 @@ pub(crate) mod customers;
 pub(crate) mod holds;
 pub(crate) mod multi_leg;
 pub(crate) mod probes;
+pub(crate) mod statements;
 pub(crate) mod transfers;
 
 use crate::cursor::{self, List};

@@ -5,6 +5,7 @@
 //! - [`posted`]: the same results as bytes, for the many of a bulk that were posted
 //! - [`hold`]: holds as they stand
 //! - [`bank`]: branches, batches in doubt, the audit; [`report`]: the trial balance
+//! - [`statement`]: balances and statements of past instants
 //!
 //! Figures are text, in minor units, on the account's normal side. Nothing is computed here but that side.
 
@@ -15,6 +16,7 @@ pub(crate) mod hold;
 pub(crate) mod multi_leg;
 pub(crate) mod posted;
 pub(crate) mod report;
+pub(crate) mod statement;
 pub(crate) mod transfer;
 
 use nostro_core::{AccountNumber, Balance, Currency, NormalSide};

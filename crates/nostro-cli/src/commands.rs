@@ -1,6 +1,6 @@
 //! The commands that talk to the API, one file each.
 //!
-//! - [`account`], [`transfer`], [`hold`], [`reverse`], [`together`], [`report`], [`audit`], [`in_doubt`]: the commands
+//! - [`account`] with [`statement`], [`transfer`], [`hold`], [`reverse`], [`together`], [`report`], [`audit`], [`in_doubt`]: the commands
 //! - [`outcome`]: how a command that moves money ends
 //! - [`connection`]: where the API is and which key opens it
 //! - [`table`]: how the terminal shows figures
@@ -14,6 +14,7 @@ pub(crate) mod in_doubt;
 pub(crate) mod outcome;
 pub(crate) mod report;
 pub(crate) mod reverse;
+pub(crate) mod statement;
 pub(crate) mod table;
 pub(crate) mod together;
 pub(crate) mod transfer;

@@ -41,7 +41,7 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Make databases that you run branches of a bank, or bring them up to date
     Migrate(migrate::MigrateArgs),
-    /// List accounts or show one
+    /// List accounts or show one, now or at a past instant
     Account(commands::account::AccountArgs),
     /// Move money from one account to another
     Transfer(commands::transfer::TransferArgs),

@@ -36,6 +36,8 @@ fn every_command_and_option_is_in_the_reference() {
         "account change",
         "account close",
         "account changes",
+        "account balance",
+        "account statement",
         "transfer",
         "split",
         "chain",

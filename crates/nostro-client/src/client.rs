@@ -4,19 +4,22 @@
 //! comes first. Nothing is sent twice from here, redirects are not followed, and no proxy is taken from the
 //! environment: a key goes to the address that was named and nowhere else.
 
+use crate::filter::{EntryFilter, HoldFilter};
 use crate::outcome::{ClientError, Outcome, UnknownCause};
 use crate::request::{
     Bulk, BulkOrder, CaptureRequest, CashRequest, ChangeRequest, Close, HoldRequest, MultiLegRequest, NewAccount,
     NewCustomer, ReleaseRequest, ReversalRequest, TransferRequest,
 };
+use crate::statement::{BalanceAt, Statement};
+use crate::statement_csv::{CSV_WAIT_MAX, StatementCsv};
 use crate::trial_balance::TrialBalance;
 use crate::view::{
     Account, AccountChange, AuditReport, Branch, BulkItem, BulkResults, Customer, Entry, Hold, InDoubtList, Listing,
     MultiLegTransfer, Problem, Resolved, Transfer,
 };
-use nostro_core::{AccountNumber, BranchCode};
+use nostro_core::{AccountNumber, BranchCode, Timestamp};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -138,6 +141,54 @@ impl Client {
         self.get(&format!("/v1/accounts/{number}/entries"), &query(None, page)).await
     }
 
+    /// Those of an account's entries that a filter selects, newest first. A page may be shorter than its limit, or empty,
+    /// and not the last: go on until `next_cursor` is absent. The filter is the same on every page.
+    pub async fn filtered_entries(
+        &self,
+        number: AccountNumber,
+        filter: &EntryFilter,
+        page: &Page,
+    ) -> Result<Listing<Entry>, ClientError> {
+        let query: Vec<_> = filter.query().into_iter().chain(query(None, page)).collect();
+        self.get(&format!("/v1/accounts/{number}/entries"), &query).await
+    }
+
+    /// An account's balance at a past instant, which never changes; or as it stands now, which is not final.
+    pub async fn balance(&self, number: AccountNumber, at: Option<Timestamp>) -> Result<BalanceAt, ClientError> {
+        let query: Vec<_> = at.map(|at| ("at", at.to_string())).into_iter().collect();
+        self.get(&format!("/v1/accounts/{number}/balance"), &query).await
+    }
+
+    /// The period of an account from one instant on and before another, oldest first, in pages. The period's figures
+    /// are on the first.
+    pub async fn statement(
+        &self,
+        number: AccountNumber,
+        from: Timestamp,
+        to: Timestamp,
+        page: &Page,
+    ) -> Result<Statement, ClientError> {
+        let period = [("from", from.to_string()), ("to", to.to_string()), ("format", "json".to_owned())];
+        let query: Vec<_> = period.into_iter().chain(query(None, page)).collect();
+        self.get(&format!("/v1/accounts/{number}/statement"), &query).await
+    }
+
+    /// The same as CSV, as it comes in.
+    pub async fn statement_csv(
+        &self,
+        number: AccountNumber,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<StatementCsv, ClientError> {
+        let query = [("from", from.to_string()), ("to", to.to_string()), ("format", "csv".to_owned())];
+        let request = self.request(Method::GET, &format!("/v1/accounts/{number}/statement"));
+        let response = begun(request.query(&query).timeout(CSV_WAIT_MAX).send().await)?;
+        if response.status().is_success() {
+            return Ok(StatementCsv::new(response));
+        }
+        Err(rejection(&whole(response).await?))
+    }
+
     /// Moves money from account to account.
     pub async fn transfer(&self, request: &TransferRequest) -> Result<Outcome, ClientError> {
         outcome(request.id, &self.send(self.request(Method::POST, "/v1/transfers").json(request)).await?)
@@ -228,6 +279,18 @@ impl Client {
         self.get(&format!("/v1/accounts/{number}/holds"), &query(None, page)).await
     }
 
+    /// Those of the holds at an account that a filter selects, newest first. Pages are as of
+    /// [`Self::filtered_entries`].
+    pub async fn filtered_holds(
+        &self,
+        number: AccountNumber,
+        filter: &HoldFilter,
+        page: &Page,
+    ) -> Result<Listing<Hold>, ClientError> {
+        let query: Vec<_> = filter.query().into_iter().chain(query(None, page)).collect();
+        self.get(&format!("/v1/accounts/{number}/holds"), &query).await
+    }
+
     /// A recorded transfer, from one branch or from all. That none is found is no proof that none will be posted.
     pub async fn transfer_by_id(&self, id: Uuid, branch: Option<BranchCode>) -> Result<Transfer, ClientError> {
         self.get(&format!("/v1/transfers/{id}"), &query(branch, &Page::default())).await
@@ -266,15 +329,23 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Reply, ClientError> {
-        let sent = request.send().await;
-        let response = sent.map_err(|error| {
-            // Neither a refused connection nor a request that could not be built has left this machine.
-            if error.is_connect() || error.is_builder() { ClientError::Connect { source: error } } else { lost(error) }
-        })?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.bytes().await.map_err(lost)?;
-        Ok(Reply { status, headers, body: body.to_vec() })
+        whole(begun(request.send().await)?).await
     }
+}
+
+/// An answer that has begun, or why there is none.
+fn begun(sent: Result<Response, reqwest::Error>) -> Result<Response, ClientError> {
+    sent.map_err(|error| {
+        // Neither a refused connection nor a request that could not be built has left this machine.
+        if error.is_connect() || error.is_builder() { ClientError::Connect { source: error } } else { lost(error) }
+    })
+}
+
+/// An answer read to its end.
+async fn whole(response: Response) -> Result<Reply, ClientError> {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = response.bytes().await.map_err(lost)?;
+    Ok(Reply { status, headers, body: body.to_vec() })
 }
 
 fn query(branch: Option<BranchCode>, page: &Page) -> Vec<(&'static str, String)> {
@@ -284,7 +355,7 @@ fn query(branch: Option<BranchCode>, page: &Page) -> Vec<(&'static str, String)>
     branch.into_iter().chain(limit).chain(cursor).collect()
 }
 
-fn lost(error: reqwest::Error) -> ClientError {
+pub(crate) fn lost(error: reqwest::Error) -> ClientError {
     ClientError::Unknown { source: UnknownCause::Transport(error) }
 }
 

@@ -3,7 +3,8 @@
 //! - `client`: one method for each route; `chain`: a chain's one outcome
 //! - `outcome`: what became of a request to move money, and [`ClientError`]; read this one first
 //! - `patience`: the same id again until an answer comes
-//! - `request`, `view`, `trial_balance`: the shapes that are sent and received; unknown fields are ignored
+//! - `filter`: which rows of a list are wanted; `statement_csv`: a statement as it comes in
+//! - `request`, `view`, `statement`, `trial_balance`: the shapes that are sent and received; unknown fields are ignored
 //! - `text`: numbers, codes and figures as the text that they are in JSON
 //!
 //! The one thing that this crate must get right: an answer that was lost is [`ClientError::Unknown`], never a
@@ -13,20 +14,26 @@
 
 mod chain;
 mod client;
+mod filter;
 mod outcome;
 mod patience;
 mod request;
+mod statement;
+mod statement_csv;
 mod text;
 mod trial_balance;
 mod view;
 
 pub use client::{Client, Page};
+pub use filter::{EntryFilter, HoldFilter};
 pub use outcome::{ClientError, Outcome, UnknownCause};
 pub use patience::until_settled;
 pub use request::{
     BulkOperation, BulkOrder, CaptureRequest, CashRequest, ChangeRequest, HoldRequest, LegRequest, MultiLegRequest,
     NewAccount, NewCustomer, ReleaseRequest, ReversalRequest, TransferRequest,
 };
+pub use statement::{BalanceAt, Statement};
+pub use statement_csv::StatementCsv;
 pub use trial_balance::{TrialBalance, TrialBank, TrialBranch, TrialLine};
 pub use view::{
     Account, AccountChange, AuditReport, BankAudit, Branch, BranchAudit, BulkItem, Commit, Customer, Entry, EntryAfter,

@@ -117,6 +117,8 @@ pub struct Entry {
     /// The account on the other side.
     #[serde(with = "text")]
     pub counterparty: AccountNumber,
+    /// The client's own classification.
+    pub category: u16,
     /// The payer's text.
     #[serde(default)]
     pub reference: Option<String>,

@@ -3,7 +3,7 @@
 //! - [`amount`]: minor units, checked; [`currency`]: ISO 4217; [`time`]: instants
 //! - [`branch`]: codes and numbers of branches; [`branch_set`]: those of a batch; [`account_number`]: the number that routes itself
 //! - [`account`], [`customer`], [`transfer`], [`hold`], [`original`]: the nouns of the bank, with the bounds of every field
-//! - [`operation`]: what a transfer does; [`chain`]: transfers that are all posted or all refused
+//! - [`operation`]: what a transfer does; [`chain`]: transfers that are all posted or all refused; [`filter`]: which rows of a list are wanted
 //! - [`transfer_id`]: ids, and the period in which each is recorded
 //! - [`account_change`]: changes of an account's limits and state
 //! - [`refusal`]: why a transfer is not posted, with stable codes and a fixed order
@@ -29,6 +29,7 @@ pub mod currency;
 pub mod customer;
 mod decide;
 mod digits;
+pub mod filter;
 pub mod hold;
 mod ledger;
 mod locked_accounts;
@@ -50,6 +51,7 @@ pub use branch_set::BranchSet;
 pub use chain::{Chain, Link};
 pub use currency::Currency;
 pub use customer::{Customer, Name};
+pub use filter::{Bounds, EntryFilter, HoldFilter};
 pub use hold::{Hold, HoldState};
 pub use operation::{Operation, TransferKind};
 pub use original::Original;

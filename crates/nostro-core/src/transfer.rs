@@ -277,6 +277,8 @@ pub struct Entry {
     pub balance_after: Balance,
     /// The account on the other side.
     pub counterparty: AccountNumber,
+    /// The client's own classification, 0 when none.
+    pub category: u16,
     /// The payer's text.
     pub reference: Option<Reference>,
     /// When.

@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tokio_postgres::types::{WasNull, WrongType};
 
 /// A look-up waits this long for a connection, and then this long for its rows.
 const READ_WAIT: Duration = Duration::from_secs(3);
@@ -231,6 +232,10 @@ impl Bank {
                     tracing::error!(branch = %code, error = chain(error), "a look-up failed");
                     ReadError::Bug
                 }
+                None if is_misread(database) => {
+                    tracing::error!(branch = %code, error = chain(error), "a look-up was read wrongly");
+                    ReadError::Bug
+                }
                 Some(_) | None => ReadError::Unavailable(Unavailable::Branch(code)),
             },
             RowError::Malformed { .. } => {
@@ -257,6 +262,11 @@ impl Drop for Coordinating<'_> {
     fn drop(&mut self) {
         locked(&self.bank.live).remove(&self.batch);
     }
+}
+
+/// Whether a column was not of the type that it was read as: a bug, and no word of the connection.
+fn is_misread(error: &tokio_postgres::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<WrongType>() || source.is::<WasNull>())
 }
 
 /// A branch's code as the part of a batch: every branch code is a part code.

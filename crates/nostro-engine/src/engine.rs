@@ -8,7 +8,9 @@ use crate::in_flight::InFlight;
 use crate::intake::{Intake, Order};
 use crate::lane::{Company, Lanes};
 use crate::lookups::Lookups;
+use crate::past::{self, BalanceAt, PastError, Statement};
 use crate::register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
+use crate::selection::{self, Selection};
 use crate::watch::{self, Recovering};
 use crate::{account_changes, audit, expiries, in_doubt, periods, positions, reading, registry};
 use nostro_commit::recovery::Sweeper;
@@ -16,10 +18,11 @@ use nostro_commit::{BatchId, ConnectError};
 use nostro_core::audit::AuditReport;
 use nostro_core::trial_balance::TrialBalance;
 use nostro_core::{
-    Account, AccountNumber, BranchCode, BranchNumber, ChangeRecord, Customer, Entry, Hold, Transfer, TransferId,
-    TransferRecord,
+    Account, AccountNumber, BranchCode, BranchNumber, ChangeRecord, Customer, Entry, EntryFilter, Hold, HoldFilter,
+    Timestamp, Transfer, TransferId, TransferRecord,
 };
 use nostro_store::account_change::ChangeRequest;
+use nostro_store::past::{LineRange, Sums};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -169,6 +172,56 @@ impl Engine {
     /// An account and its entries, newest first; `None` if there is no such account.
     pub async fn entries(&self, number: AccountNumber, page: Page) -> Result<Option<(Account, Vec<Entry>)>, ReadError> {
         reading::entries(&self.shared.bank, number, page).await
+    }
+
+    /// An account and those of its entries that a filter selects, newest first; `None` if there is no such account.
+    pub async fn filtered_entries(
+        &self,
+        number: AccountNumber,
+        page: Page,
+        filter: &EntryFilter,
+    ) -> Result<Option<(Account, Selection<Entry>)>, ReadError> {
+        selection::entries(&self.shared.bank, number, page, filter).await
+    }
+
+    /// Those of the holds at an account that a filter selects, newest first; `None` if there is no such account.
+    pub async fn filtered_holds(
+        &self,
+        number: AccountNumber,
+        page: Page,
+        filter: &HoldFilter,
+    ) -> Result<Option<Selection<Hold>>, ReadError> {
+        selection::holds(&self.shared.bank, number, page, filter).await
+    }
+
+    /// An account's balance as it stands, with the branch's clock. A batch under way may still post with an earlier time.
+    pub async fn balance(&self, number: AccountNumber) -> Result<BalanceAt, PastError> {
+        past::balance(&self.shared.bank, number).await
+    }
+
+    /// An account's balance at a past instant, which never changes.
+    pub async fn balance_at(&self, number: AccountNumber, at: Timestamp) -> Result<BalanceAt, PastError> {
+        past::balance_at(&self.shared.bank, number, at).await
+    }
+
+    /// The period of an account from one instant on and before another, later one that is not in the future.
+    pub async fn statement(
+        &self,
+        number: AccountNumber,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Statement, PastError> {
+        past::statement(&self.shared.bank, number, from, to).await
+    }
+
+    /// The sums of a statement's lines; an error if there are more than [`crate::TOTALLED_LINES_MAX`].
+    pub async fn statement_totals(&self, statement: &Statement) -> Result<Sums, PastError> {
+        past::totals(&self.shared.bank, statement).await
+    }
+
+    /// Consecutive lines of an account, oldest first; at most [`crate::LINES_AT_A_TIME_MAX`].
+    pub async fn lines(&self, number: AccountNumber, range: LineRange) -> Result<Vec<Entry>, PastError> {
+        past::lines(&self.shared.bank, number, range).await
     }
 
     /// Holds at an account with their serials, newest first; `None` if there is no such account.

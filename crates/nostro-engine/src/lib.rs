@@ -10,6 +10,7 @@
 //! - [`replays`]: ids that come again; [`periods`]: the partitions of `transfer`
 //! - [`expiries`]: books the expiry of holds whose time has run out
 //! - [`positions`]: rolls the nostro positions up, so that an audit is cheap
+//! - [`past`]: final balances and statements of past instants; [`selection`]: lists with a filter
 //! - [`registry`], [`register`]: customers and accounts; [`account_changes`]: their limits and states; [`reading`]: look-ups, [`lookups`]: of accounts, many at once; [`audit`]: the totals
 //!
 //! A commit never runs in a request's future: batches are tasks of the engine's own, so that a client that hangs
@@ -34,6 +35,7 @@ mod item;
 mod lane;
 mod lock_phase;
 mod lookups;
+mod past;
 mod periods;
 mod pool;
 mod positions;
@@ -41,6 +43,7 @@ mod reading;
 pub mod register;
 mod registry;
 mod replays;
+mod selection;
 mod tasks;
 mod watch;
 
@@ -53,4 +56,7 @@ pub use nostro_commit::BatchId;
 pub use nostro_commit::recovery::Waiter;
 pub use nostro_core::plan::UnusableId;
 pub use nostro_store::account_change::ChangeRequest;
+pub use nostro_store::past::{LineRange, Standing, Sums};
+pub use past::{BalanceAt, LINES_AT_A_TIME_MAX, PastError, Statement, TOTALLED_LINES_MAX};
 pub use register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
+pub use selection::{LOOKED_AT_MAX, Selection};

@@ -13,7 +13,8 @@ use nostro_store::read::{self, PageQuery};
 use nostro_store::rows::StoredTransfer;
 use std::sync::Arc;
 
-fn known(bank: &Bank, code: BranchCode) -> Result<&Branch, ReadError> {
+/// A branch of the bank.
+pub(crate) fn known(bank: &Bank, code: BranchCode) -> Result<&Branch, ReadError> {
     bank.branch(code).ok_or(ReadError::UnknownBranch(code))
 }
 

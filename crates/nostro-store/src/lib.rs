@@ -9,14 +9,17 @@
 //! - [`periods`]: the partitions of `transfer`
 //! - [`account_change`]: changes of limits and states
 //! - [`register`]: customers and accounts; [`read`]: what the API shows; [`totals`]: one branch's part of the audit
+//! - [`past`]: what an account was at a past instant; [`filtered`]: the rows of a list that a filter selects
 //! - [`rows`]: from columns to the types of the core
 //!
 //! SQL stores what the core decided; it decides nothing. Everything here works on one branch and one connection.
 
 pub mod account_change;
+pub mod filtered;
 pub mod lock;
 pub mod migrate;
 pub mod nets;
+pub mod past;
 pub mod periods;
 pub mod place;
 pub mod read;

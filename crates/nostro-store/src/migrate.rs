@@ -25,7 +25,7 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 9] = [
+const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "commit", sql: schema::TABLES },
     Migration { number: 2, name: "bank", sql: include_str!("migrations/0002_bank.sql") },
     Migration { number: 3, name: "positions", sql: include_str!("migrations/0003_positions.sql") },
@@ -35,6 +35,7 @@ const MIGRATIONS: [Migration; 9] = [
     Migration { number: 7, name: "operations", sql: include_str!("migrations/0007_operations.sql") },
     Migration { number: 8, name: "limits", sql: include_str!("migrations/0008_limits.sql") },
     Migration { number: 9, name: "chains", sql: include_str!("migrations/0009_chains.sql") },
+    Migration { number: 10, name: "statements", sql: include_str!("migrations/0010_statements.sql") },
 ];
 
 /// A branch as it stands in the directory.
@@ -176,7 +177,7 @@ async fn migrate_locked(
     if let Some(ahead) = rows.iter().map(|row| row.get::<_, i32>(0)).find(|number| *number > last_known()) {
         return Err(MigrateError::Ahead { found: ahead, known: last_known() });
     }
-    for (row, known) in rows.iter().zip(&MIGRATIONS) {
+    for (row, known) in rows.iter().zip(MIGRATIONS) {
         if row.get::<_, &[u8]>(1) != hash(known).as_slice() {
             return Err(MigrateError::AnotherPast { number: known.number });
         }

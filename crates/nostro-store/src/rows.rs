@@ -67,6 +67,9 @@ pub(crate) const TRANSFER_COLUMNS: &str = "id, kind, debit, credit, amount, curr
 /// Columns of `hold` in the order of [`hold`], and then its serial.
 pub(crate) const HOLD_COLUMNS: &str =
     "id, debit, credit, amount, currency, captured, released, state, expires_at, placed_at, ended_at, serial";
+/// Columns of `entry` in the order of [`entry`].
+pub(crate) const ENTRY_COLUMNS: &str =
+    "seq, transfer, kind, side, amount, balance_after, counterparty, reference, posted_at, category";
 /// Columns of `account` in the order of [`account`].
 pub(crate) const ACCOUNT_COLUMNS: &str =
     "id, customer, kind, currency, balance, held, overdraft_limit, state, opened_at, seq, ceiling, limit_exceeded";
@@ -251,7 +254,7 @@ pub(crate) fn customer(row: &Row, branch: BranchCode) -> Result<Customer, RowErr
     })
 }
 
-/// Columns: seq, transfer, kind, side, amount, balance_after, counterparty, reference, posted_at.
+/// Columns: [`ENTRY_COLUMNS`].
 pub(crate) fn entry(row: &Row, directory: &Directory) -> Result<Entry, RowError> {
     let table = "entry";
     let reference: Option<&str> = row.try_get(7)?;
@@ -267,6 +270,7 @@ pub(crate) fn entry(row: &Row, directory: &Directory) -> Result<Entry, RowError>
         amount: Amount::new(row.try_get(4)?).map_err(|_| malformed(table, "amount"))?,
         balance_after: balance(row, 5)?,
         counterparty: number_of(row.try_get(6)?, directory, table)?,
+        category: u16::try_from(row.try_get::<_, i32>(9)?).map_err(|_| malformed(table, "category"))?,
         reference: reference.map(Reference::new).transpose().map_err(|_| malformed(table, "reference"))?,
         posted_at: time(row, 8)?,
     })

@@ -1,6 +1,6 @@
 //! The prepared statements of the engine, made once on each connection.
 
-use crate::rows::{ACCOUNT_COLUMNS, HOLD_COLUMNS, LOCKED_COLUMNS, TRANSFER_COLUMNS};
+use crate::rows::{ACCOUNT_COLUMNS, ENTRY_COLUMNS, HOLD_COLUMNS, LOCKED_COLUMNS, TRANSFER_COLUMNS};
 use crate::transfer_rows::Width;
 use futures_util::future::{try_join, try_join4, try_join5};
 use nostro_commit::Message;
@@ -143,8 +143,7 @@ impl Statements {
             Message::InsertNets
         );
         let find_accounts = format!("select {ACCOUNT_COLUMNS} from account where id = any($1)");
-        let list_entries = "select seq, transfer, kind, side, amount, balance_after, counterparty, reference, posted_at
-             from account_entries($1, $2, $3)";
+        let list_entries = format!("select {ENTRY_COLUMNS} from account_entries($1, $2, $3)");
         // All are sent, then all are heard of.
         let batches = try_join5(
             client.prepare(&lock_accounts),
@@ -165,7 +164,7 @@ impl Statements {
             client.prepare(&find_transfers_anywhere),
             client.prepare(&detached_periods),
         );
-        let look_ups = try_join(client.prepare(&find_accounts), client.prepare(list_entries));
+        let look_ups = try_join(client.prepare(&find_accounts), client.prepare(&list_entries));
         let all = Box::pin(try_join4(batches, holds, ids, look_ups));
         let (batches, holds, ids, look_ups) = all.await?;
         let (lock_accounts, update_accounts, copy_transfers, insert_transfer, insert_nets) = batches;

@@ -3,7 +3,7 @@
 use crate::router::{open, v1};
 use serde_json::Value;
 
-const ROUTES: [(&str, &str, &str); 30] = [
+const ROUTES: &[(&str, &str, &str)] = &[
     ("get", "/v1/customers", "200 400 401 403 405 429 500 503"),
     ("post", "/v1/customers", "200 201 400 401 403 405 409 413 415 429 500 503"),
     ("get", "/v1/accounts", "200 400 401 403 405 429 500 503"),
@@ -19,6 +19,8 @@ const ROUTES: [(&str, &str, &str); 30] = [
     ("post", "/v1/holds/{id}/releases", "200 201 202 400 401 403 404 405 409 413 415 422 429 500 503"),
     ("post", "/v1/transfers/{id}/reversals", "200 201 202 400 401 403 404 405 409 413 415 422 429 500 503"),
     ("get", "/v1/accounts/{number}/entries", "200 400 401 403 404 405 429 500 503"),
+    ("get", "/v1/accounts/{number}/balance", "200 400 401 403 404 405 410 429 500 503"),
+    ("get", "/v1/accounts/{number}/statement", "200 400 401 403 404 405 410 429 500 503"),
     ("post", "/v1/transfers", "200 201 202 400 401 403 405 409 413 415 422 429 500 503"),
     ("post", "/v1/transfers/bulk", "200 400 401 403 405 413 415 429 500 503"),
     ("post", "/v1/transfers/multi-leg", "200 201 202 400 401 403 405 409 413 415 422 429 500 503"),

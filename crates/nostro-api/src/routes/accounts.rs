@@ -3,6 +3,7 @@
 use crate::answer;
 use crate::body::JsonBody;
 use crate::cursor::{self, List};
+use crate::filters::{self, FilteredList};
 use crate::openapi::{BodyRefused, Refused, Unavailable};
 use crate::parameters::{Parameters, Segment};
 use crate::problem::{Problem, ProblemBody};
@@ -14,8 +15,8 @@ use crate::view::account::{AccountView, EntryView};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use nostro_core::AccountNumber;
-use nostro_engine::ReadError;
+use nostro_core::{AccountNumber, Entry};
+use nostro_engine::{Page, ReadError, Selection};
 
 /// Opens an account for a customer, at the customer's branch.
 #[utoipa::path(
@@ -106,11 +107,19 @@ pub(crate) async fn show(
     tag = "accounts",
     params(
         ("number" = String, Path, description = "The account.", example = "AZ93000000001042"),
+        ("kind" = Option<String>, Query, description = "Only of this kind of transfer.", example = "transfer"),
+        ("category" = Option<u16>, Query, description = "Only of this category."),
+        ("reference" = Option<String>, Query, description = "Only with exactly this text."),
+        ("from" = Option<String>, Query, description = "Only of this instant or later, RFC 3339."),
+        ("to" = Option<String>, Query, description = "Only before this instant, RFC 3339."),
+        ("amount_min" = Option<String>, Query, description = "Only of so much or more, minor units.", example = "100"),
+        ("amount_max" = Option<String>, Query, description = "Only of so much or less, minor units."),
+        ("counterparty" = Option<String>, Query, description = "Only with this account on the other side."),
         ("limit" = Option<u16>, Query, description = "Rows of a page, 1 to 200; default 50.", minimum = 1, maximum = 200),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before.")
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before, which carries its filters.")
     ),
     responses(
-        (status = 200, description = "A page.", body = PageView<EntryView>),
+        (status = 200, description = "A page. With filters it may be shorter than `limit` and not the last: go on until `next_cursor` is null.", body = PageView<EntryView>),
         (status = 404, description = "`account_not_found`", body = ProblemBody,
             content_type = "application/problem+json"),
         Refused, Unavailable
@@ -122,18 +131,27 @@ pub(crate) async fn entries(
     parameters: Parameters,
 ) -> Result<Json<PageView<EntryView>>, Problem> {
     let number = segment.account_number()?;
-    let asked = parameters.list()?;
-    let filter = number.to_string();
-    let before = asked.cursor.map(|cursor| cursor::open_for(List::Entries, &filter, &cursor)).transpose()?;
-    let found = api.engine.entries(number, page(asked.limit, before)).await;
+    let FilteredList { limit, before, filter, carried } =
+        filters::entries(&parameters, number, &|code| api.engine.has_branch(code))?;
+    let found = if filter.wants_all() {
+        let found = api.engine.entries(number, page(limit, before)).await;
+        found.map(|found| found.map(|(account, rows)| (account, first_of(limit, rows))))
+    } else {
+        api.engine.filtered_entries(number, Page { limit, before }, &filter).await
+    };
     let found = found.map_err(|error| read_problem(error, number))?;
-    let (account, mut rows) = found.ok_or_else(|| Problem::account_not_found(number))?;
-    let more = rows.len() > usize::from(asked.limit);
-    rows.truncate(usize::from(asked.limit));
-    let last = rows.last().filter(|_| more).map(|entry| entry.seq);
+    let (account, Selection { rows, next }) = found.ok_or_else(|| Problem::account_not_found(number))?;
     let side = account.kind.normal_side();
     let data = rows.iter().map(|entry| EntryView::new(entry, side)).collect();
-    Ok(Json(PageView { data, next_cursor: last.map(|seq| cursor::seal(List::Entries, &filter, seq)) }))
+    Ok(Json(PageView { data, next_cursor: next.map(|seq| cursor::seal(List::Entries, &carried, seq)) }))
+}
+
+/// A page of rows that were asked for with one too many.
+fn first_of(limit: u16, mut rows: Vec<Entry>) -> Selection<Entry> {
+    let more = rows.len() > usize::from(limit);
+    rows.truncate(usize::from(limit));
+    let next = rows.last().filter(|_| more).map(|entry| entry.seq);
+    Selection { rows, next }
 }
 
 /// An unknown branch in the URL's own number is an account that does not exist.

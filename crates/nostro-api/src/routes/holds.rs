@@ -5,6 +5,7 @@ use super::page;
 use crate::answer;
 use crate::body::JsonBody;
 use crate::cursor::{self, List};
+use crate::filters::{self, FilteredList};
 use crate::hold_body::{self, NewCapture, NewHold, NewRelease};
 use crate::openapi::{BodyRefused, MoneyMoved, Refused, Unavailable};
 use crate::parameters::{Parameters, Segment};
@@ -16,6 +17,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use nostro_core::{Hold, Transfer};
+use nostro_engine::{Page, Selection};
 
 /// Reserves money at an account, in favour of another one.
 #[utoipa::path(
@@ -119,11 +121,17 @@ pub(crate) async fn show(
     tag = "holds",
     params(
         ("number" = String, Path, description = "The account.", example = "AZ93000000001042"),
+        ("state" = Option<String>, Query, description = "Only in this state.", example = "open"),
+        ("from" = Option<String>, Query, description = "Only placed at this instant or later, RFC 3339."),
+        ("to" = Option<String>, Query, description = "Only placed before this instant, RFC 3339."),
+        ("amount_min" = Option<String>, Query, description = "Only of so much or more, minor units.", example = "100"),
+        ("amount_max" = Option<String>, Query, description = "Only of so much or less, minor units."),
+        ("counterparty" = Option<String>, Query, description = "Only in favour of this account."),
         ("limit" = Option<u16>, Query, description = "Rows of a page, 1 to 200; default 50.", minimum = 1, maximum = 200),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before.")
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before, which carries its filters.")
     ),
     responses(
-        (status = 200, description = "A page.", body = PageView<HoldView>),
+        (status = 200, description = "A page. With filters it may be shorter than `limit` and not the last: go on until             `next_cursor` is null.", body = PageView<HoldView>),
         (status = 404, description = "`account_not_found`", body = ProblemBody,
             content_type = "application/problem+json"),
         Refused, Unavailable
@@ -135,17 +143,26 @@ pub(crate) async fn list(
     parameters: Parameters,
 ) -> Result<Json<PageView<HoldView>>, Problem> {
     let number = segment.account_number()?;
-    let asked = parameters.list()?;
-    let filter = number.to_string();
-    let before = asked.cursor.map(|cursor| cursor::open_for(List::Holds, &filter, &cursor)).transpose()?;
-    let found = api.engine.holds(number, page(asked.limit, before)).await;
+    let FilteredList { limit, before, filter, carried } =
+        filters::holds(&parameters, number, &|code| api.engine.has_branch(code))?;
+    let found = if filter.wants_all() {
+        let found = api.engine.holds(number, page(limit, before)).await;
+        found.map(|found| found.map(|rows| first_of(limit, rows)))
+    } else {
+        api.engine.filtered_holds(number, Page { limit, before }, &filter).await
+    };
     let found = found.map_err(|error| read_problem(error, number))?;
-    let mut rows = found.ok_or_else(|| Problem::account_not_found(number))?;
-    let more = rows.len() > usize::from(asked.limit);
-    rows.truncate(usize::from(asked.limit));
-    let last = rows.last().filter(|_| more).map(|(serial, _)| *serial);
-    let data = rows.iter().map(|(_, hold)| HoldView::from(hold)).collect();
-    Ok(Json(PageView { data, next_cursor: last.map(|serial| cursor::seal(List::Holds, &filter, serial)) }))
+    let Selection { rows, next } = found.ok_or_else(|| Problem::account_not_found(number))?;
+    let data = rows.iter().map(HoldView::from).collect();
+    Ok(Json(PageView { data, next_cursor: next.map(|serial| cursor::seal(List::Holds, &carried, serial)) }))
+}
+
+/// A page of rows that were asked for with one too many.
+fn first_of(limit: u16, mut rows: Vec<(i64, Hold)>) -> Selection<Hold> {
+    let more = rows.len() > usize::from(limit);
+    rows.truncate(usize::from(limit));
+    let next = rows.last().filter(|_| more).map(|(serial, _)| *serial);
+    Selection { rows: rows.into_iter().map(|(_, hold)| hold).collect(), next }
 }
 
 async fn found(api: &Api, segment: &Segment, parameters: Parameters) -> Result<Hold, Problem> {

@@ -126,6 +126,9 @@ pub(crate) struct EntryView {
     /// The account on the other side.
     #[schema(value_type = String, example = "TX25000000001042")]
     counterparty: Text<AccountNumber>,
+    /// The client's own classification.
+    #[schema(example = 0)]
+    category: u16,
     #[schema(value_type = Option<String>)]
     reference: Option<Text<Reference>>,
     #[schema(value_type = String, example = "2026-11-23T08:00:00.000000Z")]
@@ -143,6 +146,7 @@ impl EntryView {
             amount: Text(entry.amount),
             balance_after: figure(normal_side, entry.balance_after),
             counterparty: Text(entry.counterparty),
+            category: entry.category,
             reference: entry.reference.clone().map(Text),
             posted_at: Text(entry.posted_at),
         }

@@ -1,14 +1,17 @@
 //! `nostro account`: the accounts of a branch, or one account with its last entries. What changes one is in
-//! [`account_change`].
+//! [`account_change`]; balances and statements of past
+//! instants are in [`statement`](super::statement).
 
 use super::account_change::{self, ChangeArgs, ChangesArgs, CloseArgs};
 use super::connection::ConnectionArgs;
+use super::statement::{self, BalanceArgs, StatementArgs};
 use super::table::{major, print_json, right, table};
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use comfy_table::Table;
 use nostro_client::{Account, Client, Entry, Page};
 use nostro_core::account_number::AccountNumberError;
-use nostro_core::{AccountNumber, BranchCode};
+use nostro_core::{AccountNumber, BranchCode, Currency};
 use std::process::ExitCode;
 
 /// As many accounts as one request brings; a list is complete, so there may be several.
@@ -35,6 +38,10 @@ enum AccountCommand {
     Close(CloseArgs),
     /// What was changed of it, newest first
     Changes(ChangesArgs),
+    /// An account's balance at a past instant, or now
+    Balance(BalanceArgs),
+    /// The entries of a period between its opening and its closing balance
+    Statement(StatementArgs),
 }
 
 #[derive(Args, Debug)]
@@ -69,6 +76,8 @@ pub(crate) async fn run(args: AccountArgs) -> anyhow::Result<ExitCode> {
         AccountCommand::Change(args) => account_change::change(args).await,
         AccountCommand::Close(args) => account_change::close(args).await,
         AccountCommand::Changes(args) => account_change::changes(args).await,
+        AccountCommand::Balance(args) => statement::balance(args).await,
+        AccountCommand::Statement(args) => statement::statement(args).await,
     }
 }
 
@@ -130,7 +139,11 @@ async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     print_account(&account);
-    print_entries(&account, &entries);
+    if entries.is_empty() {
+        println!("no entries");
+    } else {
+        println!("{}", entries_table(account.currency, &entries));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -152,14 +165,11 @@ pub(super) fn print_account(account: &Account) {
     }
 }
 
-fn print_entries(account: &Account, entries: &[Entry]) {
-    if entries.is_empty() {
-        println!("no entries");
-        return;
-    }
+/// Entries as the terminal shows them, in the order in which they are given.
+pub(crate) fn entries_table(currency: Currency, entries: &[Entry]) -> Table {
     let mut rows = table(&["Seq", "Time", "Kind", "Debit", "Credit", "Balance", "Counterparty", "Reference"]);
     for entry in entries {
-        let amount = major(account.currency, entry.amount);
+        let amount = major(currency, entry.amount);
         let (debit, credit) = if entry.side == "debit" { (amount, String::new()) } else { (String::new(), amount) };
         rows.add_row(vec![
             right(entry.seq.to_string()),
@@ -167,10 +177,10 @@ fn print_entries(account: &Account, entries: &[Entry]) {
             entry.kind.as_str().into(),
             right(debit),
             right(credit),
-            right(major(account.currency, entry.balance_after)),
+            right(major(currency, entry.balance_after)),
             entry.counterparty.grouped().into(),
             entry.reference.clone().unwrap_or_default().into(),
         ]);
     }
-    println!("{rows}");
+    rows
 }

@@ -1,0 +1,137 @@
+//! `nostro account balance` and `nostro account statement`: what an account was at a past instant.
+//!
+//! The terminal shows major units. CSV is handed on as the API writes it, in minor units with the currency beside them. A
+//! file has its name only once it is whole: until then it is `FILE.part`.
+
+use super::account::{entries_table, parse_number};
+use super::connection::ConnectionArgs;
+use super::table::{major, print_json};
+use anyhow::Context;
+use clap::Args;
+use nostro_client::{Client, Page, Statement};
+use nostro_core::{AccountNumber, Timestamp};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// As many entries as one request brings; a statement is whole, so there may be several.
+const PAGE_ROWS: u16 = 200;
+
+/// The arguments of `nostro account balance`.
+#[derive(Args, Debug)]
+pub(crate) struct BalanceArgs {
+    /// Account number; spaces are allowed in quotes
+    #[arg(value_parser = parse_number)]
+    number: AccountNumber,
+    /// A past instant, such as 2026-11-30T00:00:00Z; now by default
+    #[arg(long, value_name = "TIME")]
+    at: Option<Timestamp>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// The arguments of `nostro account statement`.
+#[derive(Args, Debug)]
+pub(crate) struct StatementArgs {
+    /// Account number; spaces are allowed in quotes
+    #[arg(value_parser = parse_number)]
+    number: AccountNumber,
+    /// The first instant of the period, such as 2026-11-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    from: Timestamp,
+    /// The first instant behind it, not in the future
+    #[arg(long, value_name = "TIME")]
+    to: Timestamp,
+    /// Write CSV to this file, or to standard output if it is -
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    csv: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// Prints a balance.
+pub(crate) async fn balance(args: BalanceArgs) -> anyhow::Result<ExitCode> {
+    let found = args.connection.client()?.balance(args.number, args.at).await.context("the balance")?;
+    if args.json {
+        print_json(&found)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{} {}", major(found.currency, found.posted), found.currency);
+    println!("  account  {}", found.account.grouped());
+    println!("  at       {}{}", found.at, if args.at.is_some() { "" } else { ", not final: it is not past" });
+    println!("  entries  {}", found.seq);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints or writes a statement.
+pub(crate) async fn statement(args: StatementArgs) -> anyhow::Result<ExitCode> {
+    let client = args.connection.client()?;
+    match &args.csv {
+        Some(file) if file.as_os_str() == "-" => csv(&client, &args, &mut std::io::stdout()).await?,
+        Some(file) => csv_file(&client, &args, file).await?,
+        None => {
+            let whole = whole(&client, &args).await.context("the statement")?;
+            if args.json { print_json(&whole)? } else { print(&whole) }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All pages as one.
+async fn whole(client: &Client, args: &StatementArgs) -> Result<Statement, nostro_client::ClientError> {
+    let mut page = Page { limit: Some(PAGE_ROWS), cursor: None };
+    let mut whole = client.statement(args.number, args.from, args.to, &page).await?;
+    while let Some(cursor) = whole.next_cursor.take() {
+        page.cursor = Some(cursor);
+        let next = client.statement(args.number, args.from, args.to, &page).await?;
+        whole.data.extend(next.data);
+        whole.next_cursor = next.next_cursor;
+    }
+    Ok(whole)
+}
+
+fn print(statement: &Statement) {
+    let figure = |minor_units: Option<i128>| match minor_units {
+        Some(minor_units) => format!("{} {}", major(statement.currency, minor_units), statement.currency),
+        None => "not told".to_owned(),
+    };
+    println!("{}  from {} to {}", statement.account.grouped(), statement.from, statement.to);
+    println!("  opening balance  {}", figure(statement.opening_balance));
+    if !statement.data.is_empty() {
+        println!("{}", entries_table(statement.currency, &statement.data));
+    }
+    println!("  debits           {}", figure(statement.total_debits));
+    println!("  credits          {}", figure(statement.total_credits));
+    println!("  closing balance  {}", figure(statement.closing_balance));
+}
+
+async fn csv_file(client: &Client, args: &StatementArgs, file: &Path) -> anyhow::Result<()> {
+    let mut part = OsString::from(file);
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let mut open = File::create(&part).with_context(|| format!("cannot write {}", part.display()))?;
+    let written = csv(client, args, &mut open).await.with_context(|| format!("{} is not whole", part.display()));
+    if let Err(error) = written {
+        // What is there of it must not be taken for a statement. That it cannot be removed changes nothing.
+        let _ = std::fs::remove_file(&part);
+        return Err(error);
+    }
+    open.sync_all().with_context(|| format!("cannot write {}", part.display()))?;
+    std::fs::rename(&part, file).with_context(|| format!("cannot rename {} to {}", part.display(), file.display()))
+}
+
+async fn csv(client: &Client, args: &StatementArgs, to: &mut impl Write) -> anyhow::Result<()> {
+    let mut coming = client.statement_csv(args.number, args.from, args.to).await.context("the statement")?;
+    while let Some(bytes) = coming.chunk().await.context("the statement broke off, what came of it is not whole")? {
+        to.write_all(&bytes).context("cannot write the statement")?;
+    }
+    to.flush().context("cannot write the statement")
+}
