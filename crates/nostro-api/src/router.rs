@@ -39,7 +39,9 @@ impl FromRef<Api> for BulkIntake {
 pub(crate) fn v1() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::document())
         .routes(routes!(customers::list, customers::create))
+        .routes(routes!(customers::create_bulk))
         .routes(routes!(accounts::list, accounts::open))
+        .routes(routes!(accounts::open_bulk))
         .routes(routes!(accounts::show))
         .routes(routes!(accounts::close))
         .routes(routes!(accounts::entries))
@@ -48,6 +50,7 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .routes(routes!(transfers::show))
         .routes(routes!(transfers::reverse))
         .routes(routes!(transfers::deposit))
+        .routes(routes!(transfers::deposit_bulk))
         .routes(routes!(transfers::withdraw))
         .routes(routes!(holds::create))
         .routes(routes!(holds::show))

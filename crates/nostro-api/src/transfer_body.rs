@@ -153,7 +153,7 @@ pub(crate) fn transfers(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Resu
         .and_then(|mut fields| fields.required("transfers", bulk_items));
     let mut transfers = Vec::with_capacity(items.as_ref().map_or(0, Vec::len));
     for (at, item) in items.into_iter().flatten().enumerate() {
-        transfers.extend(read_transfer(item, Place::Item(at), has_branch, &mut errors));
+        transfers.extend(read_transfer(item, Place::Item { list: "transfers", at }, has_branch, &mut errors));
     }
     errors.none_or(Some(transfers))
 }
@@ -165,7 +165,7 @@ pub(crate) fn cash(
     has_branch: HasBranch<'_>,
 ) -> Result<Transfer, Problem> {
     let mut errors = Errors::default();
-    let transfer = read_cash(value, movement, has_branch, &mut errors);
+    let transfer = read_cash(value, Place::Body, movement, has_branch, &mut errors);
     errors.none_or(transfer)
 }
 
@@ -203,13 +203,15 @@ fn read_transfer(
     Some(common.transfer(operation, debit?, credit?))
 }
 
-fn read_cash(
+/// A deposit or a withdrawal from where it stands in a body.
+pub(crate) fn read_cash(
     value: JsonValue<'_>,
+    place: Place,
     movement: CashMovement,
     has_branch: HasBranch<'_>,
     errors: &mut Errors,
 ) -> Option<Transfer> {
-    let mut fields = Fields::read(value, Place::Body, &CASH_FIELDS, errors)?;
+    let mut fields = Fields::read(value, place, &CASH_FIELDS, errors)?;
     let account = fields.required("account", |value| fields::account_number(&value, has_branch));
     let common = read_common(&mut fields);
     let (account, common) = (account?, common?);

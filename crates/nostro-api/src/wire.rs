@@ -5,7 +5,7 @@
 
 use crate::answer;
 use crate::body;
-use crate::fields::HasBranch;
+use crate::fields::{HasBranch, Place};
 use crate::problem::Problem;
 use crate::request_context::RequestContext;
 use crate::transfer_body;
@@ -41,9 +41,19 @@ pub fn write_answer(transfer: &Transfer, answer: Answer) -> Response {
     answer::single(transfer, answer)
 }
 
-/// The body of a bulk's answer: what became of each transfer, in the order of the request. Each result is written
-/// as it is made, so that they are never all there beside their JSON.
+/// The body of a bulk's answer: what became of each transfer, in the order of the request.
 pub fn write_answers(transfers: &[Transfer], answers: Vec<Answer>, context: &RequestContext) -> Vec<u8> {
+    write_results("transfers", transfers, answers, context)
+}
+
+/// The same where the request's `list` has another name. Each result is written as it is made, so that they are never
+/// all there beside their JSON.
+pub(crate) fn write_results(
+    list: &'static str,
+    transfers: &[Transfer],
+    answers: Vec<Answer>,
+    context: &RequestContext,
+) -> Vec<u8> {
     let complete = |problem: &Problem| problem.body(&context.path, &context.request_id);
     let mut body = Vec::with_capacity(transfers.len() * RESULT_BYTES + FRAME_BYTES);
     let mut writer = posted::Writer::default();
@@ -55,7 +65,7 @@ pub fn write_answers(transfers: &[Transfer], answers: Vec<Answer>, context: &Req
         let posted =
             answer::posted(&answer).is_some_and(|(receipt, outcome)| writer.write(&mut body, receipt, outcome));
         if !posted {
-            let result = answer::item(at, transfer, answer, complete);
+            let result = answer::item(Place::Item { list, at }, transfer, answer, complete);
             serde_json::to_writer(&mut body, &result).expect("a Vec takes every byte, and every name is text");
         }
     }

@@ -3,6 +3,7 @@
 use crate::answer;
 use crate::body::JsonBody;
 use crate::bulk_intake::BulkBody;
+use crate::deposits_body::{self, NewDeposits};
 use crate::openapi::{BodyRefused, MoneyMoved, Refused, Unavailable};
 use crate::parameters::{Parameters, Segment};
 use crate::problem::{Code, Problem, ProblemBody};
@@ -66,6 +67,29 @@ pub(crate) async fn create_bulk(
 )]
 pub(crate) async fn deposit(State(api): State<Api>, body: JsonBody) -> Result<Response, Problem> {
     move_cash(&api, &body, CashMovement::Deposit).await
+}
+
+/// Much cash comes in, each deposit for itself.
+#[utoipa::path(
+    post,
+    path = "/v1/deposits/bulk",
+    operation_id = "deposit_bulk",
+    tag = "transfers",
+    request_body = NewDeposits,
+    responses(
+        (status = 200, description = "What became of each, in the order of the request.", body = BulkResults),
+        Refused, BodyRefused, Unavailable
+    )
+)]
+pub(crate) async fn deposit_bulk(
+    State(api): State<Api>,
+    Extension(context): Extension<RequestContext>,
+    bulk: BulkBody,
+) -> Result<Response, Problem> {
+    let deposits = deposits_body::deposits(bulk.body.parse()?, &|code| api.engine.has_branch(code))?;
+    let answers = api.engine.transfers(deposits.clone()).await;
+    let bytes = wire::write_results("deposits", &deposits, answers, &context);
+    Ok(([(CONTENT_TYPE, answer::JSON)], bytes).into_response())
 }
 
 /// Cash goes out: from a customer's account to the branch's cash.
