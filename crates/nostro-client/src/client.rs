@@ -4,10 +4,11 @@
 //! comes first. Nothing is sent twice from here, redirects are not followed, and no proxy is taken from the
 //! environment: a key goes to the address that was named and nowhere else.
 
+use crate::items::{self, ItemOutcome, RegisteredResults};
 use crate::outcome::{ClientError, Outcome, UnknownCause};
 use crate::request::{
-    Bulk, CaptureRequest, CashRequest, Close, HoldRequest, NewAccount, NewCustomer, ReleaseRequest, ReversalRequest,
-    TransferRequest,
+    Accounts, Bulk, CaptureRequest, CashRequest, Close, Customers, Deposits, HoldRequest, NewAccount, NewCustomer,
+    ReleaseRequest, ReversalRequest, TransferRequest,
 };
 use crate::trial_balance::TrialBalance;
 use crate::view::{
@@ -94,6 +95,12 @@ impl Client {
         self.post("/v1/customers", new).await
     }
 
+    /// Makes many customers, each for itself; outcomes in the order of the request.
+    pub async fn create_customers(&self, new: &[NewCustomer]) -> Result<Vec<ItemOutcome<Customer>>, ClientError> {
+        let read: RegisteredResults<Customer> = self.post("/v1/customers/bulk", &Customers { customers: new }).await?;
+        items::registered(new.iter().map(|new| new.id), read.results)
+    }
+
     /// The accounts of a branch, newest first.
     pub async fn accounts(&self, branch: BranchCode, page: &Page) -> Result<Listing<Account>, ClientError> {
         self.get("/v1/accounts", &query(Some(branch), page)).await
@@ -107,6 +114,12 @@ impl Client {
     /// Opens an account.
     pub async fn open_account(&self, new: &NewAccount) -> Result<Account, ClientError> {
         self.post("/v1/accounts", new).await
+    }
+
+    /// Opens many accounts, each for itself; outcomes in the order of the request.
+    pub async fn open_accounts(&self, new: &[NewAccount]) -> Result<Vec<ItemOutcome<Account>>, ClientError> {
+        let read: RegisteredResults<Account> = self.post("/v1/accounts/bulk", &Accounts { accounts: new }).await?;
+        items::registered(new.iter().map(|new| new.id), read.results)
     }
 
     /// Closes an account; `id` is the idempotency key.
@@ -133,6 +146,12 @@ impl Client {
     /// Takes cash in.
     pub async fn deposit(&self, request: &CashRequest) -> Result<Outcome, ClientError> {
         outcome(request.id, &self.send(self.request(Method::POST, "/v1/deposits").json(request)).await?)
+    }
+
+    /// Takes much cash in, each deposit for itself; outcomes in the order of the request.
+    pub async fn deposits(&self, requests: &[CashRequest]) -> Result<Vec<ItemOutcome<Transfer>>, ClientError> {
+        let read: BulkResults = self.post("/v1/deposits/bulk", &Deposits { deposits: requests }).await?;
+        items::moved(requests.iter().map(|request| request.id), read.results)
     }
 
     /// Pays cash out.

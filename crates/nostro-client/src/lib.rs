@@ -3,6 +3,7 @@
 //! - `client`: one method for each route
 //! - `outcome`: what became of a request to move money, and [`ClientError`]; read this one first
 //! - `patience`: the same id again until an answer comes
+//! - `items`: what became of each item of a bulk, and the same ids again
 //! - `request`, `view`, `trial_balance`: the shapes that are sent and received; unknown fields are ignored
 //! - `text`: numbers, codes and figures as the text that they are in JSON
 //!
@@ -12,6 +13,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod client;
+mod items;
 mod outcome;
 mod patience;
 mod request;
@@ -20,6 +22,7 @@ mod trial_balance;
 mod view;
 
 pub use client::{Client, Page};
+pub use items::{ItemOutcome, items_until_settled};
 pub use outcome::{ClientError, Outcome, UnknownCause};
 pub use patience::until_settled;
 pub use request::{

@@ -164,6 +164,24 @@ pub(crate) struct Bulk<'a> {
     pub(crate) transfers: &'a [TransferRequest],
 }
 
+/// Many customers in one request.
+#[derive(Serialize)]
+pub(crate) struct Customers<'a> {
+    pub(crate) customers: &'a [NewCustomer],
+}
+
+/// Many accounts in one request.
+#[derive(Serialize)]
+pub(crate) struct Accounts<'a> {
+    pub(crate) accounts: &'a [NewAccount],
+}
+
+/// Many deposits in one request.
+#[derive(Serialize)]
+pub(crate) struct Deposits<'a> {
+    pub(crate) deposits: &'a [CashRequest],
+}
+
 /// An account to be closed.
 #[derive(Serialize)]
 pub(crate) struct Close {
