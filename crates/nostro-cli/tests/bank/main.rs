@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
 mod audit;
+mod bulks;
 mod concurrency;
 mod console;
 mod demo_bank;
@@ -14,6 +15,7 @@ mod history;
 mod holds;
 mod http;
 mod identity;
+mod import;
 mod in_doubt;
 mod links;
 mod load;
