@@ -5,6 +5,7 @@
 
 use super::super::outcome::{EXIT_NOTHING_MOVED, EXIT_REFUSED, EXIT_UNKNOWN, chain};
 use super::super::table::{right, table};
+use comfy_table::Cell;
 use nostro_client::{ClientError, Problem};
 use nostro_core::{AccountNumber, CustomerNumber};
 use serde_json::{Value, json};
@@ -204,7 +205,7 @@ impl Report {
                 tally.unavailable,
                 tally.skipped,
             ];
-            let mut cells = vec![tally.file.as_str().into()];
+            let mut cells = vec![Cell::new(&tally.file)];
             cells.extend(figures.map(|figure| right(figure.to_string())));
             rows.add_row(cells);
         }
