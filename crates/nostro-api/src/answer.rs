@@ -5,6 +5,7 @@
 
 pub(crate) mod legs;
 
+use crate::fields::Place;
 use crate::problem::{Code, IDEMPOTENT_REPLAYED, Problem};
 use crate::view::Text;
 use crate::view::posted::Outcome;
@@ -51,9 +52,9 @@ pub(crate) fn single(transfer: &Transfer, answer: Answer) -> Response {
     }
 }
 
-/// One item of a bulk's answer. `body` completes a problem with the request's path and id.
+/// One item of a bulk's answer. `place` is where it stands in the request; `body` completes a problem with the request's path and id.
 pub(crate) fn item(
-    at: usize,
+    place: Place,
     transfer: &Transfer,
     answer: Answer,
     body: impl Fn(&Problem) -> crate::problem::ProblemBody,
@@ -75,11 +76,11 @@ pub(crate) fn item(
         Answer::Settling(receipt) => result(State::Settling, Some(TransferView::new(&receipt, false)), None),
         Answer::Unknown => result(State::Unknown, None, None),
         Answer::Conflict(field) => {
-            let pointer = format!("/transfers/{at}{}", pointer(transfer.kind(), field));
+            let pointer = format!("{place}{}", pointer(transfer.kind(), field));
             result(State::Conflict, None, Some(Problem::id_conflict(pointer)))
         }
         Answer::Unusable(why) => {
-            let problem = Problem::unusable_id(format!("/transfers/{at}/id"), why);
+            let problem = Problem::unusable_id(format!("{place}/id"), why);
             result(State::Refused, None, Some(problem))
         }
         Answer::Unavailable(reason) => result(State::Unavailable, None, Some(Problem::unavailable(reason))),

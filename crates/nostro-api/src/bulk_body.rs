@@ -119,7 +119,7 @@ pub(crate) fn bulk(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Bu
     let count = values.len();
     let (mut items, mut linked) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for (at, value) in values.into_iter().enumerate() {
-        let read = read_item(value, Place::Item(at), has_branch, &mut errors);
+        let read = read_item(value, Place::Item { list: "transfers", at }, has_branch, &mut errors);
         let Some((item, is_linked)) = read else { continue };
         if is_linked && atomic {
             let rule = "an atomic bulk is one chain; linked is for chains among others";

@@ -98,18 +98,20 @@ impl Errors {
 pub(crate) enum Place {
     /// It is the body.
     Body,
-    /// It is this item of a bulk.
-    Item(usize),
-    /// It is this leg of a transfer of many.
-    Leg(usize),
+    /// It is an item of a bulk.
+    Item {
+        /// The field of the body that lists them.
+        list: &'static str,
+        /// Its place in the list.
+        at: usize,
+    },
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Body => Ok(()),
-            Self::Item(at) => write!(f, "/transfers/{at}"),
-            Self::Leg(at) => write!(f, "/legs/{at}"),
+            Self::Item { list, at } => write!(f, "/{list}/{at}"),
         }
     }
 }
@@ -196,6 +198,37 @@ impl<'a, 'e> Fields<'a, 'e> {
                 self.push(name, broken);
                 None
             }
+        }
+    }
+}
+
+/// The items of a bulk, in its order: 1 to `items_max` of them in the one field of its body. A malformed one refuses
+/// them all.
+pub(crate) fn bulk<'a, T>(
+    value: JsonValue<'a>,
+    names: &'static [&'static str; 1],
+    items_max: usize,
+    mut read: impl FnMut(JsonValue<'a>, Place, &mut Errors) -> Option<T>,
+) -> Result<Vec<T>, Problem> {
+    let [list] = *names;
+    let mut errors = Errors::default();
+    let items = Fields::read(value, Place::Body, names, &mut errors)
+        .and_then(|mut fields| fields.required(list, |value| list_of(value, list, items_max)));
+    let mut all = Vec::with_capacity(items.as_ref().map_or(0, Vec::len));
+    for (at, item) in items.into_iter().flatten().enumerate() {
+        all.extend(read(item, Place::Item { list, at }, &mut errors));
+    }
+    errors.none_or(Some(all))
+}
+
+fn list_of<'a>(value: JsonValue<'a>, list: &str, items_max: usize) -> Ruled<Vec<JsonValue<'a>>> {
+    match value {
+        JsonValue::List(items) if (1..=items_max).contains(&items.len()) => Ok(items),
+        JsonValue::List(items) => {
+            Err(Broken::Rule(format!("a bulk has 1 to {items_max} {list}, this one has {}", items.len())))
+        }
+        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) | JsonValue::Text(_) | JsonValue::Object(_) => {
+            Err(Broken::Rule(format!("expected a list of {list}, found {}", value.noun())))
         }
     }
 }

@@ -148,7 +148,7 @@ fn leg(
         Shared::Debit(_) => (&CREDIT_LEG_FIELDS, "credit_account"),
         Shared::Credit(_) => (&DEBIT_LEG_FIELDS, "debit_account"),
     };
-    let mut fields = Fields::read(value, Place::Leg(usize::from(place)), names, errors)?;
+    let mut fields = Fields::read(value, Place::Item { list: "legs", at: usize::from(place) }, names, errors)?;
     let account = fields.required(other, |value| fields::account_number(&value, has_branch));
     let amount = fields.required("amount", |value| fields::amount(&value));
     let own = &common.classified;

@@ -1,4 +1,6 @@
-//! The bodies that make customers and accounts.
+//! The bodies that make customers and accounts, one or many.
+//!
+//! A single one and an item of a bulk are read by the same function.
 
 use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
 use crate::json::JsonValue;
@@ -8,8 +10,14 @@ use nostro_engine::{NewAccount, NewCustomer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+/// A bulk has at most this many customers or accounts: one statement at each branch, which is done well within the time
+/// that a question may take.
+pub(crate) const BULK_REGISTER_MAX: usize = 1_000;
+
 const CUSTOMER_FIELDS: [&str; 3] = ["id", "branch", "name"];
 const ACCOUNT_FIELDS: [&str; 5] = ["id", "customer", "kind", "currency", "overdraft_limit"];
+const CUSTOMERS_FIELDS: [&str; 1] = ["customers"];
+const ACCOUNTS_FIELDS: [&str; 1] = ["accounts"];
 
 /// A customer to be made.
 #[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
@@ -47,36 +55,86 @@ pub(crate) struct NewAccountBody {
     overdraft_limit: Option<String>,
 }
 
+/// Many customers, each for itself.
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+#[derive(ToSchema)]
+#[schema(as = NewCustomers)]
+pub(crate) struct NewCustomersBody {
+    /// 1 to 1,000 of them.
+    #[schema(min_items = 1, max_items = 1000)]
+    customers: Vec<NewCustomerBody>,
+}
+
+/// Many accounts, each for itself.
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+#[derive(ToSchema)]
+#[schema(as = NewAccounts)]
+pub(crate) struct NewAccountsBody {
+    /// 1 to 1,000 of them.
+    #[schema(min_items = 1, max_items = 1000)]
+    accounts: Vec<NewAccountBody>,
+}
+
 /// A customer from a body.
 pub(crate) fn new_customer(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<NewCustomer, Problem> {
     let mut errors = Errors::default();
-    let customer = Fields::read(value, Place::Body, &CUSTOMER_FIELDS, &mut errors).and_then(|mut fields| {
-        let id = fields.required("id", |value| fields::id(&value));
-        let branch = fields.required("branch", |value| fields::branch(&value, has_branch));
-        let name = fields.required("name", |value| fields::text(&value, Name::new));
-        Some(NewCustomer { id: id?, branch: branch?, name: name? })
-    });
+    let customer = read_customer(value, Place::Body, has_branch, &mut errors);
     errors.none_or(customer)
+}
+
+/// The customers of a bulk, in its order; one malformed item refuses them all.
+pub(crate) fn new_customers(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Vec<NewCustomer>, Problem> {
+    fields::bulk(value, &CUSTOMERS_FIELDS, BULK_REGISTER_MAX, |item, place, errors| {
+        read_customer(item, place, has_branch, errors)
+    })
 }
 
 /// An account from a body.
 pub(crate) fn new_account(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<NewAccount, Problem> {
     let mut errors = Errors::default();
-    let account = Fields::read(value, Place::Body, &ACCOUNT_FIELDS, &mut errors).and_then(|mut fields| {
-        let id = fields.required("id", |value| fields::id(&value));
-        let customer = fields.required("customer", |value| fields::customer_number(&value, has_branch));
-        let kind = fields.required("kind", |value| customers_kind(&value));
-        let currency = fields.required("currency", |value| fields::currency(&value));
-        let overdraft_limit = fields.optional("overdraft_limit", Balance::ZERO, |value| fields::limit(&value));
-        Some(NewAccount {
-            id: id?,
-            customer: customer?,
-            kind: kind?,
-            currency: currency?,
-            overdraft_limit: overdraft_limit?,
-        })
-    });
+    let account = read_account(value, Place::Body, has_branch, &mut errors);
     errors.none_or(account)
+}
+
+/// The accounts of a bulk, in its order; one malformed item refuses them all.
+pub(crate) fn new_accounts(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Vec<NewAccount>, Problem> {
+    fields::bulk(value, &ACCOUNTS_FIELDS, BULK_REGISTER_MAX, |item, place, errors| {
+        read_account(item, place, has_branch, errors)
+    })
+}
+
+fn read_customer(
+    value: JsonValue<'_>,
+    place: Place,
+    has_branch: HasBranch<'_>,
+    errors: &mut Errors,
+) -> Option<NewCustomer> {
+    let mut fields = Fields::read(value, place, &CUSTOMER_FIELDS, errors)?;
+    let id = fields.required("id", |value| fields::id(&value));
+    let branch = fields.required("branch", |value| fields::branch(&value, has_branch));
+    let name = fields.required("name", |value| fields::text(&value, Name::new));
+    Some(NewCustomer { id: id?, branch: branch?, name: name? })
+}
+
+fn read_account(
+    value: JsonValue<'_>,
+    place: Place,
+    has_branch: HasBranch<'_>,
+    errors: &mut Errors,
+) -> Option<NewAccount> {
+    let mut fields = Fields::read(value, place, &ACCOUNT_FIELDS, errors)?;
+    let id = fields.required("id", |value| fields::id(&value));
+    let customer = fields.required("customer", |value| fields::customer_number(&value, has_branch));
+    let kind = fields.required("kind", |value| customers_kind(&value));
+    let currency = fields.required("currency", |value| fields::currency(&value));
+    let overdraft_limit = fields.optional("overdraft_limit", Balance::ZERO, |value| fields::limit(&value));
+    Some(NewAccount {
+        id: id?,
+        customer: customer?,
+        kind: kind?,
+        currency: currency?,
+        overdraft_limit: overdraft_limit?,
+    })
 }
 
 /// A kind that customers have: the bank's own accounts are not opened by request.
@@ -139,6 +197,31 @@ mod tests {
     }
 
     #[test]
+    fn a_bulk_names_every_malformed_item_by_its_place() {
+        let accounts = |text: &str| errors_of(new_accounts(JsonValue::parse(text.as_bytes()).unwrap(), &known));
+        let number = nostro_core::CustomerNumber::new("AZ".parse().unwrap(), 900_000_000_001).unwrap();
+        let item = |kind: &str, currency: &str| {
+            format!(
+                r#"{{"id":"01938e1c-93d2-7cc4-9ac4-6a8df2a3c001","customer":"{number}","kind":"{kind}","currency":"{currency}"}}"#
+            )
+        };
+        let good = item("checking", "USD");
+        assert_eq!(accounts(&format!(r#"{{"accounts":[{good},{good}]}}"#)), "none");
+        let two = format!(r#"{{"accounts":[{},{good},{}]}}"#, item("cash", "USD"), item("savings", "usd"));
+        let expected = "/accounts/0/kind: a customer's account is checking or savings; \
+                        /accounts/2/currency: a currency is a code of ISO 4217 in capitals, such as USD";
+        assert_eq!(accounts(&two), expected);
+        assert_eq!(accounts(r#"{"accounts":[]}"#), "/accounts: a bulk has 1 to 1000 accounts, this one has 0");
+        let many = vec![good; BULK_REGISTER_MAX + 1].join(",");
+        let expected = "/accounts: a bulk has 1 to 1000 accounts, this one has 1001";
+        assert_eq!(accounts(&format!(r#"{{"accounts":[{many}]}}"#)), expected);
+        let customers = |text: &str| errors_of(new_customers(JsonValue::parse(text.as_bytes()).unwrap(), &known));
+        let unnamed = r#"{"customers":[{"id":"01938e1c-93d2-7cc4-9ac4-6a8df2a3c001","branch":"AZ","name":" "}]}"#;
+        assert!(customers(unnamed).starts_with("/customers/0/name: a name has"), "{}", customers(unnamed));
+        assert_eq!(customers(r#"{"customers":"AZ"}"#), "/customers: expected a list of customers, found text");
+    }
+
+    #[test]
     fn an_unknown_branch_has_its_own_code() {
         let body = br#"{"id":"01938e1c-93d2-7cc4-9ac4-6a8df2a3c001","branch":"ZZ","name":"Ada Lovelace"}"#;
         let problem = new_customer(JsonValue::parse(body).unwrap(), &known).unwrap_err();
@@ -151,5 +234,7 @@ mod tests {
     fn the_document_describes_the_fields_that_are_read() {
         crate::openapi::assert_properties(&NewCustomerBody::schema(), &CUSTOMER_FIELDS);
         crate::openapi::assert_properties(&NewAccountBody::schema(), &ACCOUNT_FIELDS);
+        crate::openapi::assert_properties(&NewCustomersBody::schema(), &CUSTOMERS_FIELDS);
+        crate::openapi::assert_properties(&NewAccountsBody::schema(), &ACCOUNTS_FIELDS);
     }
 }

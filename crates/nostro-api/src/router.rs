@@ -39,7 +39,9 @@ impl FromRef<Api> for BulkIntake {
 pub(crate) fn v1() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::document())
         .routes(routes!(customers::list, customers::create))
+        .routes(routes!(customers::create_bulk))
         .routes(routes!(accounts::list, accounts::open))
+        .routes(routes!(accounts::open_bulk))
         .routes(routes!(accounts::show))
         .routes(routes!(account_changes::list, account_changes::change))
         .routes(routes!(account_changes::close))

@@ -18,9 +18,11 @@ pub(crate) mod statements;
 pub(crate) mod transfers;
 
 use crate::cursor::{self, List};
+use crate::fields::Place;
 use crate::problem::{Code, Problem};
+use crate::view::registered::RegisteredState;
 use nostro_core::{AccountNumber, BranchCode};
-use nostro_engine::{Engine, Page, RegisterError};
+use nostro_engine::{Engine, Made, Page, RegisterError, Unavailable};
 
 /// What was not made, closed or read, as a problem. `number` is the account in the URL, if there is one.
 fn register_problem(error: RegisterError, number: Option<AccountNumber>) -> Problem {
@@ -41,7 +43,34 @@ fn register_problem(error: RegisterError, number: Option<AccountNumber>) -> Prob
             Problem::new(Code::BankAccount, format!("{of} is the bank's own: it has no limits and stays open"))
         }
         RegisterError::Unavailable(reason) => Problem::unavailable(reason),
+        // Its detail says that the branch could not be used, and the same id again settles it.
+        RegisterError::Unknown(code) => Problem::unavailable(Unavailable::Branch(code)),
         RegisterError::Bug => Problem::internal(),
+    }
+}
+
+/// What became of an item of a bulk: its state, what was made, or why it was not.
+fn registered<T>(place: Place, made: Result<Made<T>, RegisterError>) -> (RegisteredState, Option<T>, Option<Problem>) {
+    match made {
+        Ok(Made { value, replayed: false }) => (RegisteredState::Opened, Some(value), None),
+        Ok(Made { value, replayed: true }) => (RegisteredState::Replayed, Some(value), None),
+        Err(RegisterError::IdConflict(field)) => {
+            (RegisteredState::Conflict, None, Some(Problem::id_conflict(format!("{place}/{field}"))))
+        }
+        Err(RegisterError::Unavailable(reason)) => {
+            (RegisteredState::Unavailable, None, Some(Problem::unavailable(reason)))
+        }
+        Err(RegisterError::Unknown(_)) => (RegisteredState::Unknown, None, None),
+        // As a single request's 500: whoever reads it must not take it for "nothing was made".
+        Err(RegisterError::Bug) => (RegisteredState::Unknown, None, Some(Problem::internal())),
+        Err(
+            error @ (RegisterError::UnknownBranch(_)
+            | RegisterError::CustomerNotFound
+            | RegisterError::AccountNotFound
+            | RegisterError::AccountNotEmpty
+            | RegisterError::AccountClosed
+            | RegisterError::BankAccount),
+        ) => (RegisteredState::Refused, None, Some(register_problem(error, None))),
     }
 }
 
@@ -70,4 +99,37 @@ fn branch_list(
         }
     };
     if engine.has_branch(code) { Ok((code, before)) } else { Err(Problem::unknown_branch(code)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_item_of_a_bulk_has_its_state_and_unknown_is_never_failed() {
+        let made = |replayed| Ok(Made { value: 7, replayed });
+        let unavailable = Unavailable::Branch("TX".parse().unwrap());
+        for (result, state, value, code) in [
+            (made(false), RegisteredState::Opened, Some(7), None),
+            (made(true), RegisteredState::Replayed, Some(7), None),
+            (Err(RegisterError::CustomerNotFound), RegisteredState::Refused, None, Some("customer_not_found")),
+            (Err(RegisterError::IdConflict("kind")), RegisteredState::Conflict, None, Some("id_conflict")),
+            (
+                Err(RegisterError::Unavailable(unavailable)),
+                RegisteredState::Unavailable,
+                None,
+                Some("branch_unavailable"),
+            ),
+            (Err(RegisterError::Unknown("TX".parse().unwrap())), RegisteredState::Unknown, None, None),
+            (Err(RegisterError::Bug), RegisteredState::Unknown, None, Some("internal_error")),
+        ] {
+            let found = registered(Place::Item { list: "accounts", at: 3 }, result);
+            let body = found.2.map(|problem| serde_json::to_value(problem.body("", "")).unwrap());
+            assert_eq!((found.0, found.1), (state, value));
+            assert_eq!(body.as_ref().map(|body| body["code"].as_str().unwrap()), code);
+            if state == RegisteredState::Conflict {
+                assert_eq!(body.unwrap()["errors"][0]["pointer"], "/accounts/3/kind");
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The shapes that the API sends, made from the engine's values.
 //!
 //! - [`account`]: accounts, customers and the entries of an account
+//! - [`registered`]: the results of a bulk of customers or accounts
 //! - [`transfer`]: transfers with the batch that carried them, and the results of a bulk
 //! - [`posted`]: the same results as bytes, for the many of a bulk that were posted
 //! - [`hold`]: holds as they stand
@@ -15,6 +16,7 @@ pub(crate) mod bank;
 pub(crate) mod hold;
 pub(crate) mod multi_leg;
 pub(crate) mod posted;
+pub(crate) mod registered;
 pub(crate) mod report;
 pub(crate) mod statement;
 pub(crate) mod transfer;

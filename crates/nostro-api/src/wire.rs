@@ -5,7 +5,7 @@
 
 use crate::answer;
 use crate::body;
-use crate::fields::HasBranch;
+use crate::fields::{HasBranch, Place};
 use crate::problem::{Problem, ProblemBody};
 use crate::request_context::RequestContext;
 use crate::transfer_body;
@@ -40,8 +40,7 @@ pub fn write_answer(transfer: &Transfer, answer: Answer) -> Response {
     answer::single(transfer, answer)
 }
 
-/// The body of a bulk's answer: what became of each transfer, in the order of the request. Each result is written
-/// as it is made, so that they are never all there beside their JSON.
+/// The body of a bulk's answer: what became of each transfer, in the order of the request.
 pub fn write_answers(transfers: &[Transfer], answers: Vec<Answer>, context: &RequestContext) -> Vec<u8> {
     let mut results = Results::new(transfers.len(), context);
     for (transfer, answer) in transfers.iter().zip(answers) {
@@ -72,7 +71,8 @@ impl<'c> Results<'c> {
         let posted = answer::posted(&answer)
             .is_some_and(|(receipt, outcome)| self.posted.write(&mut self.body, receipt, outcome));
         if !posted {
-            let result = answer::item(self.count - 1, transfer, answer, |problem| self.complete(problem));
+            let place = Place::Item { list: "transfers", at: self.count - 1 };
+            let result = answer::item(place, transfer, answer, |problem| self.complete(problem));
             self.write(&result);
         }
     }

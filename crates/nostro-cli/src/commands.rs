@@ -1,6 +1,6 @@
 //! The commands that talk to the API, one file each.
 //!
-//! - [`account`] with [`statement`], [`transfer`], [`hold`], [`reverse`], [`together`], [`report`], [`audit`], [`in_doubt`]: the commands
+//! - [`account`] with [`statement`], [`transfer`], [`hold`], [`reverse`], [`together`], [`import`], [`report`], [`audit`], [`in_doubt`]: the commands
 //! - [`outcome`]: how a command that moves money ends
 //! - [`connection`]: where the API is and which key opens it
 //! - [`table`]: how the terminal shows figures
@@ -10,6 +10,7 @@ mod account_change;
 pub(crate) mod audit;
 pub(crate) mod connection;
 pub(crate) mod hold;
+pub(crate) mod import;
 pub(crate) mod in_doubt;
 pub(crate) mod outcome;
 pub(crate) mod report;

@@ -53,6 +53,8 @@ enum Command {
     Hold(commands::hold::HoldArgs),
     /// Moves money of a posted transfer back, all of it or a part
     Reverse(commands::reverse::ReverseArgs),
+    /// Import customers, accounts and opening balances from CSV files
+    Import(commands::import::ImportArgs),
     /// Check that the books of the bank balance
     Audit(commands::audit::AuditArgs),
     /// Reports over the bank
@@ -84,6 +86,7 @@ async fn main() -> ExitCode {
         Command::Chain(args) => commands::together::chain(args).await,
         Command::Hold(args) => commands::hold::run(args).await,
         Command::Reverse(args) => commands::reverse::run(args).await,
+        Command::Import(args) => Box::pin(commands::import::run(args)).await,
         Command::Audit(args) => commands::audit::run(args).await,
         Command::Report(args) => commands::report::run(args).await,
         Command::InDoubt(args) => commands::in_doubt::run(args).await,

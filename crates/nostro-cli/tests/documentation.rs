@@ -47,6 +47,7 @@ fn every_command_and_option_is_in_the_reference() {
         "hold show",
         "hold list",
         "reverse",
+        "import",
         "report trial-balance",
         "audit",
         "in-doubt",

@@ -5,10 +5,11 @@
 //! environment: a key goes to the address that was named and nowhere else.
 
 use crate::filter::{EntryFilter, HoldFilter};
+use crate::items::{self, ItemOutcome, RegisteredResults};
 use crate::outcome::{ClientError, Outcome, UnknownCause};
 use crate::request::{
-    Bulk, BulkOrder, CaptureRequest, CashRequest, ChangeRequest, Close, HoldRequest, MultiLegRequest, NewAccount,
-    NewCustomer, ReleaseRequest, ReversalRequest, TransferRequest,
+    Accounts, Bulk, BulkOperation, BulkOrder, CaptureRequest, CashRequest, ChangeRequest, Close, Customers,
+    HoldRequest, MultiLegRequest, NewAccount, NewCustomer, ReleaseRequest, ReversalRequest, TransferRequest,
 };
 use crate::statement::{BalanceAt, Statement};
 use crate::statement_csv::{CSV_WAIT_MAX, StatementCsv};
@@ -97,6 +98,12 @@ impl Client {
         self.post("/v1/customers", new).await
     }
 
+    /// Makes many customers, each for itself; outcomes in the order of the request.
+    pub async fn create_customers(&self, new: &[NewCustomer]) -> Result<Vec<ItemOutcome<Customer>>, ClientError> {
+        let read: RegisteredResults<Customer> = self.post("/v1/customers/bulk", &Customers { customers: new }).await?;
+        items::registered(new.iter().map(|new| new.id), read.results)
+    }
+
     /// The accounts of a branch, newest first.
     pub async fn accounts(&self, branch: BranchCode, page: &Page) -> Result<Listing<Account>, ClientError> {
         self.get("/v1/accounts", &query(Some(branch), page)).await
@@ -110,6 +117,12 @@ impl Client {
     /// Opens an account.
     pub async fn open_account(&self, new: &NewAccount) -> Result<Account, ClientError> {
         self.post("/v1/accounts", new).await
+    }
+
+    /// Opens many accounts, each for itself; outcomes in the order of the request.
+    pub async fn open_accounts(&self, new: &[NewAccount]) -> Result<Vec<ItemOutcome<Account>>, ClientError> {
+        let read: RegisteredResults<Account> = self.post("/v1/accounts/bulk", &Accounts { accounts: new }).await?;
+        items::registered(new.iter().map(|new| new.id), read.results)
     }
 
     /// Closes an account; `id` is the idempotency key.
@@ -221,6 +234,14 @@ impl Client {
     /// Takes cash in.
     pub async fn deposit(&self, request: &CashRequest) -> Result<Outcome, ClientError> {
         outcome(request.id, &self.send(self.request(Method::POST, "/v1/deposits").json(request)).await?)
+    }
+
+    /// Takes much cash in, each deposit for itself; outcomes in the order of the request.
+    pub async fn deposits(&self, requests: &[CashRequest]) -> Result<Vec<ItemOutcome<Transfer>>, ClientError> {
+        let orders: Vec<BulkOrder> =
+            requests.iter().map(|request| BulkOperation::Deposit(request.clone()).into()).collect();
+        let read: BulkResults = self.post("/v1/transfers/bulk", &Bulk { transfers: &orders, atomic: false }).await?;
+        items::moved(requests.iter().map(|request| request.id), read.results)
     }
 
     /// Pays cash out.

@@ -3,6 +3,7 @@
 //! - `client`: one method for each route; `chain`: a chain's one outcome
 //! - `outcome`: what became of a request to move money, and [`ClientError`]; read this one first
 //! - `patience`: the same id again until an answer comes
+//! - `items`: what became of each item of a bulk, and the same ids again
 //! - `filter`: which rows of a list are wanted; `statement_csv`: a statement as it comes in
 //! - `request`, `view`, `statement`, `trial_balance`: the shapes that are sent and received; unknown fields are ignored
 //! - `text`: numbers, codes and figures as the text that they are in JSON
@@ -15,6 +16,7 @@
 mod chain;
 mod client;
 mod filter;
+mod items;
 mod outcome;
 mod patience;
 mod request;
@@ -26,6 +28,7 @@ mod view;
 
 pub use client::{Client, Page};
 pub use filter::{EntryFilter, HoldFilter};
+pub use items::{ItemOutcome, items_until_settled};
 pub use outcome::{ClientError, Outcome, UnknownCause};
 pub use patience::until_settled;
 pub use request::{

@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 /// The first pause; each next one is twice as long.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
+pub(crate) const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// The longest pause, unless the server asks for a longer one.
-const PAUSE_MAX: Duration = Duration::from_secs(2);
+pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// What one attempt leaves to do.
 enum Next {

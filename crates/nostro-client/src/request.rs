@@ -265,6 +265,18 @@ pub struct LegRequest {
     pub reference: Option<String>,
 }
 
+/// Many customers in one request.
+#[derive(Serialize)]
+pub(crate) struct Customers<'a> {
+    pub(crate) customers: &'a [NewCustomer],
+}
+
+/// Many accounts in one request.
+#[derive(Serialize)]
+pub(crate) struct Accounts<'a> {
+    pub(crate) accounts: &'a [NewAccount],
+}
+
 /// An account to be closed.
 #[derive(Serialize)]
 pub(crate) struct Close {

@@ -132,12 +132,22 @@ impl Engine {
 
     /// Makes a customer.
     pub async fn create_customer(&self, new: NewCustomer) -> Result<Made<Customer>, RegisterError> {
-        registry::create_customer(&self.shared.bank, &new).await
+        registry::create_customers(&self.shared.bank, &[new]).await.pop().unwrap_or(Err(RegisterError::Bug))
+    }
+
+    /// Makes customers, each for itself; what became of each, in the order of the request.
+    pub async fn create_customers(&self, new: &[NewCustomer]) -> Vec<Result<Made<Customer>, RegisterError>> {
+        registry::create_customers(&self.shared.bank, new).await
     }
 
     /// Opens a customer's account.
     pub async fn open_account(&self, new: NewAccount) -> Result<Made<Account>, RegisterError> {
-        registry::open_account(&self.shared.bank, &new).await
+        registry::open_accounts(&self.shared.bank, &[new]).await.pop().unwrap_or(Err(RegisterError::Bug))
+    }
+
+    /// Opens customers' accounts, each for itself; what became of each, in the order of the request.
+    pub async fn open_accounts(&self, new: &[NewAccount]) -> Vec<Result<Made<Account>, RegisterError>> {
+        registry::open_accounts(&self.shared.bank, new).await
     }
 
     /// Changes the limits or the state of a customer's account.

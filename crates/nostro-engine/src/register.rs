@@ -56,9 +56,11 @@ pub enum RegisterError {
     AccountClosed,
     /// The bank's own account has no limits and cannot be closed.
     BankAccount,
-    /// The branch could not be asked, or its answer was lost: whether it was done is not known. The same id again
-    /// finds what was made, or makes it.
+    /// The branch could not be asked. Of closing and reading also: its answer was lost.
     Unavailable(Unavailable),
+    /// The branch was asked to make it and its answer was lost: whether it was made is not known. The same id again
+    /// finds what was made, or makes it.
+    Unknown(BranchCode),
     /// A bug or a database in a wrong state: logged.
     Bug,
 }

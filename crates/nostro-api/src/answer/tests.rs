@@ -6,6 +6,8 @@ use nostro_core::{Amount, Balance, Operation, Timestamp, TransferRecord};
 use nostro_engine::{CommitPath, Unavailable, UnusableId};
 use std::sync::Arc;
 
+const PLACE: Place = Place::Item { list: "transfers", at: 3 };
+
 fn transfer() -> Transfer {
     Transfer {
         id: TransferId("01938e1c-93d2-7cc4-9ac4-6a8df2a3c001".parse().unwrap()),
@@ -76,7 +78,7 @@ fn items_of_a_bulk_have_the_same_outcomes() {
         (Answer::Unavailable(Unavailable::Busy), r#"["unavailable",null,null,"busy"]"#),
         (Answer::Bug, r#"["unknown",null,null,"internal_error"]"#),
     ] {
-        let body = item(3, &transfer(), answer, |problem| problem.body("/v1/transfers/bulk", "r"));
+        let body = item(PLACE, &transfer(), answer, |problem| problem.body("/v1/transfers/bulk", "r"));
         let body = serde_json::to_value(body).unwrap();
         let found = [&body["state"], &body["replayed"], &body["transfer"]["state"], &body["problem"]["code"]];
         assert_eq!(serde_json::to_string(&found).unwrap(), expected);
@@ -85,7 +87,7 @@ fn items_of_a_bulk_have_the_same_outcomes() {
 
 #[test]
 fn a_conflict_names_the_member_of_the_body() {
-    let conflict = item(3, &transfer(), Answer::Conflict(Field::CreditAccount), |problem| problem.body("", ""));
+    let conflict = item(PLACE, &transfer(), Answer::Conflict(Field::CreditAccount), |problem| problem.body("", ""));
     let body = serde_json::to_value(conflict).unwrap();
     assert_eq!(body["problem"]["errors"][0]["pointer"], "/transfers/3/credit_account");
     assert_eq!(pointer(TransferKind::Deposit, Field::CreditAccount), "/account");

@@ -2,21 +2,25 @@
 
 use crate::answer;
 use crate::body::JsonBody;
+use crate::bulk_intake::BulkBody;
 use crate::cursor::{self, List};
+use crate::fields::Place;
 use crate::filters::{self, FilteredList};
 use crate::openapi::{BodyRefused, Refused, Unavailable};
 use crate::parameters::{Parameters, Segment};
 use crate::problem::{Problem, ProblemBody};
-use crate::register_body::{self, NewAccountBody};
+use crate::register_body::{self, NewAccountBody, NewAccountsBody};
+use crate::request_context::RequestContext;
 use crate::router::Api;
-use crate::routes::{branch_list, page, register_problem};
+use crate::routes::{branch_list, page, register_problem, registered};
 use crate::view::PageView;
 use crate::view::account::{AccountView, EntryView};
-use axum::Json;
+use crate::view::registered::{AccountResult, AccountResults};
 use axum::extract::State;
 use axum::response::Response;
-use nostro_core::{AccountNumber, Entry};
-use nostro_engine::{Page, ReadError, Selection};
+use axum::{Extension, Json};
+use nostro_core::{Account, AccountNumber, Entry};
+use nostro_engine::{Made, NewAccount, Page, ReadError, RegisterError, Selection};
 
 /// Opens an account for a customer, at the customer's branch.
 #[utoipa::path(
@@ -43,6 +47,33 @@ pub(crate) async fn open(State(api): State<Api>, body: JsonBody) -> Result<Respo
     let location = format!("/v1/accounts/{}", made.value.number);
     let location = (!made.replayed).then_some(location.as_str());
     Ok(answer::made(made.replayed, location, AccountView::from(&made.value)))
+}
+
+/// Opens many accounts, each for itself.
+#[utoipa::path(
+    post,
+    path = "/v1/accounts/bulk",
+    operation_id = "open_accounts",
+    tag = "accounts",
+    request_body = NewAccountsBody,
+    responses(
+        (status = 200, description = "What became of each, in the order of the request.", body = AccountResults),
+        Refused, BodyRefused, Unavailable
+    )
+)]
+pub(crate) async fn open_bulk(
+    State(api): State<Api>,
+    Extension(context): Extension<RequestContext>,
+    bulk: BulkBody,
+) -> Result<Json<AccountResults>, Problem> {
+    let new = register_body::new_accounts(bulk.body.parse()?, &|code| api.engine.has_branch(code))?;
+    let answers = api.engine.open_accounts(&new).await;
+    let result = |(at, (new, answer)): (usize, (&NewAccount, Result<Made<Account>, RegisterError>))| {
+        let (state, account, problem) = registered(Place::Item { list: "accounts", at }, answer);
+        let problem = problem.map(|problem| problem.body(&context.path, &context.request_id));
+        AccountResult { id: new.id, state, account: account.as_ref().map(AccountView::from), problem }
+    };
+    Ok(Json(AccountResults { results: new.iter().zip(answers).enumerate().map(result).collect() }))
 }
 
 /// The accounts of a branch, the bank's own among them, newest first.

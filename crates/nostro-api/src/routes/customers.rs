@@ -2,18 +2,24 @@
 
 use crate::answer;
 use crate::body::JsonBody;
+use crate::bulk_intake::BulkBody;
 use crate::cursor::{self, List};
+use crate::fields::Place;
 use crate::openapi::{BodyRefused, Refused, Unavailable};
 use crate::parameters::Parameters;
 use crate::problem::{Problem, ProblemBody};
-use crate::register_body::{self, NewCustomerBody};
+use crate::register_body::{self, NewCustomerBody, NewCustomersBody};
+use crate::request_context::RequestContext;
 use crate::router::Api;
-use crate::routes::{branch_list, page, register_problem};
+use crate::routes::{branch_list, page, register_problem, registered};
 use crate::view::PageView;
 use crate::view::account::CustomerView;
-use axum::Json;
+use crate::view::registered::{CustomerResult, CustomerResults};
 use axum::extract::State;
 use axum::response::Response;
+use axum::{Extension, Json};
+use nostro_core::Customer;
+use nostro_engine::{Made, NewCustomer, RegisterError};
 
 /// Makes a customer.
 #[utoipa::path(
@@ -35,6 +41,33 @@ pub(crate) async fn create(State(api): State<Api>, body: JsonBody) -> Result<Res
     let new = register_body::new_customer(body.parse()?, &|code| api.engine.has_branch(code))?;
     let made = api.engine.create_customer(new).await.map_err(|error| register_problem(error, None))?;
     Ok(answer::made(made.replayed, None, CustomerView::from(&made.value)))
+}
+
+/// Makes many customers, each for itself.
+#[utoipa::path(
+    post,
+    path = "/v1/customers/bulk",
+    operation_id = "create_customers",
+    tag = "customers",
+    request_body = NewCustomersBody,
+    responses(
+        (status = 200, description = "What became of each, in the order of the request.", body = CustomerResults),
+        Refused, BodyRefused, Unavailable
+    )
+)]
+pub(crate) async fn create_bulk(
+    State(api): State<Api>,
+    Extension(context): Extension<RequestContext>,
+    bulk: BulkBody,
+) -> Result<Json<CustomerResults>, Problem> {
+    let new = register_body::new_customers(bulk.body.parse()?, &|code| api.engine.has_branch(code))?;
+    let answers = api.engine.create_customers(&new).await;
+    let result = |(at, (new, answer)): (usize, (&NewCustomer, Result<Made<Customer>, RegisterError>))| {
+        let (state, customer, problem) = registered(Place::Item { list: "customers", at }, answer);
+        let problem = problem.map(|problem| problem.body(&context.path, &context.request_id));
+        CustomerResult { id: new.id, state, customer: customer.as_ref().map(CustomerView::from), problem }
+    };
+    Ok(Json(CustomerResults { results: new.iter().zip(answers).enumerate().map(result).collect() }))
 }
 
 /// The customers of a branch, newest first.

@@ -17,11 +17,11 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 /// The arguments do not fit together.
 pub(crate) const EXIT_USAGE: u8 = 2;
 /// The bank said no: final.
-const EXIT_REFUSED: u8 = 3;
+pub(crate) const EXIT_REFUSED: u8 = 3;
 /// It is not known whether money moved.
-const EXIT_UNKNOWN: u8 = 4;
+pub(crate) const EXIT_UNKNOWN: u8 = 4;
 /// Nothing moved.
-const EXIT_NOTHING_MOVED: u8 = 5;
+pub(crate) const EXIT_NOTHING_MOVED: u8 = 5;
 
 /// What was asked for.
 pub(crate) struct Asked {

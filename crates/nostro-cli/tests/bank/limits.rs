@@ -169,6 +169,24 @@ async fn changes_are_idempotent_and_keep_a_history() {
             met => panic!("{field}: {met:?}"),
         }
     }
+    // The request that opened it is still the same one, though its limit is another by now.
+    let customer = nostro_client::NewCustomer { id: Uuid::now_v7(), branch: code("AZ"), name: "Ada".into() };
+    let customer = client.create_customer(&customer).await.unwrap().number;
+    let opening = nostro_client::NewAccount {
+        id: Uuid::now_v7(),
+        customer,
+        kind: "checking".into(),
+        currency: nostro_torture::money::dollars(),
+        overdraft_limit: 70,
+    };
+    let number = client.open_account(&opening).await.unwrap().number;
+    changed(client, number, &limit("80")).await;
+    changed(client, number, &limit("90")).await;
+    let again = client.open_account(&opening).await.unwrap();
+    assert_eq!((again.number, again.overdraft_limit), (number, 90));
+    let other_limit = nostro_client::NewAccount { overdraft_limit: 90, ..opening };
+    assert!(matches!(client.open_account(&other_limit).await, Err(ClientError::Rejected(_))));
+
     let close = Uuid::now_v7();
     client.close_account(close, account, Some("moved".into())).await.unwrap();
     assert_eq!(client.close_account(close, account, Some("moved".into())).await.unwrap().state, "closed");

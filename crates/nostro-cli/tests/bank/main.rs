@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
 mod audit;
+mod bulks;
 mod chains;
 mod concurrency;
 mod console;
@@ -17,6 +18,7 @@ mod history;
 mod holds;
 mod http;
 mod identity;
+mod import;
 mod in_doubt;
 mod limits;
 mod links;

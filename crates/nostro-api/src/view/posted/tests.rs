@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::answer;
+use crate::fields::Place;
 use crate::wire;
 use nostro_core::{
     Amount, Balance, BranchCode, Currency, Operation, Reference, Refusal, Timestamp, TransferId, TransferRecord,
@@ -107,7 +108,8 @@ proptest! {
             items.into_iter().map(|(transfer, answer)| (transfer.clone(), of(&transfer, answer))).unzip();
         let context = crate::RequestContext { path: "/v1/transfers/bulk".into(), request_id: "r-1".into() };
         let described = transfers.iter().zip(answers.clone()).enumerate().map(|(at, (transfer, answer))| {
-            let result = answer::item(at, transfer, answer, |problem| problem.body("/v1/transfers/bulk", "r-1"));
+            let place = Place::Item { list: "transfers", at };
+            let result = answer::item(place, transfer, answer, |problem| problem.body("/v1/transfers/bulk", "r-1"));
             serde_json::to_string(&result).unwrap()
         });
         let described: Vec<String> = described.collect();
