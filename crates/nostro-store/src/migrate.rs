@@ -25,7 +25,7 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 7] = [
+const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "commit", sql: schema::TABLES },
     Migration { number: 2, name: "bank", sql: include_str!("migrations/0002_bank.sql") },
     Migration { number: 3, name: "positions", sql: include_str!("migrations/0003_positions.sql") },
@@ -33,6 +33,7 @@ const MIGRATIONS: [Migration; 7] = [
     Migration { number: 5, name: "history", sql: include_str!("migrations/0005_history.sql") },
     Migration { number: 6, name: "entries", sql: include_str!("migrations/0006_entries.sql") },
     Migration { number: 7, name: "operations", sql: include_str!("migrations/0007_operations.sql") },
+    Migration { number: 11, name: "audit", sql: include_str!("migrations/0011_audit.sql") },
 ];
 
 /// A branch as it stands in the directory.
@@ -174,7 +175,7 @@ async fn migrate_locked(
     if let Some(ahead) = rows.iter().map(|row| row.get::<_, i32>(0)).find(|number| *number > last_known()) {
         return Err(MigrateError::Ahead { found: ahead, known: last_known() });
     }
-    for (row, known) in rows.iter().zip(&MIGRATIONS) {
+    for (row, known) in rows.iter().zip(MIGRATIONS) {
         if row.get::<_, &[u8]>(1) != hash(known).as_slice() {
             return Err(MigrateError::AnotherPast { number: known.number });
         }
