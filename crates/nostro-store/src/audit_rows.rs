@@ -1,0 +1,441 @@
+//! What a full audit reads at one branch, in one snapshot: sorted streams, so that nothing is held in memory.
+//!
+//! Of closed months that an audit has found right before, the rows of `audit_segment`, `audit_hold`, `audit_reversal` and
+//! `audit_batch` stand for those of `transfer`; of all others the same is drawn from `transfer`, by the same texts that
+//! [`crate::audit_periods`] keeps a month with. SQL groups and sorts; what is wrong is decided in the core, but for plain
+//! inequalities within one row.
+
+use crate::audit_periods::{AuditedPeriods, GROUPS, HOLD_DEEDS, REVERSAL_DEEDS, SEGMENTS};
+use crate::rows::{BranchId, RowError};
+use futures_util::TryStreamExt;
+use nostro_core::batch_sides::{Content, Group, KeptNet, Recorded, Whole};
+use nostro_core::segments::{AccountFigures, Segment};
+use nostro_core::sources_audit::{HoldDeeds, HoldRow, ReversalRow};
+use nostro_core::{BranchNumber, Period, Timestamp, TransferId};
+use std::pin::Pin;
+use std::time::SystemTime;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row, RowStream};
+use uuid::Uuid;
+
+/// Rows as they come; the database is read no faster than they are taken.
+pub struct Rows<T> {
+    stream: Pin<Box<RowStream>>,
+    read: fn(&Row) -> Result<T, RowError>,
+}
+
+impl<T> Rows<T> {
+    pub(crate) async fn ask(
+        client: &Client,
+        statement: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+        read: fn(&Row) -> Result<T, RowError>,
+    ) -> Result<Self, RowError> {
+        let stream = client.query_raw(statement, parameters.iter().copied()).await?;
+        Ok(Self { stream: Box::pin(stream), read })
+    }
+
+    /// The next one; none at the end.
+    pub async fn next(&mut self) -> Result<Option<T>, RowError> {
+        self.stream.try_next().await?.map(|row| (self.read)(&row)).transpose()
+    }
+}
+
+/// An account with one of its segments; several rows if it has several.
+#[derive(Clone, Copy, Debug)]
+pub struct AccountRow {
+    /// The account's key.
+    pub key: i64,
+    /// What it says of itself; none if there are entries of an account that does not exist.
+    pub figures: Option<AccountFigures>,
+    /// None if it has no entries.
+    pub segment: Option<Segment>,
+}
+
+/// An account whose figures break a rule.
+#[derive(Clone, Copy, Debug)]
+pub struct AccountBreach {
+    /// The account's key.
+    pub key: i64,
+    /// What it has held.
+    pub held: i64,
+    /// What its open holds have left.
+    pub reserved: i128,
+    /// By how much it is beyond its limit, if it is.
+    pub beyond_limit: Option<i128>,
+}
+
+/// A transfer with a line where it should have none, or without one where it should have one.
+#[derive(Clone, Copy, Debug)]
+pub struct LinesBreach {
+    /// The transfer.
+    pub id: TransferId,
+    /// Whether it should have a line on its debit and on its credit account.
+    pub expected: [bool; 2],
+    /// Whether it has.
+    pub found: [bool; 2],
+}
+
+/// A hold and what transfers did to it.
+#[derive(Clone, Copy, Debug)]
+pub struct HoldAudit {
+    /// Its id.
+    pub id: TransferId,
+    /// As it stands.
+    pub row: Option<HoldRow>,
+    /// What was done to it.
+    pub deeds: HoldDeeds,
+}
+
+/// A transfer that was reversed.
+#[derive(Clone, Copy, Debug)]
+pub struct ReversalAudit {
+    /// Its id.
+    pub original: TransferId,
+    /// What is noted of it.
+    pub row: Option<ReversalRow>,
+    /// The sum of its reversals.
+    pub moved_back: i128,
+    /// What it moved, and when, if it is there.
+    pub moved: Option<(i64, Timestamp)>,
+}
+
+/// Something that a branch has of a batch.
+#[derive(Clone, Debug)]
+pub enum BatchPiece {
+    /// That it is committed.
+    Recorded(Recorded),
+    /// What is kept of it.
+    Net(KeptNet),
+    /// Transfers of one month.
+    Group(Group),
+    /// The hash over transfers of several months.
+    Whole(Whole),
+}
+
+/// What was kept of a closed month and differs from what its rows come to.
+#[derive(Clone, Debug)]
+pub struct KeptDifference {
+    /// Whether this is what was kept, or what the rows come to.
+    pub is_kept: bool,
+    /// The row in words.
+    pub words: String,
+}
+
+fn number(branch: BranchId) -> i64 {
+    i64::from(branch.number.get())
+}
+
+fn transfer_id(row: &Row, at: usize) -> Result<TransferId, RowError> {
+    Ok(TransferId(row.try_get::<_, Uuid>(at)?))
+}
+
+/// A figure that came as text, since it may be wider than a bigint.
+fn wide(row: &Row, at: usize, column: &'static str) -> Result<i128, RowError> {
+    row.try_get::<_, &str>(at)?.parse().map_err(|_| RowError::Malformed { table: "audit", column })
+}
+
+/// Makes a connection one for an audit: it may take long, and ends with its server.
+pub async fn prepare(client: &Client) -> Result<(), RowError> {
+    // One process of the database and no more, beside payments. What waits for longer waits for DDL.
+    let settings = "set client_connection_check_interval = '1s'; set idle_in_transaction_session_timeout = 0;
+        set statement_timeout = 0; set lock_timeout = '60s'; set max_parallel_workers_per_gather = 0; set jit = off;
+        set work_mem = '64MB'";
+    Ok(client.batch_execute(settings).await?)
+}
+
+/// Opens the snapshot. The lock comes first: no partition is taken out between the snapshot and its reading.
+pub async fn open(client: &Client) -> Result<(), RowError> {
+    let open = "begin isolation level repeatable read read only; lock table transfer in access share mode; select 1";
+    Ok(client.batch_execute(open).await?)
+}
+
+/// Every account with its segments, by key and number.
+pub async fn accounts(client: &Client, periods: &AuditedPeriods) -> Result<Rows<AccountRow>, RowError> {
+    let statement = format!(
+        "with {SEGMENTS}, piece as (
+           select account, first_seq, last_seq, balance_before, balance_after, first_transfer, first_previous, last_transfer
+           from segment
+           union all
+           select account, first_seq, last_seq, balance_before::numeric, balance_after, first_transfer, first_previous, last_transfer
+           from audit_segment
+           where period = any($2)
+         )
+         select coalesce(a.id, p.account), a.balance, a.seq, a.last_transfer, p.first_seq, p.last_seq, p.balance_before::text,
+           p.balance_after, p.first_transfer, p.first_previous, p.last_transfer
+         from account a
+         full join piece p on p.account = a.id
+         order by 1, p.first_seq, p.first_transfer"
+    );
+    Rows::ask(client, &statement, &[&periods.read, &periods.known], |row| {
+        let id = |at: usize| -> Result<Option<TransferId>, RowError> {
+            Ok(row.try_get::<_, Option<Uuid>>(at)?.map(TransferId))
+        };
+        let balance: Option<i64> = row.try_get(1)?;
+        let seq: Option<i64> = row.try_get(2)?;
+        let last_transfer = id(3)?;
+        let first_seq: Option<i64> = row.try_get(4)?;
+        let segment = match first_seq {
+            Some(first_seq) => Some(Segment {
+                first_seq,
+                last_seq: row.try_get(5)?,
+                balance_before: wide(row, 6, "balance_before")?,
+                balance_after: row.try_get(7)?,
+                first_transfer: transfer_id(row, 8)?,
+                first_previous: id(9)?,
+                last_transfer: transfer_id(row, 10)?,
+            }),
+            None => None,
+        };
+        let figures = balance.zip(seq).map(|(balance, seq)| AccountFigures { balance, seq, last_transfer });
+        Ok(AccountRow { key: row.try_get(0)?, figures, segment })
+    })
+    .await
+}
+
+/// Accounts that have held something else than their open holds have left, or are beyond their limit; by key.
+pub async fn account_breaches(client: &Client) -> Result<Rows<AccountBreach>, RowError> {
+    let statement = "
+        with reserved as (
+          select debit, sum(amount::numeric - captured - released) as rest from hold where state = 'open' group by debit
+        ), judged as (
+          select coalesce(a.id, r.debit) as key, coalesce(a.held, 0) as held, coalesce(r.rest, 0) as rest,
+            case when a.customer is not null then a.held - a.balance::numeric - a.overdraft_limit end as beyond
+          from account a
+          full join reserved r on r.debit = a.id
+        )
+        select key, held, rest::text, (case when beyond > 0 then beyond end)::text
+        from judged
+        where held <> rest or beyond > 0
+        order by key";
+    Rows::ask(client, statement, &[], |row| {
+        let beyond: Option<&str> = row.try_get(3)?;
+        let beyond_limit = match beyond {
+            Some(_) => Some(wide(row, 3, "balance")?),
+            None => None,
+        };
+        Ok(AccountBreach { key: row.try_get(0)?, held: row.try_get(1)?, reserved: wide(row, 2, "held")?, beyond_limit })
+    })
+    .await
+}
+
+/// Transfers of the partitions that are read whose lines are not those that they should have; by id.
+pub async fn lines_breaches(
+    client: &Client,
+    branch: BranchId,
+    periods: &AuditedPeriods,
+) -> Result<Rows<LinesBreach>, RowError> {
+    let statement = "
+        with judged as (
+          select id, debit_seq is not null as has_debit, credit_seq is not null as has_credit,
+            posts and debit / 1000000000000 = $2 as wants_debit, posts and credit / 1000000000000 = $2 as wants_credit
+          from (
+            select id, debit, credit, debit_seq, credit_seq,
+              refusal is null and kind not in ('hold', 'release', 'expiry') as posts
+            from transfer
+            where period = any($1)
+          ) t
+        )
+        select id, wants_debit, wants_credit, has_debit, has_credit
+        from judged
+        where (wants_debit, wants_credit) <> (has_debit, has_credit)
+        order by id";
+    Rows::ask(client, statement, &[&periods.read, &number(branch)], |row| {
+        let expected = [row.try_get(1)?, row.try_get(2)?];
+        Ok(LinesBreach { id: transfer_id(row, 0)?, expected, found: [row.try_get(3)?, row.try_get(4)?] })
+    })
+    .await
+}
+
+/// Every hold with what transfers did to it, by id.
+pub async fn holds(
+    client: &Client,
+    branch: BranchId,
+    periods: &AuditedPeriods,
+) -> Result<Rows<HoldAudit>, RowError> {
+    let statement = format!(
+        "with {HOLD_DEEDS}, deed as (
+           select hold, sum(placed) as placed, sum(captured) as captured, sum(finals)::bigint as finals,
+             sum(released) as released, sum(expired) as expired
+           from (
+             select hold, placed, captured, finals, released, expired from hold_deed
+             union all
+             select hold, placed, captured, finals, released, expired from audit_hold where period = any($3)
+           ) d
+           group by hold
+         )
+         select coalesce(h.id, d.hold), h.amount, h.captured, h.released, h.state, h.placed_at, coalesce(d.placed, 0)::text,
+           coalesce(d.captured, 0)::text, coalesce(d.finals, 0), coalesce(d.released, 0)::text, coalesce(d.expired, 0)::text
+         from hold h
+         full join deed d on d.hold = h.id
+         order by 1"
+    );
+    Rows::ask(client, &statement, &[&periods.read, &number(branch), &periods.known], |row| {
+        let amount: Option<i64> = row.try_get(1)?;
+        let malformed = |_| RowError::Malformed { table: "hold", column: "state" };
+        let hold = match amount {
+            Some(amount) => Some(HoldRow {
+                amount,
+                captured: row.try_get(2)?,
+                released: row.try_get(3)?,
+                state: row.try_get::<_, &str>(4)?.parse().map_err(malformed)?,
+                placed_at: row.try_get::<_, SystemTime>(5)?.into(),
+            }),
+            None => None,
+        };
+        let deeds = HoldDeeds {
+            placed: wide(row, 6, "placed")?,
+            captured: wide(row, 7, "captured")?,
+            finals: row.try_get(8)?,
+            released: wide(row, 9, "released")?,
+            expired: wide(row, 10, "expired")?,
+        };
+        Ok(HoldAudit { id: transfer_id(row, 0)?, row: hold, deeds })
+    })
+    .await
+}
+
+/// Every transfer of which something was reversed, by id. The originals themselves are looked up by their keys.
+pub async fn reversals(client: &Client, periods: &AuditedPeriods) -> Result<Rows<ReversalAudit>, RowError> {
+    let statement = format!(
+        "with {REVERSAL_DEEDS}, deed as (
+           select original, sum(reversed) as reversed
+           from (
+             select original, reversed from reversal_deed
+             union all
+             select original, reversed from audit_reversal where period = any($2)
+           ) d
+           group by original
+         ), noted as (
+           select coalesce(r.original, d.original) as original, r.amount, r.reversed, coalesce(d.reversed, 0)::text as moved_back
+           from reversal r
+           full join deed d on d.original = r.original
+         )
+         select n.original, n.amount, n.reversed, n.moved_back, t.amount, t.posted_at
+         from noted n
+         left join lateral (
+           select amount, posted_at
+           from transfer
+           where period = transfer_period_of(n.original) and id = n.original and credit_seq is not null
+           limit 1
+         ) t on true
+         order by 1"
+    );
+    Rows::ask(client, &statement, &[&periods.read, &periods.known], |row| {
+        let amount: Option<i64> = row.try_get(1)?;
+        let reversed: Option<i64> = row.try_get(2)?;
+        let moved: Option<i64> = row.try_get(4)?;
+        let posted_at: Option<SystemTime> = row.try_get(5)?;
+        Ok(ReversalAudit {
+            original: transfer_id(row, 0)?,
+            row: amount.zip(reversed).map(|(amount, reversed)| ReversalRow { amount, reversed }),
+            moved_back: wide(row, 3, "reversed")?,
+            moved: moved.zip(posted_at.map(Timestamp::from)),
+        })
+    })
+    .await
+}
+
+/// Everything that the branch has of each batch, by the batch's name in byte order.
+pub async fn batches(
+    client: &Client,
+    branch: BranchId,
+    periods: &AuditedPeriods,
+) -> Result<Rows<(String, BatchPiece)>, RowError> {
+    let statement = format!(
+        "with {GROUPS}, straddling as (
+           select batch from transfer where period = any($1) group by batch having min(period) <> max(period)
+         ), whole as (
+           select l.batch, coalesce(b.code, l.other::text) as counterparty, l.currency, count(*) as transfers,
+             sha256(string_agg(l.bytes, ''::bytea order by l.id)) as hash
+           from located l
+           join straddling s on s.batch = l.batch
+           left join branch b on b.number = l.other
+           where l.moved
+           group by 1, 2, 3
+         ), piece as (
+           select id as batch, 0 as what, null::text as counterparty, null::text as currency, null::integer as period,
+             null::bigint as transfers, null::numeric as net, null::bytea as hash, null::bytea as kinds, parts,
+             decided_at as recorded_at
+           from batch
+           where outcome = 'committed'
+           union all
+           select batch, 0, null, null, null, null, null, null, null, parts, written_at
+           from participation
+           where outcome = 'committed'
+           union all
+           select batch, 1, counterparty, currency, null, null, amount, hash, null, null, null
+           from batch_net
+           union all
+           select batch, 2, counterparty, currency, period, transfers, net, hash, kinds, null, null
+           from audit_batch
+           where period = any($3)
+           union all
+           select batch, 2, counterparty, currency, period, transfers, net, hash, kinds, null, null
+           from batch_group
+           union all
+           select batch, 3, counterparty, currency, null, transfers, null, hash, null, null, null
+           from whole
+         )
+         select batch, what, counterparty, currency, period, transfers, net::text, hash, kinds, parts, recorded_at
+         from piece
+         order by batch collate \"C\", what, counterparty, currency, period"
+    );
+    Rows::ask(client, &statement, &[&periods.read, &number(branch), &periods.known], |row| {
+        Ok((row.try_get(0)?, batch_piece(row)?))
+    })
+    .await
+}
+
+fn batch_piece(row: &Row) -> Result<BatchPiece, RowError> {
+    let malformed = |column| RowError::Malformed { table: "batch", column };
+    Ok(match row.try_get::<_, i32>(1)? {
+        0 => {
+            let parts: Vec<&str> = row.try_get(9)?;
+            let parts = parts.iter().map(|part| part.parse().map_err(|_| malformed("parts")));
+            let at = row.try_get::<_, SystemTime>(10)?.into();
+            BatchPiece::Recorded(Recorded { parts: parts.collect::<Result<_, _>>()?, at })
+        }
+        1 => {
+            let amount = i64::try_from(wide(row, 6, "amount")?).map_err(|_| malformed("amount"))?;
+            let (counterparty, currency) = (row.try_get(2)?, row.try_get(3)?);
+            BatchPiece::Net(KeptNet { counterparty, currency, amount, hash: row.try_get(7)? })
+        }
+        2 => BatchPiece::Group(Group {
+            counterparty: row.try_get(2)?,
+            currency: row.try_get(3)?,
+            period: Period::from_i32(row.try_get(4)?),
+            transfers: row.try_get(5)?,
+            net: wide(row, 6, "net")?,
+            hash: row.try_get(7)?,
+            kinds: row.try_get(8)?,
+        }),
+        3 => BatchPiece::Whole(Whole {
+            counterparty: row.try_get(2)?,
+            currency: row.try_get(3)?,
+            transfers: row.try_get(5)?,
+            hash: row.try_get(7)?,
+        }),
+        _ => return Err(malformed("what")),
+    })
+}
+
+/// The posted transfers of a batch between two branches, by id. It reads every partition: for the few batches that differ.
+pub async fn contents(
+    client: &Client,
+    batch: &str,
+    first: BranchNumber,
+    second: BranchNumber,
+) -> Result<Vec<Content>, RowError> {
+    let statement = "
+        select id, concat_ws(' ', kind, debit, 'to', credit, amount, currency)
+        from transfer
+        where batch = $1
+          and refusal is null
+          and kind not in ('hold', 'release', 'expiry')
+          and array[debit / 1000000000000, credit / 1000000000000] in (array[$2::bigint, $3], array[$3::bigint, $2])
+        order by id";
+    let [first, second] = [first, second].map(|number| i64::from(number.get()));
+    let rows = client.query(statement, &[&batch, &first, &second]).await?;
+    rows.iter().map(|row| Ok(Content { id: transfer_id(row, 0)?, words: row.try_get(1)? })).collect()
+}
