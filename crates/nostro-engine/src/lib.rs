@@ -10,7 +10,7 @@
 //! - [`replays`]: ids that come again; [`periods`]: the partitions of `transfer`
 //! - [`expiries`]: books the expiry of holds whose time has run out
 //! - [`positions`]: rolls the nostro positions up, so that an audit is cheap
-//! - [`registry`], [`register`]: customers and accounts; [`reading`]: look-ups, [`lookups`]: of accounts, many at once; [`audit`]: the totals
+//! - [`registry`], [`register`]: customers and accounts; [`reading`]: look-ups, [`lookups`]: of accounts, many at once; [`audit`]: the totals; [`full_audit`]: every row against every other
 //!
 //! A commit never runs in a request's future: batches are tasks of the engine's own, so that a client that hangs
 //! up, a timeout or a shutdown cannot stop one half-way.
@@ -25,6 +25,7 @@ pub mod config;
 mod doubt;
 pub mod engine;
 mod expiries;
+mod full_audit;
 pub mod health;
 mod in_doubt;
 mod in_flight;
@@ -44,8 +45,10 @@ mod watch;
 pub use answer::{Answer, CommitPath, Receipt, Unavailable};
 pub use config::{BranchConfig, EngineConfig, Limits};
 pub use engine::{Engine, Found, StartError};
+pub use full_audit::{StartAuditError, StartedAudit};
 pub use health::{BranchStatus, Health, HomeVerdict, InDoubt, InDoubtList, ResolveError, Resolved};
 pub use nostro_commit::BatchId;
 pub use nostro_commit::recovery::Waiter;
 pub use nostro_core::plan::UnusableId;
+pub use nostro_store::audits::{AuditState, BranchLooked, FoundRow, FullAudit};
 pub use register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
