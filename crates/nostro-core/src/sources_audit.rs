@@ -63,7 +63,13 @@ impl HoldDeeds {
 }
 
 /// Judges a hold of a branch; no row if there are only transfers that name one.
-pub fn judge_hold(branch: BranchCode, id: TransferId, row: Option<&HoldRow>, deeds: HoldDeeds, findings: &mut Findings) {
+pub fn judge_hold(
+    branch: BranchCode,
+    id: TransferId,
+    row: Option<&HoldRow>,
+    deeds: HoldDeeds,
+    findings: &mut Findings,
+) {
     let mut wrong = |rule, expected: String, found: String| {
         let (branch, key) = (Some(branch), id.to_string());
         findings.push(Finding { branch, rule, table: "hold", key, expected, found });

@@ -8,11 +8,12 @@
 //! - [`nets`]: what a batch leaves between two branches, and its hash
 //! - [`periods`]: the partitions of `transfer`
 //! - [`register`]: customers and accounts; [`read`]: what the API shows; [`totals`]: one branch's part of the audit
-//! - [`audit_rows`], [`audit_periods`]: what a full audit reads, and what it keeps of closed months; [`audits`]: what it came to
+//! - [`audit_rows`], [`audit_batches`], [`audit_periods`]: what a full audit reads, and what it keeps of closed months; [`audits`]: what it came to
 //! - [`rows`]: from columns to the types of the core
 //!
 //! SQL stores what the core decided; it decides nothing. Everything here works on one branch and one connection.
 
+pub mod audit_batches;
 pub mod audit_periods;
 pub mod audit_rows;
 pub mod audits;

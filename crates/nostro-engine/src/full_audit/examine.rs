@@ -17,6 +17,7 @@ use nostro_core::audit::{AuditReport, audit};
 use nostro_core::batch_sides::{Archived, Differing, first_difference};
 use nostro_core::finding::{FINDINGS_OF_RULE_MAX, Findings};
 use nostro_store::BranchId;
+use nostro_store::audit_batches;
 use nostro_store::audit_periods::{self, AuditedPeriods};
 use nostro_store::audit_rows;
 use nostro_store::audits::{AuditResult, BranchLooked};
@@ -58,14 +59,17 @@ pub(super) async fn examine(
     let periods = at_all(&sessions, periods).await?;
     let looked = sessions.iter().zip(&periods).map(|(session, periods)| branch::look(session, periods, progress));
     let looked: Vec<Looked> = at_all(&sessions, looked).await?;
+    let mut findings = Findings::default();
+    let figures: Vec<(u64, u64)> = looked.iter().map(|looked| (looked.accounts, looked.entries)).collect();
+    looked.into_iter().for_each(|looked| findings.extend(looked.findings));
     let sides = sessions.iter().zip(&periods).map(|(session, periods)| {
         progress.at(session.branch.code, "batches");
         Side::open(session, periods)
     });
     let mut sides: Vec<Side> = at_all(&sessions, sides).await?;
-    let archived = sessions.iter().zip(&periods).map(|(session, periods)| (session.branch.code, periods.archived.clone()));
-    let archived: BTreeMap<BranchCode, Archived> = archived.collect();
-    let mut findings = Findings::default();
+    let archived = periods.iter().map(|periods| periods.archived.clone());
+    let archived: BTreeMap<BranchCode, Archived> =
+        sessions.iter().map(|session| session.branch.code).zip(archived).collect();
     let differing = merge::merge(&mut sides, &cut.in_flight, &archived, &mut findings).await?;
     let batches: Vec<u64> = sides.iter().map(Side::batches).collect();
     drop(sides);
@@ -77,15 +81,15 @@ pub(super) async fn examine(
         batches_in_flight: figure(u64::try_from(cut.report.batches_in_flight).unwrap_or(u64::MAX)),
         ..AuditResult::default()
     };
-    for ((session, periods), (looked, batches)) in sessions.iter().zip(&periods).zip(looked.into_iter().zip(batches)) {
-        findings.extend(looked.findings);
+    let figures = figures.into_iter().zip(batches);
+    for ((session, periods), ((accounts, entries), batches)) in sessions.iter().zip(&periods).zip(figures) {
         result.notes.extend(note(session.branch.code, &periods.archived));
         result.branches.push(BranchLooked {
             branch: session.branch.code.to_string(),
             periods_read: count(&periods.read),
             periods_known: count(&periods.known),
-            accounts: figure(looked.accounts),
-            entries: figure(looked.entries),
+            accounts: figure(accounts),
+            entries: figure(entries),
             batches: figure(batches),
         });
     }
@@ -148,9 +152,9 @@ async fn open(bank: &Bank, sessions: &[Session], progress: &Progress) -> Result<
     }
     let marks = at_all(sessions, sessions.iter().map(|session| totals::mark(session.client()))).await?;
     let deployment = bank.connector.deployment();
-    let listed = sessions.iter().map(|session| async {
-        Ok::<_, RowError>(recovery::list(session.client(), deployment).await?)
-    });
+    let listed = sessions
+        .iter()
+        .map(|session| async move { Ok::<_, RowError>(recovery::list(session.client(), deployment).await?) });
     let listed = at_all(sessions, listed).await?;
     at_all(sessions, sessions.iter().map(|session| audit_rows::open(session.client()))).await?;
     let sums = at_all(sessions, sessions.iter().map(|session| totals::totals(session.client()))).await?;
@@ -176,7 +180,7 @@ async fn name(sessions: &[Session], pair: &Differing, findings: &mut Findings) -
     let Some((first, second)) = at(pair.first).zip(at(pair.second)) else { return Ok(()) };
     let numbers = (first.branch.number, second.branch.number);
     let contents =
-        [first, second].map(|session| audit_rows::contents(session.client(), &pair.batch, numbers.0, numbers.1));
+        [first, second].map(|session| audit_batches::contents(session.client(), &pair.batch, numbers.0, numbers.1));
     let [one, other] = contents;
     let one = one.await.map_err(failed(pair.first))?;
     let other = other.await.map_err(failed(pair.second))?;
@@ -189,11 +193,11 @@ async fn name(sessions: &[Session], pair: &Differing, findings: &mut Findings) -
 /// Keeps the closed months that were read and found right. One that cannot be kept is read again by the next audit.
 async fn keep(session: &Session, periods: &AuditedPeriods, closed: &BTreeSet<i32>, audit: Uuid) {
     let code = session.branch.code;
-    for period in periods.read.iter().filter(|period| closed.contains(period) && !periods.compared.contains(period)) {
+    for period in periods.read.iter().filter(|period| closed.contains(*period) && !periods.compared.contains(*period)) {
         match audit_periods::keep(session.client(), session.branch, *period, audit).await {
-            Ok(kept) => tracing::info!(branch = %code, period, kept, "what a closed month comes to is kept"),
+            Ok(kept) => tracing::info!(branch = %code, period, kept, "a closed month is kept"),
             Err(error) => {
-                tracing::warn!(branch = %code, period, error = chain(error), "what a closed month comes to was not kept");
+                tracing::warn!(branch = %code, period, error = chain(error), "a closed month was not kept");
                 return;
             }
         }

@@ -8,8 +8,9 @@ use super::examine::Session;
 use nostro_core::BranchCode;
 use nostro_core::batch_sides::{Archived, BatchSide, Differing, compare};
 use nostro_core::finding::{FINDINGS_OF_RULE_MAX, Findings};
+use nostro_store::audit_batches::{self, BatchPiece};
 use nostro_store::audit_periods::AuditedPeriods;
-use nostro_store::audit_rows::{self, BatchPiece, Rows};
+use nostro_store::audit_rows::Rows;
 use nostro_store::rows::RowError;
 use std::collections::{BTreeMap, HashSet};
 
@@ -23,7 +24,7 @@ pub(super) struct Side {
 
 impl Side {
     pub(super) async fn open(session: &Session, periods: &AuditedPeriods) -> Result<Self, RowError> {
-        let mut rows = audit_rows::batches(session.client(), session.branch, periods).await?;
+        let mut rows = audit_batches::batches(session.client(), session.branch, periods).await?;
         let next = rows.next().await?;
         Ok(Self { code: session.branch.code, rows, next, batches: 0 })
     }
@@ -36,7 +37,7 @@ impl Side {
     /// What the branch has of a batch, if its stream is at it.
     async fn take(&mut self, batch: &str) -> Result<Option<BatchSide>, RowError> {
         let mut side: Option<BatchSide> = None;
-        while let Some((_, piece)) = self.next.take_if(|(name, _)| name == batch) {
+        while let Some((_, piece)) = self.next.take_if(|(name, _)| *name == *batch) {
             let side = side.get_or_insert_default();
             match piece {
                 BatchPiece::Recorded(recorded) => side.recorded = Some(recorded),
