@@ -3,7 +3,7 @@
 //! - `router`: the table of contents; each line is a route of `routes`
 //! - `config`, `key`: what the binary decides; who may call
 //! - `request_context`, `origin`, `authentication`, `traffic`: what happens to every request before and after its route
-//! - `json`, `fields`, `body`, `transfer_body`, `register_body`, `parameters`, `cursor`: reading, with every broken rule named
+//! - `json`, `fields`, `body`, `transfer_body`, `register_body`, `audit_body`, `parameters`, `cursor`: reading, with every broken rule named
 //! - `view`: the shapes that are sent; `answer`: the outcomes of moving money as statuses; `problem`: RFC 9457
 //! - `bulk_intake`: how many bytes of bulks are in hand at one time
 //! - `well_formed`: reading again, for bodies in which nothing is wrong, without a tree
@@ -16,6 +16,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod answer;
+mod audit_body;
 mod authentication;
 mod body;
 mod bulk_intake;

@@ -13,6 +13,7 @@ use nostro_engine::{BatchId, ReadError, Unavailable, UnusableId};
 use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// The media type of problem details.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -22,6 +23,8 @@ pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idem
 const NOT_READY_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A live batch ends well within this, or is in doubt by then: its clients are answered two seconds after its decision.
 const BATCH_LIVE_RETRY_AFTER: Duration = Duration::from_secs(3);
+/// A full audit reads every account: it is seldom through sooner.
+const AUDIT_RUNNING_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// What went wrong, as a stable code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +39,7 @@ pub(crate) enum Code {
     TransferNotFound,
     HoldNotFound,
     BatchNotFound,
+    AuditNotFound,
     MethodNotAllowed,
     IdConflict,
     IdTimeOutOfRange,
@@ -51,12 +55,13 @@ pub(crate) enum Code {
     InternalError,
     NotReady,
     BatchLive,
+    AuditRunning,
     Unavailable(Unavailable),
 }
 
 impl Code {
     /// The codes without a value of their own; refusals and reasons of unavailability list themselves.
-    const PLAIN: [Self; 24] = [
+    const PLAIN: [Self; 26] = [
         Self::InvalidRequest,
         Self::UnknownBranch,
         Self::Unauthorized,
@@ -67,6 +72,7 @@ impl Code {
         Self::TransferNotFound,
         Self::HoldNotFound,
         Self::BatchNotFound,
+        Self::AuditNotFound,
         Self::MethodNotAllowed,
         Self::IdConflict,
         Self::IdTimeOutOfRange,
@@ -81,6 +87,7 @@ impl Code {
         Self::InternalError,
         Self::NotReady,
         Self::BatchLive,
+        Self::AuditRunning,
     ];
 
     /// The stable text of the code.
@@ -96,6 +103,7 @@ impl Code {
             Self::TransferNotFound => "transfer_not_found",
             Self::HoldNotFound => "hold_not_found",
             Self::BatchNotFound => "batch_not_found",
+            Self::AuditNotFound => "audit_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::IdConflict => "id_conflict",
             Self::IdTimeOutOfRange => "id_time_out_of_range",
@@ -111,6 +119,7 @@ impl Code {
             Self::InternalError => "internal_error",
             Self::NotReady => "not_ready",
             Self::BatchLive => "batch_live",
+            Self::AuditRunning => "audit_running",
             Self::Unavailable(reason) => reason.code(),
         }
     }
@@ -127,6 +136,7 @@ impl Code {
             Self::TransferNotFound => "Transfer not found",
             Self::HoldNotFound => "Hold not found",
             Self::BatchNotFound => "Batch not found",
+            Self::AuditNotFound => "Audit not found",
             Self::MethodNotAllowed => "Method not allowed",
             Self::IdConflict => "Id used with other content",
             Self::IdTimeOutOfRange => "Time of the id out of range",
@@ -142,6 +152,7 @@ impl Code {
             Self::InternalError => "Internal error",
             Self::NotReady => "Not ready",
             Self::BatchLive => "Batch live",
+            Self::AuditRunning => "Audit running",
             Self::Unavailable(Unavailable::Branch(_)) => "Branch unavailable",
             Self::Unavailable(Unavailable::AccountInDoubt(_)) => "Account in doubt",
             Self::Unavailable(Unavailable::QueueFull) => "Queue full",
@@ -160,7 +171,8 @@ impl Code {
             | Self::AccountNotFound
             | Self::TransferNotFound
             | Self::HoldNotFound
-            | Self::BatchNotFound => StatusCode::NOT_FOUND,
+            | Self::BatchNotFound
+            | Self::AuditNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::IdConflict => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -174,7 +186,9 @@ impl Code {
             | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::NotReady | Self::BatchLive | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotReady | Self::BatchLive | Self::AuditRunning | Self::Unavailable(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -249,6 +263,7 @@ impl Problem {
             Code::Unavailable(reason) => Some(reason.retry_after()),
             Code::NotReady => Some(NOT_READY_RETRY_AFTER),
             Code::BatchLive => Some(BATCH_LIVE_RETRY_AFTER),
+            Code::AuditRunning => Some(AUDIT_RUNNING_RETRY_AFTER),
             _ => None,
         };
         Self { code, detail: detail.into(), errors: Vec::new(), retry_after, replayed: false }
@@ -288,6 +303,20 @@ impl Problem {
     pub(crate) fn batch_live(batch: BatchId) -> Self {
         let detail = format!("{batch} is not in doubt: this server is committing it right now, and nothing was done");
         Self::new(Code::BatchLive, detail)
+    }
+
+    /// The URL names an audit that nobody began.
+    pub(crate) fn audit_not_found(id: Uuid) -> Self {
+        Self::new(Code::AuditNotFound, format!("no audit has the id {id}"))
+    }
+
+    /// There is one audit at a time.
+    pub(crate) fn audit_running(running: Option<Uuid>) -> Self {
+        let detail = match running {
+            Some(running) => format!("the audit {running} is running; nothing was begun"),
+            None => "another audit was just begun or ended; nothing was begun".to_owned(),
+        };
+        Self::new(Code::AuditRunning, detail)
     }
 
     /// The request names a branch that does not exist.

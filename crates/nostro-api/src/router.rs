@@ -4,7 +4,7 @@ use crate::authentication::{self, Keys};
 use crate::body::BODY_BYTES_MAX;
 use crate::bulk_intake::BulkIntake;
 use crate::config::ApiConfig;
-use crate::routes::{accounts, bank, customers, holds, probes, transfers};
+use crate::routes::{accounts, audits, bank, customers, holds, probes, transfers};
 use crate::{openapi, origin, request_context, traffic};
 use axum::Router;
 use axum::body::Bytes;
@@ -58,6 +58,8 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .routes(routes!(bank::in_doubt))
         .routes(routes!(bank::resolve))
         .routes(routes!(bank::audit))
+        .routes(routes!(audits::create))
+        .routes(routes!(audits::show))
         .routes(routes!(bank::trial_balance))
 }
 

@@ -2,12 +2,13 @@
 //!
 //! - [`customers`], [`accounts`]: the register
 //! - [`transfers`]: moving money
-//! - [`bank`]: branches, batches in doubt, the audit
+//! - [`bank`]: branches, batches in doubt, the quick audit; [`audits`]: full ones
 //! - [`probes`]: for load balancers, Prometheus and readers of the description
 //!
 //! A route whose caller hangs up is dropped where it waits. That is safe: commits run in the engine's own tasks.
 
 pub(crate) mod accounts;
+pub(crate) mod audits;
 pub(crate) mod bank;
 pub(crate) mod customers;
 pub(crate) mod holds;

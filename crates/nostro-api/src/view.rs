@@ -4,12 +4,13 @@
 //! - [`transfer`]: transfers with the batch that carried them, and the results of a bulk
 //! - [`posted`]: the same results as bytes, for the many of a bulk that were posted
 //! - [`hold`]: holds as they stand
-//! - [`bank`]: branches, batches in doubt, the audit; [`report`]: the trial balance
+//! - [`bank`]: branches, batches in doubt, the quick audit; [`full_audit`]: full ones; [`report`]: the trial balance
 //!
 //! Figures are text, in minor units, on the account's normal side. Nothing is computed here but that side.
 
 pub(crate) mod account;
 pub(crate) mod bank;
+pub(crate) mod full_audit;
 pub(crate) mod hold;
 pub(crate) mod posted;
 pub(crate) mod report;

@@ -3,7 +3,7 @@
 //! - `client`: one method for each route
 //! - `outcome`: what became of a request to move money, and [`ClientError`]; read this one first
 //! - `patience`: the same id again until an answer comes
-//! - `request`, `view`, `trial_balance`: the shapes that are sent and received; unknown fields are ignored
+//! - `request`, `view`, `trial_balance`, `full_audit`: the shapes that are sent and received; unknown fields are ignored
 //! - `text`: numbers, codes and figures as the text that they are in JSON
 //!
 //! The one thing that this crate must get right: an answer that was lost is [`ClientError::Unknown`], never a
@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod client;
+mod full_audit;
 mod outcome;
 mod patience;
 mod request;
@@ -20,6 +21,7 @@ mod trial_balance;
 mod view;
 
 pub use client::{Client, Page};
+pub use full_audit::{AuditFinding, AuditedBranch, FullAudit};
 pub use outcome::{ClientError, Outcome, UnknownCause};
 pub use patience::until_settled;
 pub use request::{

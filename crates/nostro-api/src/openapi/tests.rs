@@ -3,7 +3,7 @@
 use crate::router::{open, v1};
 use serde_json::Value;
 
-const ROUTES: [(&str, &str, &str); 27] = [
+const ROUTES: [(&str, &str, &str); 29] = [
     ("get", "/v1/customers", "200 400 401 403 405 429 500 503"),
     ("post", "/v1/customers", "200 201 400 401 403 405 409 413 415 429 500 503"),
     ("get", "/v1/accounts", "200 400 401 403 405 429 500 503"),
@@ -26,6 +26,8 @@ const ROUTES: [(&str, &str, &str); 27] = [
     ("get", "/v1/in-doubt", "200 400 401 403 405 429 500"),
     ("post", "/v1/in-doubt/{batch}/resolve", "200 400 401 403 404 405 429 500 503"),
     ("get", "/v1/audit", "200 400 401 403 405 429 500 503"),
+    ("post", "/v1/audits", "200 202 400 401 403 405 409 413 415 429 500 503"),
+    ("get", "/v1/audits/{id}", "200 400 401 403 404 405 429 500 503"),
     ("get", "/v1/reports/trial-balance", "200 400 401 403 405 429 500 503"),
     ("get", "/healthz", "200"),
     ("get", "/readyz", "200 503"),
