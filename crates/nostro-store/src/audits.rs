@@ -1,7 +1,8 @@
 //! Full audits as they stand in the database: begun, heard of, ended. They are kept at one branch, the bank's first.
 //!
 //! A row is written by the server that began the audit and by nobody else, while its state is `running`. Whoever has not been heard of
-//! for some time is taken for dead: its row becomes `abandoned`, and a server that only stood still finds it so and stops.
+//! for some time is taken for dead: it is shown as `abandoned`, the next audit
+//! writes that down, and a server that only stood still can write no more of it and stops.
 
 use crate::rows::RowError;
 use nostro_core::finding::Findings;
@@ -228,11 +229,16 @@ fn found_row(row: &Row) -> Result<FoundRow, RowError> {
     })
 }
 
-/// Says that the audit is at work, and at what; `false` if it is not running any more, so that whoever runs it must stop.
+/// Says that the audit is at work, and at what; `false` if it is not running any more or was silent for too long, so that whoever
+/// runs it must stop: others may have seen it as abandoned.
 pub async fn heartbeat(client: &Client, id: Uuid, progress: &str) -> Result<bool, RowError> {
-    let statement =
-        "update audit set heartbeat_at = clock_timestamp(), progress = $2 where id = $1 and state = 'running'";
-    Ok(client.execute(statement, &[&id, &progress]).await? == 1)
+    let statement = "
+        update audit
+        set heartbeat_at = clock_timestamp(), progress = $2
+        where id = $1
+          and state = 'running'
+          and heartbeat_at >= clock_timestamp() - $3::bigint * interval '1 millisecond'";
+    Ok(client.execute(statement, &[&id, &progress, &silence_ms()]).await? == 1)
 }
 
 /// Ends an audit that came to nothing; `false` if it had ended already.
@@ -240,8 +246,10 @@ pub async fn give_up(client: &Client, id: Uuid, state: AuditState, reason: &str)
     let statement = "
         update audit
         set state = $2, finished_at = clock_timestamp(), reason = $3
-        where id = $1 and state = 'running'";
-    Ok(client.execute(statement, &[&id, &state.as_str(), &reason]).await? == 1)
+        where id = $1
+          and state = 'running'
+          and heartbeat_at >= clock_timestamp() - $4::bigint * interval '1 millisecond'";
+    Ok(client.execute(statement, &[&id, &state.as_str(), &reason, &silence_ms()]).await? == 1)
 }
 
 /// Writes down what an audit came to, all in one statement; `false` if it had ended already.
@@ -250,7 +258,9 @@ pub async fn finish(client: &Client, id: Uuid, result: &AuditResult) -> Result<b
         with finished as (
           update audit
           set state = $2, finished_at = clock_timestamp(), progress = '', batches_in_flight = $3, notes = $4
-          where id = $1 and state = 'running'
+          where id = $1
+            and state = 'running'
+            and heartbeat_at >= clock_timestamp() - $19::bigint * interval '1 millisecond'
           returning id
         ), found as (
           insert into audit_finding (audit, rank, branch, rule, source, key, expected, found, breaches)
@@ -291,6 +301,7 @@ pub async fn finish(client: &Client, id: Uuid, result: &AuditResult) -> Result<b
                 &b.accounts,
                 &b.entries,
                 &b.batches,
+                &silence_ms(),
             ],
         )
         .await?;
