@@ -174,7 +174,7 @@ impl Code {
             | Self::BatchNotFound
             | Self::AuditNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::IdConflict => StatusCode::CONFLICT,
+            Self::IdConflict | Self::AuditRunning => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::IdTimeOutOfRange
@@ -186,14 +186,15 @@ impl Code {
             | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::NotReady | Self::BatchLive | Self::AuditRunning | Self::Unavailable(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::NotReady | Self::BatchLive | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     /// Whether the same id may, and should, be sent again as it was.
     fn retry(self) -> &'static str {
+        if self == Self::AuditRunning {
+            return "same_id";
+        }
         match self.status() {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE => {
                 "same_id"

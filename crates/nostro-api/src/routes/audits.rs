@@ -25,12 +25,10 @@ use nostro_engine::StartAuditError;
             headers(("Location" = String, description = "The audit."))),
         (status = 200, description = "Begun by an earlier request with the same id: its present state.", body = FullAuditView,
             headers(("Idempotent-Replayed" = String, description = "`true`"))),
-        (status = 409, description = "`id_conflict`: the id was used with another `from_scratch`.", body = ProblemBody,
-            content_type = "application/problem+json"),
-        (status = 503, description = "`audit_running`: another audit is running, nothing was begun. Or `branch_unavailable`, `busy`, \
-            `clock_skew` or `intake_closed`.", body = ProblemBody,
-            content_type = "application/problem+json", headers(("Retry-After" = String, description = "Seconds."))),
-        Refused, BodyRefused
+        (status = 409, description = "`id_conflict`: the id was used with another `from_scratch`. `audit_running`: another audit is \
+            running, nothing was begun, and the id is not used up.", body = ProblemBody,
+            content_type = "application/problem+json", headers(("Retry-After" = String, description = "Seconds, of `audit_running`."))),
+        Refused, BodyRefused, Unavailable
     )
 )]
 pub(crate) async fn create(State(api): State<Api>, body: JsonBody) -> Result<Response, Problem> {
