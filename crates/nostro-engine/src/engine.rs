@@ -9,7 +9,9 @@ use crate::lane::{Company, Lanes};
 use crate::lookups::Lookups;
 use crate::register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
 use crate::watch::{self, Recovering};
-use crate::{StartAuditError, StartedAudit, audit, expiries, full_audit, in_doubt, periods, positions, reading, registry};
+use crate::{
+    StartAuditError, StartedAudit, audit, expiries, full_audit, in_doubt, periods, positions, reading, registry,
+};
 use nostro_commit::recovery::Sweeper;
 use nostro_commit::{BatchId, ConnectError};
 use nostro_core::audit::AuditReport;

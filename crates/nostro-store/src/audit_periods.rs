@@ -25,7 +25,7 @@ pub(crate) const SEGMENTS: &str = "
       select credit, credit_seq, amount, credit_balance_after, credit_previous, id
       from transfer
       where period = any($1) and credit_seq is not null
-    ), following as (
+    ), linked as (
       select account, seq, change, balance, previous, id,
         lag(seq) over lines as seq_before, lag(balance) over lines as line_before, lag(id) over lines as id_before,
         last_value(seq) over all_lines as seq_end, last_value(balance) over all_lines as balance_end,
@@ -37,7 +37,7 @@ pub(crate) const SEGMENTS: &str = "
       select account, seq as first_seq, coalesce(lead(seq_before) over firsts, seq_end) as last_seq,
         balance::numeric - change as balance_before, coalesce(lead(line_before) over firsts, balance_end) as balance_after,
         id as first_transfer, previous as first_previous, coalesce(lead(id_before) over firsts, id_end) as last_transfer
-      from following
+      from linked
       where (seq_before = seq - 1 and line_before + change::numeric = balance and id_before = previous) is not true
       window firsts as (partition by account order by seq, id)
     )";

@@ -234,11 +234,7 @@ pub async fn lines_breaches(
 }
 
 /// Every hold with what transfers did to it, by id.
-pub async fn holds(
-    client: &Client,
-    branch: BranchId,
-    periods: &AuditedPeriods,
-) -> Result<Rows<HoldAudit>, RowError> {
+pub async fn holds(client: &Client, branch: BranchId, periods: &AuditedPeriods) -> Result<Rows<HoldAudit>, RowError> {
     let statement = format!(
         "with {HOLD_DEEDS}, deed as (
            select hold, sum(placed) as placed, sum(captured) as captured, sum(finals)::bigint as finals,

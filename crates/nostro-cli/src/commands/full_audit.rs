@@ -96,10 +96,7 @@ fn told(audit: &FullAudit) -> Vec<String> {
     let findings = audit.findings.iter().map(|finding| {
         let (rule, table, key) = (&finding.rule, &finding.table, &finding.key);
         let of = if finding.breaches > 1 { format!(" ({} of this kind)", finding.breaches) } else { String::new() };
-        format!(
-            "{} {rule}: {table} {key}: expected {}, found {}{of}",
-            finding.branch, finding.expected, finding.found
-        )
+        format!("{} {rule}: {table} {key}: expected {}, found {}{of}", finding.branch, finding.expected, finding.found)
     });
     let ending = match audit.state.as_str() {
         "balanced" => "balanced".to_owned(),

@@ -52,8 +52,11 @@ async fn every_kind_of_row_that_is_tampered_with_is_named() {
     let client = &server.client;
     let bank = busy(client).await;
     let audit = assert_balanced(client, false).await;
-    let looked: Vec<(&str, bool)> =
-        audit.branches.iter().map(|looked| (looked.branch.as_str(), looked.entries > 60 && looked.batches > 40)).collect();
+    let looked: Vec<(&str, bool)> = audit
+        .branches
+        .iter()
+        .map(|looked| (looked.branch.as_str(), looked.entries > 60 && looked.batches > 40))
+        .collect();
     assert_eq!(looked, [("AZ", true), ("TX", true)], "{audit:?}");
     let kept = Kept::of(&databases).await;
     for case in cases(&bank) {
@@ -69,7 +72,10 @@ async fn every_kind_of_row_that_is_tampered_with_is_named() {
     }
     assert_balanced(client, false).await;
     // The tables themselves refuse this one, as long as they are as they were made.
-    let beyond = format!("alter table account drop constraint account_within_limit; update account set held = 1000000 where id = {}", key(bank.az));
+    let beyond = format!(
+        "alter table account drop constraint account_within_limit; update account set held = 1000000 where id = {}",
+        key(bank.az)
+    );
     tamper(&databases.admin("AZ").await, &beyond).await;
     let audit = full(client, false).await;
     assert!(audit.findings.iter().any(|finding| finding.rule == "account_limit"), "{audit:?}");
@@ -97,7 +103,8 @@ async fn the_command_waits_tells_and_ends_with_the_verdict() {
     assert_eq!(wrong.status.code(), Some(1), "{}", String::from_utf8_lossy(&wrong.stderr));
     let found: FullAudit = serde_json::from_slice(&wrong.stdout).unwrap();
     assert!(found.from_scratch && found.findings.iter().any(|finding| finding.key == bank.az.to_string()), "{found:?}");
-    let totals = found.findings.iter().filter(|finding| ["branch_total", "bank_total"].contains(&finding.rule.as_str()));
+    let totals =
+        found.findings.iter().filter(|finding| ["branch_total", "bank_total"].contains(&finding.rule.as_str()));
     assert_eq!(totals.count(), 2, "the totals of the quick audit are in it: {found:?}");
     databases.sql("AZ", &format!("update account set balance = balance - 1 where id = {}", key(bank.az))).await;
     let nobody = run(&["audit", "--full", "--api", "http://127.0.0.1:1", "--key-file", key_file.to_str().unwrap()]);
@@ -138,7 +145,10 @@ async fn an_audit_without_one_of_the_branches_fails_and_says_so() {
     assert_eq!((audit.state.as_str(), reason), ("failed", Some("branch TX cannot be reached or used")));
     let told = run(&["audit", "--full", "--api", &server.url, "--key-file", key_file.to_str().unwrap()]);
     assert_eq!(told.status.code(), Some(5));
-    assert!(String::from_utf8_lossy(&told.stdout).ends_with("failed: branch TX cannot be reached or used; nothing is known\n"));
+    assert!(
+        String::from_utf8_lossy(&told.stdout)
+            .ends_with("failed: branch TX cannot be reached or used; nothing is known\n")
+    );
     databases.cluster_mut("TX").start().unwrap();
     health_is(&server, "TX", "reachable").await;
     assert_balanced(&server.client, false).await;
@@ -200,7 +210,8 @@ async fn old_month(databases: &Databases, from: AccountNumber, to: AccountNumber
     let id = |n: &str| old.replace(" + n)", &format!(" + {n})")).replace("to_hex(n)", &format!("to_hex({n})"));
     let columns = "id, period, kind, debit, credit, amount, currency, category, batch, posted_at";
     let posted_at = "'2023-11-14 22:13:20+00'";
-    let abroad_row = format!("{}, 202311, 'transfer', {from}, {abroad}, 7, 'USD', 0, 'AZ-1-900002', {posted_at}", id("11::bigint"));
+    let abroad_row =
+        format!("{}, 202311, 'transfer', {from}, {abroad}, 7, 'USD', 0, 'AZ-1-900002', {posted_at}", id("11::bigint"));
     let hash = format!(
         "sha256(uuid_send({}) || int8send({from}) || int8send({abroad}) || int8send(7) || 'USD'::bytea)",
         id("11::bigint")

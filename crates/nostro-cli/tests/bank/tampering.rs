@@ -48,7 +48,8 @@ impl Kept {
 
     /// Puts a table back as it was.
     pub async fn restore(&self, admin: &tokio_postgres::Client, table: &str) {
-        let sql = format!("delete from {table}; insert into {table} overriding system value select * from kept.{table}");
+        let sql =
+            format!("delete from {table}; insert into {table} overriding system value select * from kept.{table}");
         tamper(admin, &sql).await;
     }
 }
@@ -81,7 +82,8 @@ pub async fn busy(client: &Client) -> Bank {
         assert_posted(client.transfer(&pay(az, tx, cents)).await);
         assert_posted(client.transfer(&pay(tx, other, cents)).await);
     }
-    let many: Vec<_> = (1..=70).map(|cents| if cents % 2 == 0 { pay(az, other, cents) } else { pay(az, tx, cents) }).collect();
+    let many: Vec<_> =
+        (1..=70).map(|cents| if cents % 2 == 0 { pay(az, other, cents) } else { pay(az, tx, cents) }).collect();
     assert!(client.transfers_bulk(&many).await.unwrap().iter().all(|item| item.state == "posted"));
     let sent = pay(az, tx, 300);
     let Ok(Outcome::Posted { transfer, .. }) = client.transfer(&sent).await else { panic!("it was not posted") };
@@ -129,12 +131,16 @@ pub fn cases(bank: &Bank) -> Vec<Case> {
     let (number, az) = (bank.az.to_string(), key(bank.az));
     let extra = Uuid::now_v7();
     let case = |branch, table, sql: String, rule, key: String| Case { branch, table, sql, rule, key };
-    let account = |set: &str, rule| case("AZ", "account", format!("update account set {set} where id = {az}"), rule, number.clone());
+    let account = |set: &str, rule| {
+        case("AZ", "account", format!("update account set {set} where id = {az}"), rule, number.clone())
+    };
     let sent = |branch, set: &str, rule| {
         let sql = format!("update transfer set {set} where id = '{payment}'");
         case(branch, "transfer", sql, rule, payment.to_string())
     };
-    let hold = |set: &str, id: &Uuid, rule| case("AZ", "hold", format!("update hold set {set} where id = '{id}'"), rule, id.to_string());
+    let hold = |set: &str, id: &Uuid, rule| {
+        case("AZ", "hold", format!("update hold set {set} where id = '{id}'"), rule, id.to_string())
+    };
     let net = |branch, other: &str, set: &str, rule| {
         let sql = format!("update batch_net set {set} where batch = '{batch}'");
         case(branch, "batch_net", sql, rule, format!("{batch} {other} USD"))
@@ -172,16 +178,34 @@ pub fn cases(bank: &Bank) -> Vec<Case> {
         sent("TX", "credit_seq = credit_seq + 5000", "entry_number"),
         sent("TX", "credit_previous = gen_random_uuid()", "entry_previous"),
         gone("TX", "transfer", "id", &payment.to_string(), "transfer_sides", payment.to_string()),
-        case("AZ", "transfer", inserted.clone(), "entry_number", extra.to_string()),
+        case("AZ", "transfer", inserted, "entry_number", extra.to_string()),
         case("AZ", "transfer", posted, "entry_number", poor.to_string()),
-        case("AZ", "transfer", format!("update transfer set {sides} where id = '{local}'"), "transfer_lines", local.to_string()),
+        case(
+            "AZ",
+            "transfer",
+            format!("update transfer set {sides} where id = '{local}'"),
+            "transfer_lines",
+            local.to_string(),
+        ),
         hold("captured = captured + 1", open, "hold_parts"),
         hold("captured = captured + 1, released = released - 1", ended, "hold_parts"),
         hold("state = 'expired', expires_at = now()", released, "hold_state"),
         hold("amount = amount + 1", open, "hold_placed"),
         gone("AZ", "hold", "id", &ended.to_string(), "hold_placed", ended.to_string()),
-        case("TX", "reversal", "update reversal set reversed = reversed + 1".into(), "reversal_total", reversed.to_string()),
-        case("TX", "reversal", "update reversal set amount = amount + 1".into(), "reversal_original", reversed.to_string()),
+        case(
+            "TX",
+            "reversal",
+            "update reversal set reversed = reversed + 1".into(),
+            "reversal_total",
+            reversed.to_string(),
+        ),
+        case(
+            "TX",
+            "reversal",
+            "update reversal set amount = amount + 1".into(),
+            "reversal_original",
+            reversed.to_string(),
+        ),
         case("TX", "reversal", "delete from reversal".into(), "reversal_total", reversed.to_string()),
         net("AZ", "TX", "amount = amount + 1", "batch_net"),
         net("TX", "AZ", "hash = sha256('x')", "batch_hash"),

@@ -157,7 +157,8 @@ fn what_the_archive_may_hold_is_not_judged() {
 
 #[test]
 fn the_first_transfer_that_differs_is_named() {
-    let content = |id: u128, words: &str| Content { id: TransferId(uuid::Uuid::from_u128(id)), words: words.to_owned() };
+    let content =
+        |id: u128, words: &str| Content { id: TransferId(uuid::Uuid::from_u128(id)), words: words.to_owned() };
     let differing = Differing { batch: "AZ-1-7".to_owned(), first: code("AZ"), second: code("TX") };
     let az = [content(1, "a"), content(2, "b"), content(3, "c")];
     for (tx, expected) in [

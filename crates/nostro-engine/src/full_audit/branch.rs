@@ -17,11 +17,7 @@ pub(super) struct Looked {
     pub(super) entries: u64,
 }
 
-pub(super) async fn look(
-    session: &Session,
-    periods: &AuditedPeriods,
-    progress: &Progress,
-) -> Result<Looked, RowError> {
+pub(super) async fn look(session: &Session, periods: &AuditedPeriods, progress: &Progress) -> Result<Looked, RowError> {
     let mut looked = Looked::default();
     let at = |what| progress.at(session.branch.code, what);
     at("entries");
