@@ -118,6 +118,11 @@ pub(crate) fn made(replayed: bool, location: Option<&str>, body: impl Serialize)
     response
 }
 
+/// Work that was begun and is told of at a location.
+pub(crate) fn accepted(location: &str, body: impl Serialize) -> Response {
+    at(StatusCode::ACCEPTED, location, body)
+}
+
 /// A thing that was changed, or found as changed by an earlier request with the same id.
 pub(crate) fn changed(replayed: bool, body: impl Serialize) -> Response {
     let mut response = Json(body).into_response();

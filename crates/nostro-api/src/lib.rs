@@ -3,7 +3,7 @@
 //! - `router`: the table of contents; each line is a route of `routes`
 //! - `config`, `key`: what the binary decides; who may call
 //! - `request_context`, `origin`, `authentication`, `traffic`: what happens to every request before and after its route
-//! - `json`, `fields`, `body`, `transfer_body`, `register_body`, `parameters`, `filters`, `statement_parameters`, `cursor`: reading,
+//! - `json`, `fields`, `body`, `transfer_body`, `register_body`, `audit_body`, `parameters`, `filters`, `statement_parameters`, `cursor`: reading,
 //!   with every broken rule named
 //! - `view`: the shapes that are sent; `answer`: the outcomes of moving money as statuses; `problem`: RFC 9457
 //! - `statement_csv`: a statement as CSV, page by page
@@ -18,6 +18,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod answer;
+mod audit_body;
 mod authentication;
 mod body;
 mod bulk;

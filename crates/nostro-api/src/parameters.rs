@@ -10,6 +10,7 @@ use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use nostro_core::{AccountNumber, BranchCode, TransferId};
 use nostro_engine::BatchId;
+use uuid::Uuid;
 
 /// A page has at most this many rows: enough for a screen, little enough for one answer.
 pub(crate) const LIMIT_MAX: u16 = 200;
@@ -39,6 +40,11 @@ impl Segment {
     /// As the id of a batch, of whichever branch.
     pub(crate) fn batch_id(&self) -> Result<BatchId, Problem> {
         self.0.parse().map_err(|error| in_path("batch", error))
+    }
+
+    /// As the id of an audit.
+    pub(crate) fn audit_id(&self) -> Result<Uuid, Problem> {
+        fields::parse_id(&self.0).map_err(|error| in_path("audit id", error))
     }
 
     /// As the id of a transfer.

@@ -13,6 +13,7 @@ use nostro_engine::{BatchId, ReadError, Unavailable, UnusableId};
 use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// The media type of problem details.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -22,6 +23,8 @@ pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idem
 const NOT_READY_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A live batch ends well within this, or is in doubt by then: its clients are answered two seconds after its decision.
 const BATCH_LIVE_RETRY_AFTER: Duration = Duration::from_secs(3);
+/// A full audit reads every account: it is seldom through sooner.
+const AUDIT_RUNNING_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// What went wrong, as a stable code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +39,7 @@ pub(crate) enum Code {
     TransferNotFound,
     HoldNotFound,
     BatchNotFound,
+    AuditNotFound,
     MethodNotAllowed,
     HistoryArchived,
     IdConflict,
@@ -52,12 +56,13 @@ pub(crate) enum Code {
     InternalError,
     NotReady,
     BatchLive,
+    AuditRunning,
     Unavailable(Unavailable),
 }
 
 impl Code {
     /// The codes without a value of their own; refusals and reasons of unavailability list themselves.
-    const PLAIN: [Self; 25] = [
+    const PLAIN: &[Self] = &[
         Self::InvalidRequest,
         Self::UnknownBranch,
         Self::Unauthorized,
@@ -68,6 +73,7 @@ impl Code {
         Self::TransferNotFound,
         Self::HoldNotFound,
         Self::BatchNotFound,
+        Self::AuditNotFound,
         Self::MethodNotAllowed,
         Self::HistoryArchived,
         Self::IdConflict,
@@ -83,6 +89,7 @@ impl Code {
         Self::InternalError,
         Self::NotReady,
         Self::BatchLive,
+        Self::AuditRunning,
     ];
 
     /// The stable text of the code.
@@ -98,6 +105,7 @@ impl Code {
             Self::TransferNotFound => "transfer_not_found",
             Self::HoldNotFound => "hold_not_found",
             Self::BatchNotFound => "batch_not_found",
+            Self::AuditNotFound => "audit_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::HistoryArchived => "history_archived",
             Self::IdConflict => "id_conflict",
@@ -114,6 +122,7 @@ impl Code {
             Self::InternalError => "internal_error",
             Self::NotReady => "not_ready",
             Self::BatchLive => "batch_live",
+            Self::AuditRunning => "audit_running",
             Self::Unavailable(reason) => reason.code(),
         }
     }
@@ -130,6 +139,7 @@ impl Code {
             Self::TransferNotFound => "Transfer not found",
             Self::HoldNotFound => "Hold not found",
             Self::BatchNotFound => "Batch not found",
+            Self::AuditNotFound => "Audit not found",
             Self::MethodNotAllowed => "Method not allowed",
             Self::HistoryArchived => "History archived",
             Self::IdConflict => "Id used with other content",
@@ -146,6 +156,7 @@ impl Code {
             Self::InternalError => "Internal error",
             Self::NotReady => "Not ready",
             Self::BatchLive => "Batch live",
+            Self::AuditRunning => "Audit running",
             Self::Unavailable(Unavailable::Branch(_)) => "Branch unavailable",
             Self::Unavailable(Unavailable::AccountInDoubt(_)) => "Account in doubt",
             Self::Unavailable(Unavailable::QueueFull) => "Queue full",
@@ -164,10 +175,11 @@ impl Code {
             | Self::AccountNotFound
             | Self::TransferNotFound
             | Self::HoldNotFound
-            | Self::BatchNotFound => StatusCode::NOT_FOUND,
+            | Self::BatchNotFound
+            | Self::AuditNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::HistoryArchived => StatusCode::GONE,
-            Self::IdConflict => StatusCode::CONFLICT,
+            Self::IdConflict | Self::AuditRunning => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::IdTimeOutOfRange
@@ -185,6 +197,9 @@ impl Code {
 
     /// Whether the same id may, and should, be sent again as it was.
     fn retry(self) -> &'static str {
+        if self == Self::AuditRunning {
+            return "same_id";
+        }
         match self.status() {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE => {
                 "same_id"
@@ -200,7 +215,7 @@ pub fn problem_codes() -> Vec<&'static str> {
     // The codes of `Unavailable`, whose variants carry values; a test holds them against the engine's.
     let unavailable =
         ["branch_unavailable", "account_in_doubt", "queue_full", "busy", "clock_skew", "intake_closed"].into_iter();
-    Code::PLAIN.into_iter().map(Code::as_str).chain(refusals).chain(unavailable).collect()
+    Code::PLAIN.iter().copied().map(Code::as_str).chain(refusals).chain(unavailable).collect()
 }
 
 /// An answer that is not what was asked for.
@@ -254,6 +269,7 @@ impl Problem {
             Code::Unavailable(reason) => Some(reason.retry_after()),
             Code::NotReady => Some(NOT_READY_RETRY_AFTER),
             Code::BatchLive => Some(BATCH_LIVE_RETRY_AFTER),
+            Code::AuditRunning => Some(AUDIT_RUNNING_RETRY_AFTER),
             _ => None,
         };
         Self { code, detail: detail.into(), errors: Vec::new(), retry_after, replayed: false }
@@ -299,6 +315,20 @@ impl Problem {
     pub(crate) fn batch_live(batch: BatchId) -> Self {
         let detail = format!("{batch} is not in doubt: this server is committing it right now, and nothing was done");
         Self::new(Code::BatchLive, detail)
+    }
+
+    /// The URL names an audit that nobody began.
+    pub(crate) fn audit_not_found(id: Uuid) -> Self {
+        Self::new(Code::AuditNotFound, format!("no audit has the id {id}"))
+    }
+
+    /// There is one audit at a time.
+    pub(crate) fn audit_running(running: Option<Uuid>) -> Self {
+        let detail = match running {
+            Some(running) => format!("the audit {running} is running; nothing was begun"),
+            None => "another audit was just begun or ended; nothing was begun".to_owned(),
+        };
+        Self::new(Code::AuditRunning, detail)
     }
 
     /// The request names a branch that does not exist.

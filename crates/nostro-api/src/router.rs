@@ -4,7 +4,9 @@ use crate::authentication::{self, Keys};
 use crate::body::BODY_BYTES_MAX;
 use crate::bulk_intake::BulkIntake;
 use crate::config::ApiConfig;
-use crate::routes::{account_changes, accounts, bank, customers, holds, multi_leg, probes, statements, transfers};
+use crate::routes::{
+    account_changes, accounts, audits, bank, customers, holds, multi_leg, probes, statements, transfers,
+};
 use crate::{openapi, origin, request_context, traffic};
 use axum::Router;
 use axum::body::Bytes;
@@ -64,6 +66,8 @@ pub(crate) fn v1() -> OpenApiRouter<Api> {
         .routes(routes!(bank::in_doubt))
         .routes(routes!(bank::resolve))
         .routes(routes!(bank::audit))
+        .routes(routes!(audits::create))
+        .routes(routes!(audits::show))
         .routes(routes!(bank::trial_balance))
 }
 

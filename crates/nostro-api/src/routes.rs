@@ -2,13 +2,14 @@
 //!
 //! - [`transfers`], [`multi_leg`], [`holds`]: moving money
 //! - [`customers`], [`accounts`], [`account_changes`]: the register; [`statements`]: what an account was at a past instant
-//! - [`bank`]: branches, batches in doubt, the audit
+//! - [`bank`]: branches, batches in doubt, the quick audit; [`audits`]: full ones
 //! - [`probes`]: for load balancers, Prometheus and readers of the description
 //!
 //! A route whose caller hangs up is dropped where it waits. That is safe: commits run in the engine's own tasks.
 
 pub(crate) mod account_changes;
 pub(crate) mod accounts;
+pub(crate) mod audits;
 pub(crate) mod bank;
 pub(crate) mod customers;
 pub(crate) mod holds;

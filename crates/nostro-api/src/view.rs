@@ -5,7 +5,7 @@
 //! - [`transfer`]: transfers with the batch that carried them, and the results of a bulk
 //! - [`posted`]: the same results as bytes, for the many of a bulk that were posted
 //! - [`hold`]: holds as they stand
-//! - [`bank`]: branches, batches in doubt, the audit; [`report`]: the trial balance
+//! - [`bank`]: branches, batches in doubt, the quick audit; [`full_audit`]: full ones; [`report`]: the trial balance
 //! - [`statement`]: balances and statements of past instants
 //!
 //! Figures are text, in minor units, on the account's normal side. Nothing is computed here but that side.
@@ -13,6 +13,7 @@
 pub(crate) mod account;
 pub(crate) mod account_change;
 pub(crate) mod bank;
+pub(crate) mod full_audit;
 pub(crate) mod hold;
 pub(crate) mod multi_leg;
 pub(crate) mod posted;

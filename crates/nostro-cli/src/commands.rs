@@ -1,6 +1,7 @@
 //! The commands that talk to the API, one file each.
 //!
 //! - [`account`] with [`statement`], [`transfer`], [`hold`], [`reverse`], [`together`], [`import`], [`report`], [`audit`], [`in_doubt`]: the commands
+//! - [`full_audit`]: what `audit --full` does
 //! - [`outcome`]: how a command that moves money ends
 //! - [`connection`]: where the API is and which key opens it
 //! - [`table`]: how the terminal shows figures
@@ -9,6 +10,7 @@ pub(crate) mod account;
 mod account_change;
 pub(crate) mod audit;
 pub(crate) mod connection;
+pub(crate) mod full_audit;
 pub(crate) mod hold;
 pub(crate) mod import;
 pub(crate) mod in_doubt;

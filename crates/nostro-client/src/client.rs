@@ -5,6 +5,7 @@
 //! environment: a key goes to the address that was named and nowhere else.
 
 use crate::filter::{EntryFilter, HoldFilter};
+use crate::full_audit::{FullAudit, NewAudit};
 use crate::items::{self, ItemOutcome, RegisteredResults};
 use crate::outcome::{ClientError, Outcome, UnknownCause};
 use crate::request::{
@@ -330,6 +331,16 @@ impl Client {
     /// Adds up all accounts of all branches.
     pub async fn audit(&self) -> Result<AuditReport, ClientError> {
         self.get("/v1/audit", &[]).await
+    }
+
+    /// Begins a full audit, or finds the one that was begun under this id; `from_scratch` as it was then.
+    pub async fn start_audit(&self, id: Uuid, from_scratch: bool) -> Result<FullAudit, ClientError> {
+        self.post("/v1/audits", &NewAudit { id, from_scratch }).await
+    }
+
+    /// A full audit: how far it is, or what it came to.
+    pub async fn full_audit(&self, id: Uuid) -> Result<FullAudit, ClientError> {
+        self.get(&format!("/v1/audits/{id}"), &[]).await
     }
 
     /// Debits and credits by branch, currency and kind of account.

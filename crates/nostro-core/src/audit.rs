@@ -102,6 +102,13 @@ pub struct AuditReport {
     pub batches_in_flight: usize,
 }
 
+impl Candidate {
+    /// Whether it is visible, but not at all of its parts.
+    pub fn is_in_flight(&self) -> bool {
+        !self.visible.is_empty() && !self.parts.iter().all(|part| self.visible.contains_key(part))
+    }
+}
+
 impl AuditReport {
     /// Whether every branch, every pair of branches and the bank balance.
     pub fn is_balanced(&self) -> bool {
@@ -118,11 +125,8 @@ pub fn audit(mut totals: BTreeMap<BranchCode, BranchTotals>, candidates: &[Candi
         let line = bank.entry(*currency).or_insert(BankLine { currency: *currency, total: 0, naive_total: 0 });
         line.naive_total = line.naive_total.saturating_add(*sum);
     }
-    let in_flight = candidates
-        .iter()
-        .filter(|batch| !batch.visible.is_empty() && !batch.parts.iter().all(|part| batch.visible.contains_key(part)));
     let mut batches_in_flight: usize = 0;
-    for batch in in_flight {
+    for batch in candidates.iter().filter(|batch| batch.is_in_flight()) {
         batches_in_flight = batches_in_flight.saturating_add(1);
         for (branch, net) in batch.visible.iter().flat_map(|(branch, nets)| nets.iter().map(move |net| (branch, net))) {
             let amount = i128::from(net.amount);

@@ -10,6 +10,7 @@
 //! - [`plan`]: decides a batch of transfers in order, in memory
 //! - [`trial_balance`]: debits and credits by kind of account
 //! - [`audit`]: totals of all branches from which a half-committed transfer is left out
+//! - [`segments`], [`batch_sides`], [`sources_audit`]: what a full audit judges; [`finding`]: what it finds
 //!
 //! Nothing here waits, reads a clock, draws a random number or knows SQL: values in, values out. So every rule
 //! of the ledger can be tested by a table.
@@ -22,6 +23,7 @@ pub mod account_change;
 pub mod account_number;
 pub mod amount;
 pub mod audit;
+pub mod batch_sides;
 pub mod branch;
 pub mod branch_set;
 pub mod chain;
@@ -30,6 +32,7 @@ pub mod customer;
 mod decide;
 mod digits;
 pub mod filter;
+pub mod finding;
 pub mod hold;
 mod ledger;
 mod locked_accounts;
@@ -37,6 +40,8 @@ pub mod operation;
 pub mod original;
 pub mod plan;
 pub mod refusal;
+pub mod segments;
+pub mod sources_audit;
 pub mod time;
 pub mod transfer;
 pub mod transfer_id;

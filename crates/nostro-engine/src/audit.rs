@@ -58,7 +58,7 @@ pub(crate) async fn run(bank: &Bank) -> Result<AuditReport, ReadError> {
     let visible = branches.iter().map(|branch| totals::look_up(branch.client(), &ids));
     let visible = at_all(bank, &branches, visible).await?;
     at_all(bank, &branches, branches.iter().map(|branch| totals::close(branch.client()))).await?;
-    let candidates = gather(bank, &candidates, &branches, visible);
+    let candidates = gather(bank, &candidates, branches.iter().map(|branch| branch.code), visible);
     branches.into_iter().for_each(|branch| branch.lease.give_back());
     Ok(audit(sums, &candidates))
 }
@@ -106,16 +106,17 @@ async fn at_all<T>(
     try_join_all(limited).await
 }
 
-fn gather(
+/// The candidates, in the order of their ids, with where each is visible. `visible` is in the order of the branches.
+pub(crate) fn gather(
     bank: &Bank,
     candidates: &BatchParts,
-    branches: &[Audited],
+    branches: impl Iterator<Item = BranchCode>,
     visible: Vec<BTreeMap<BatchId, Vec<Net>>>,
 ) -> Vec<Candidate> {
     let mut seen: BTreeMap<BatchId, BTreeMap<BranchCode, Vec<Net>>> = BTreeMap::new();
-    for (branch, batches) in branches.iter().zip(visible) {
+    for (branch, batches) in branches.zip(visible) {
         for (id, nets) in batches {
-            seen.entry(id).or_default().insert(branch.code, nets);
+            seen.entry(id).or_default().insert(branch, nets);
         }
     }
     let known = |id: &BatchId| seen.get(id).cloned().unwrap_or_default();

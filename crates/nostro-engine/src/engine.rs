@@ -12,7 +12,10 @@ use crate::past::{self, BalanceAt, PastError, Statement};
 use crate::register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
 use crate::selection::{self, Selection};
 use crate::watch::{self, Recovering};
-use crate::{account_changes, audit, expiries, in_doubt, periods, positions, reading, registry};
+use crate::{
+    StartAuditError, StartedAudit, account_changes, audit, expiries, full_audit, in_doubt, periods, positions, reading,
+    registry,
+};
 use nostro_commit::recovery::Sweeper;
 use nostro_commit::{BatchId, ConnectError};
 use nostro_core::audit::AuditReport;
@@ -22,10 +25,12 @@ use nostro_core::{
     Timestamp, Transfer, TransferId, TransferRecord,
 };
 use nostro_store::account_change::ChangeRequest;
+use nostro_store::audits::FullAudit;
 use nostro_store::past::{LineRange, Sums};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 /// A handle; clones share one engine.
 #[derive(Clone, Debug)]
@@ -287,6 +292,16 @@ impl Engine {
     /// Totals of the bank from which half a transfer is left out.
     pub async fn audit(&self) -> Result<AuditReport, ReadError> {
         audit::run(&self.shared.bank).await
+    }
+
+    /// Begins a full audit; a task of the engine's own makes it. From scratch, nothing that was kept of closed months is relied on.
+    pub async fn start_audit(&self, id: Uuid, from_scratch: bool) -> Result<StartedAudit, StartAuditError> {
+        full_audit::start(&self.shared.bank, self.shared.stop.subscribe(), id, from_scratch).await
+    }
+
+    /// A full audit, running or ended.
+    pub async fn find_audit(&self, id: Uuid) -> Result<Option<FullAudit>, ReadError> {
+        full_audit::find(&self.shared.bank, id).await
     }
 
     /// Debits and credits by branch, currency and kind of account.

@@ -11,7 +11,7 @@
 //! - [`expiries`]: books the expiry of holds whose time has run out
 //! - [`positions`]: rolls the nostro positions up, so that an audit is cheap
 //! - [`past`]: final balances and statements of past instants; [`selection`]: lists with a filter
-//! - [`registry`], [`register`]: customers and accounts; [`account_changes`]: their limits and states; [`reading`]: look-ups, [`lookups`]: of accounts, many at once; [`audit`]: the totals
+//! - [`registry`], [`register`]: customers and accounts; [`account_changes`]: their limits and states; [`reading`]: look-ups, [`lookups`]: of accounts, many at once; [`audit`]: the totals; [`full_audit`]: every row against every other
 //!
 //! A commit never runs in a request's future: batches are tasks of the engine's own, so that a client that hangs
 //! up, a timeout or a shutdown cannot stop one half-way.
@@ -27,6 +27,7 @@ pub mod config;
 mod doubt;
 pub mod engine;
 mod expiries;
+mod full_audit;
 pub mod health;
 mod in_doubt;
 mod in_flight;
@@ -50,12 +51,14 @@ mod watch;
 pub use answer::{Answer, CommitPath, Receipt, Unavailable};
 pub use config::{BranchConfig, EngineConfig, Limits};
 pub use engine::{Engine, Found, StartError};
+pub use full_audit::{StartAuditError, StartedAudit};
 pub use health::{BranchStatus, Health, HomeVerdict, InDoubt, InDoubtList, ResolveError, Resolved};
 pub use intake::Order;
 pub use nostro_commit::BatchId;
 pub use nostro_commit::recovery::Waiter;
 pub use nostro_core::plan::UnusableId;
 pub use nostro_store::account_change::ChangeRequest;
+pub use nostro_store::audits::{AuditState, BranchLooked, FoundRow, FullAudit};
 pub use nostro_store::past::{LineRange, Standing, Sums};
 pub use past::{BalanceAt, LINES_AT_A_TIME_MAX, PastError, Statement, TOTALLED_LINES_MAX};
 pub use register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};

@@ -61,3 +61,16 @@ fn headers_follow_the_problem() {
     let replayed = Problem::new(Code::Refused(Refusal::CurrencyMismatch), "").replayed().into_response();
     assert_eq!(replayed.headers()[IDEMPOTENT_REPLAYED], "true");
 }
+
+#[test]
+fn an_audit_that_waits_for_another_may_be_asked_for_again() {
+    let running = Uuid::from_u128(7);
+    let problem = Problem::audit_running(Some(running));
+    let body = serde_json::to_value(problem.body("/v1/audits", "r")).unwrap();
+    assert_eq!(
+        (&body["status"], &body["code"], &body["retry"]),
+        (&409.into(), &"audit_running".into(), &"same_id".into())
+    );
+    assert!(body["detail"].as_str().unwrap().contains(&running.to_string()));
+    assert_eq!(problem.into_response().headers()[RETRY_AFTER], "10");
+}

@@ -1,6 +1,7 @@
-//! `nostro audit`: adds up all accounts of all branches while they move.
+//! `nostro audit`: adds up all accounts of all branches while they move, or checks every row ([`full_audit`]).
 
 use super::connection::ConnectionArgs;
+use super::full_audit::{self, Exits};
 use super::table::{major, print_json, right, table};
 use clap::Args;
 use nostro_client::AuditReport;
@@ -12,9 +13,15 @@ const EXIT_NOT_BALANCED: u8 = 1;
 /// Nothing is known: the server or a branch could not be asked.
 const EXIT_NOT_ASKED: u8 = 5;
 
-/// Adds up all accounts of all branches
+/// Adds up all accounts of all branches, or checks every row of them
 #[derive(Args, Debug)]
 pub(crate) struct AuditArgs {
+    /// Check every account, entry, hold, reversal and batch, and wait until that is done
+    #[arg(long)]
+    full: bool,
+    /// With --full: read closed months again, and compare them with what was found when they were audited
+    #[arg(long, requires = "full")]
+    from_scratch: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -24,13 +31,17 @@ pub(crate) struct AuditArgs {
 
 /// Runs the command.
 pub(crate) async fn run(args: AuditArgs) -> anyhow::Result<ExitCode> {
+    if args.full {
+        let exits = Exits { not_balanced: EXIT_NOT_BALANCED, not_asked: EXIT_NOT_ASKED };
+        return match args.connection.client() {
+            Ok(client) => full_audit::run(&client, args.from_scratch, args.json, exits).await,
+            Err(error) => Ok(not_asked(&error)),
+        };
+    }
     let asked = async { anyhow::Ok(args.connection.client()?.audit().await?) };
     let report = match asked.await {
         Ok(report) => report,
-        Err(error) => {
-            eprintln!("nostro: the audit could not be made: {error:#}");
-            return Ok(ExitCode::from(EXIT_NOT_ASKED));
-        }
+        Err(error) => return Ok(not_asked(&error)),
     };
     if args.json {
         print_json(&report)?;
@@ -38,6 +49,11 @@ pub(crate) async fn run(args: AuditArgs) -> anyhow::Result<ExitCode> {
         print(&report);
     }
     Ok(if report.balanced { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NOT_BALANCED) })
+}
+
+fn not_asked(error: &anyhow::Error) -> ExitCode {
+    eprintln!("nostro: the audit could not be made: {error:#}");
+    ExitCode::from(EXIT_NOT_ASKED)
 }
 
 fn print(report: &AuditReport) {

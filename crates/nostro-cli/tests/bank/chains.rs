@@ -373,6 +373,8 @@ async fn a_chain_goes_over_eight_branches_and_no_further() {
     assert!(again.iter().all(|item| item.state == "refused" && item.replayed), "{again:?}");
 
     assert!(client.audit().await.unwrap().balanced);
+    let audit = crate::full_audit::full(client, false).await;
+    assert_eq!((audit.state.as_str(), audit.findings.len()), ("balanced", 0), "{audit:?}");
     databases.every_batch_is_whole().await;
     databases.finish().await;
 }

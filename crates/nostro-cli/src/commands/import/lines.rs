@@ -122,14 +122,14 @@ pub(super) fn read(
 
 fn read_customers(
     lines: &mut Lines,
-    source: Source<'_>,
+    Source { file, input }: Source<'_>,
     branches: &BTreeSet<BranchCode>,
     default: Option<BranchCode>,
     findings: &mut Findings,
 ) -> io::Result<Refs> {
     let mut refs = Refs::default();
     let columns = if default.is_some() { CUSTOMERS_OF_A_BRANCH } else { CUSTOMERS };
-    let Some(mut records) = Records::open(source.file, source.input, columns, findings)? else { return Ok(refs) };
+    let Some(mut records) = Records::open(file, input, columns, findings)? else { return Ok(refs) };
     while let Some(mut row) = records.next_row(findings)? {
         let reference = row.required("ref", reference);
         let branch = match default {
@@ -149,9 +149,14 @@ fn read_customers(
     Ok(refs)
 }
 
-fn read_accounts(lines: &mut Lines, source: Source<'_>, customers: &Refs, findings: &mut Findings) -> io::Result<Refs> {
+fn read_accounts(
+    lines: &mut Lines,
+    Source { file, input }: Source<'_>,
+    customers: &Refs,
+    findings: &mut Findings,
+) -> io::Result<Refs> {
     let mut refs = Refs::default();
-    let Some(mut records) = Records::open(source.file, source.input, ACCOUNTS, findings)? else { return Ok(refs) };
+    let Some(mut records) = Records::open(file, input, ACCOUNTS, findings)? else { return Ok(refs) };
     while let Some(mut row) = records.next_row(findings)? {
         let reference = row.required("ref", reference);
         let customer = row.required("customer_ref", |text| customers.find(text, &lines.customers_file)).flatten();
@@ -173,8 +178,13 @@ fn read_accounts(lines: &mut Lines, source: Source<'_>, customers: &Refs, findin
     Ok(refs)
 }
 
-fn read_balances(lines: &mut Lines, source: Source<'_>, accounts: &Refs, findings: &mut Findings) -> io::Result<()> {
-    let Some(mut records) = Records::open(source.file, source.input, BALANCES, findings)? else { return Ok(()) };
+fn read_balances(
+    lines: &mut Lines,
+    Source { file, input }: Source<'_>,
+    accounts: &Refs,
+    findings: &mut Findings,
+) -> io::Result<()> {
+    let Some(mut records) = Records::open(file, input, BALANCES, findings)? else { return Ok(()) };
     // By the place of the account: the line that has its opening balance.
     let mut booked: Vec<Option<u64>> = vec![None; lines.accounts.len()];
     while let Some(mut row) = records.next_row(findings)? {
