@@ -38,11 +38,14 @@ pub(crate) async fn moved(engine: &Engine, bulk: Bulk, context: &RequestContext)
         let is_chain = is_link.get(range.start).copied().unwrap_or_default();
         groups.push(group(items.by_ref().take(range.len()), is_chain, range.start, &facts)?);
     }
-    let orders = groups.iter().filter_map(|group| match group {
-        Group::Order(order) => Some(order.clone()),
-        Group::Unsent(_) => None,
-    });
-    let mut answers = engine.orders(orders.collect()).await.into_iter();
+    let orders: Vec<Order> = groups
+        .iter()
+        .filter_map(|group| match group {
+            Group::Order(order) => Some(order.clone()),
+            Group::Unsent(_) => None,
+        })
+        .collect();
+    let mut answers = engine.orders(orders).await.into_iter();
     let mut results = Results::new(count, context);
     let mut first = 0;
     for group in groups {

@@ -33,6 +33,7 @@ enum Before {
 /// What the database has to store.
 pub(crate) struct Stored {
     pub(crate) accounts: Vec<(AccountNumber, LockedAccount)>,
+    pub(crate) has_marked: bool,
     pub(crate) holds: Vec<Hold>,
     pub(crate) originals: Vec<Original>,
 }
@@ -126,6 +127,7 @@ impl Ledger {
     pub(crate) fn stored(self) -> Stored {
         let Sources { holds, originals } = self.sources;
         Stored {
+            has_marked: self.accounts.has_marked(),
             accounts: self.accounts.posted(),
             holds: self.held.iter().filter_map(|name| holds.get(name).copied()).collect(),
             originals: self.reversed.iter().filter_map(|name| originals.get(name).copied()).collect(),

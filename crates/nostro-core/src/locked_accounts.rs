@@ -60,6 +60,8 @@ pub struct Accounts {
     posted: Vec<Place>,
     /// While a chain is decided: rows before its links changed them, oldest first.
     undo: Option<Vec<(Place, Row)>>,
+    /// Whether any of them is or was outside its limits.
+    has_marked: bool,
 }
 
 /// Where an account stands among the rows.
@@ -90,6 +92,8 @@ impl Accounts {
         let account = self.changed(place)?;
         let previous = account.last_transfer.replace(transfer);
         *account = LockedAccount { balance, held, seq, last_posted_at: Some(at), ..*account }.judged(may_exceed);
+        let is_marked = account.limit_exceeded;
+        self.has_marked |= is_marked;
         Some(Line { balance_after: balance, seq, previous })
     }
 
@@ -133,6 +137,11 @@ impl Accounts {
         }
     }
 
+    /// Whether any of them is or was outside its limits: only then has any mark changed.
+    pub(crate) fn has_marked(&self) -> bool {
+        self.has_marked
+    }
+
     /// Those that were posted to, or where more or less is reserved.
     pub(crate) fn posted(self) -> Vec<(AccountNumber, LockedAccount)> {
         let posted = self.posted.iter().filter_map(|place| self.rows.get(place.0));
@@ -148,6 +157,7 @@ impl Extend<(AccountNumber, LockedAccount)> for Accounts {
         self.places.reserve(more);
         self.rows.reserve(more);
         for (number, account) in accounts {
+            self.has_marked |= account.limit_exceeded;
             match self.places.entry(number) {
                 Entry::Vacant(free) => {
                     free.insert(Place(self.rows.len()));

@@ -73,6 +73,8 @@ pub struct Plan {
     pub outcomes: Vec<Outcome>,
     /// Each account that was posted to or has more or less reserved, once, as it stands after the batch.
     pub accounts: Vec<(AccountNumber, LockedAccount)>,
+    /// Whether any account of the batch is or was outside its limits: else every mark is as it was.
+    pub has_marked: bool,
     /// Each hold that was placed or changed, once, as it stands after the batch.
     pub holds: Vec<Hold>,
     /// Each transfer of which money went back, once, as it stands after the batch.
@@ -121,8 +123,8 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
         }
         rest = later;
     }
-    let Stored { accounts, holds, originals } = deciding.ledger.stored();
-    Plan { outcomes: deciding.outcomes, accounts, holds, originals }
+    let Stored { accounts, has_marked, holds, originals } = deciding.ledger.stored();
+    Plan { outcomes: deciding.outcomes, accounts, has_marked, holds, originals }
 }
 
 /// A batch that is being decided.

@@ -116,12 +116,12 @@ impl Engine {
     /// Moves money. The commit runs in a task of the engine's own: dropping this future does not stop it.
     /// The two accounts must differ and their branches be known ([`Self::has_branch`]).
     pub async fn transfer(&self, transfer: Transfer) -> Answer {
-        let order = vec![Order::Transfer(transfer)];
+        let order = [Order::Transfer(transfer)];
         self.shared.intake.answer(order, Company::Single).await.pop().unwrap_or(Answer::Unknown)
     }
 
     /// Moves money, each order for itself; an answer for each of their transfers, in the order of the request.
-    pub async fn orders(&self, orders: Vec<Order>) -> Vec<Answer> {
+    pub async fn orders(&self, orders: impl IntoIterator<Item = Order>) -> Vec<Answer> {
         self.shared.intake.answer(orders, Company::Bulk).await
     }
 

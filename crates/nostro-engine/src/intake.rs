@@ -38,9 +38,10 @@ pub(crate) struct Intake {
 
 /// An order that is answered, on its way, or must wait for another one under one of its ids.
 enum Submitted {
-    Known(Vec<Answer>),
+    Known(Answer),
+    KnownChain(Vec<Answer>),
     Transfer(oneshot::Receiver<Answer>),
-    Chain(oneshot::Receiver<Vec<Answer>>, usize),
+    Chain(oneshot::Receiver<Vec<Answer>>),
     Parked(Order, oneshot::Receiver<()>),
     Crowded(usize),
 }
@@ -51,33 +52,32 @@ impl Intake {
     }
 
     /// One answer for each transfer, in the order of the request. Nothing that is dropped here stops a commit.
-    pub(crate) async fn answer(&self, orders: Vec<Order>, company: Company) -> Vec<Answer> {
-        let mut answers: Vec<Answer> = Vec::new();
-        let mut wave: Vec<(usize, Order)> = Vec::with_capacity(orders.len());
+    pub(crate) async fn answer(&self, orders: impl IntoIterator<Item = Order>, company: Company) -> Vec<Answer> {
+        let orders = orders.into_iter();
+        let mut wave: Vec<(usize, Order)> = Vec::with_capacity(orders.size_hint().0);
+        let mut count = 0;
         for order in orders {
-            wave.push((answers.len(), order));
-            let length = wave.last().map_or(0, |(_, order)| order.transfers().len());
-            // Without a word the batch's task is gone: what it did is not known.
-            answers.resize(answers.len() + length, Answer::Unknown);
+            let length = order.transfers().len();
+            wave.push((count, order));
+            count += length;
         }
-        let mut tell = |at: usize, told: Vec<Answer>| answers.splice(at..at + told.len(), told).for_each(drop);
+        // Without a word the batch's task is gone: what it did is not known.
+        let mut answers: Vec<Answer> = vec![Answer::Unknown; count];
         while !wave.is_empty() {
             let submitted: Vec<(usize, Submitted)> =
                 wave.drain(..).map(|(at, order)| (at, self.submit(order, company))).collect();
             for (at, submitted) in submitted {
                 let busy = Answer::Unavailable(Unavailable::Busy);
                 match submitted {
-                    Submitted::Known(known) => tell(at, known),
-                    Submitted::Transfer(answer) => tell(at, answer.await.into_iter().collect()),
-                    Submitted::Chain(answer, length) => {
-                        let told = answer.await.ok().filter(|told| told.len() == length);
-                        tell(at, told.unwrap_or_default());
-                    }
+                    Submitted::Known(answer) => answers[at] = answer,
+                    Submitted::Transfer(answer) => answers[at] = answer.await.unwrap_or(Answer::Unknown),
+                    Submitted::KnownChain(known) => put(&mut answers[at..], known),
+                    Submitted::Chain(answer) => put(&mut answers[at..], answer.await.unwrap_or_default()),
                     Submitted::Parked(order, turn) => match timeout(self.bank.limits.deadline, turn).await {
                         Ok(_) => wave.push((at, order)),
-                        Err(_) => tell(at, vec![busy; order.transfers().len()]),
+                        Err(_) => answers[at..at + order.transfers().len()].fill(busy),
                     },
-                    Submitted::Crowded(length) => tell(at, vec![busy; length]),
+                    Submitted::Crowded(length) => answers[at..at + length].fill(busy),
                 }
             }
         }
@@ -87,38 +87,51 @@ impl Intake {
     fn submit(&self, order: Order, company: Company) -> Submitted {
         let accounts_differ = |transfer: &Transfer| transfer.debit != transfer.credit;
         debug_assert!(order.transfers().iter().all(accounts_differ), "the API refuses a transfer to the same account");
-        if let Some(known) = self.known(order.transfers()) {
-            known.iter().for_each(Answer::count);
-            return Submitted::Known(known);
-        }
-        match (self.admit(order.transfers()), order) {
-            (Ok(mut busy), Order::Transfer(transfer)) => match busy.pop() {
-                Some(busy) => Submitted::Transfer(self.lanes.submit(transfer, company, busy)),
-                None => Submitted::Crowded(1),
-            },
-            (Ok(busy), Order::Chain(chain)) => {
-                let length = chain.links().len();
-                Submitted::Chain(self.lanes.submit_chain(chain, busy), length)
-            }
-            (Err(Admission::Parked(turn)), order) => Submitted::Parked(order, turn),
-            (Err(Admission::First(_) | Admission::Crowded), order) => Submitted::Crowded(order.transfers().len()),
+        match order {
+            Order::Transfer(transfer) => self.submit_transfer(transfer, company),
+            Order::Chain(chain) => self.submit_chain(chain),
         }
     }
 
-    /// What is remembered of all of them.
-    fn known(&self, transfers: &[Transfer]) -> Option<Vec<Answer>> {
-        transfers.iter().map(|transfer| self.bank.replays.answer(transfer)).collect()
+    fn submit_transfer(&self, transfer: Transfer, company: Company) -> Submitted {
+        if let Some(answer) = self.bank.replays.answer(&transfer) {
+            answer.count();
+            return Submitted::Known(answer);
+        }
+        match self.in_flight.admit(transfer.id) {
+            Admission::First(busy) => Submitted::Transfer(self.lanes.submit(transfer, company, busy)),
+            Admission::Parked(turn) => Submitted::Parked(Order::Transfer(transfer), turn),
+            Admission::Crowded => Submitted::Crowded(1),
+        }
+    }
+
+    fn submit_chain(&self, chain: Chain) -> Submitted {
+        let known = chain.links().iter().map(|link| self.bank.replays.answer(link));
+        if let Some(known) = known.collect::<Option<Vec<Answer>>>() {
+            known.iter().for_each(Answer::count);
+            return Submitted::KnownChain(known);
+        }
+        match self.admit(chain.links()) {
+            Ok(busy) => Submitted::Chain(self.lanes.submit_chain(chain, busy)),
+            Err(Admission::Parked(turn)) => Submitted::Parked(Order::Chain(chain), turn),
+            Err(Admission::First(_) | Admission::Crowded) => Submitted::Crowded(chain.links().len()),
+        }
     }
 
     /// All ids or none: whoever waits for one holds no other, so nobody waits in a circle.
-    fn admit(&self, transfers: &[Transfer]) -> Result<Vec<Busy>, Admission> {
-        let mut all = Vec::with_capacity(transfers.len());
-        for transfer in transfers {
-            match self.in_flight.admit(transfer.id) {
+    fn admit(&self, links: &[Transfer]) -> Result<Vec<Busy>, Admission> {
+        let mut all = Vec::with_capacity(links.len());
+        for link in links {
+            match self.in_flight.admit(link.id) {
                 Admission::First(busy) => all.push(busy),
                 other @ (Admission::Parked(_) | Admission::Crowded) => return Err(other),
             }
         }
         Ok(all)
     }
+}
+
+/// Puts the answers of a chain in their places, which are there.
+fn put(places: &mut [Answer], answers: Vec<Answer>) {
+    places.iter_mut().zip(answers).for_each(|(place, answer)| *place = answer);
 }

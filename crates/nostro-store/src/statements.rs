@@ -17,6 +17,7 @@ pub struct Statements {
     pub(crate) find_holds: Statement,
     pub(crate) find_originals: Statement,
     pub(crate) update_accounts: Statement,
+    pub(crate) update_and_mark_accounts: Statement,
     copy_transfers: [Statement; 2],
     insert_transfer: [Statement; 2],
     pub(crate) write_holds: Statement,
@@ -88,16 +89,21 @@ impl Statements {
             Message::ReadPeriods
         );
         let clock = format!("{} select clock_timestamp()", Message::ReadClock);
-        let update_accounts = format!(
-            "{} update account a
-             set balance = w.balance, held = w.held, seq = w.seq, last_transfer = w.last_transfer, limit_exceeded = w.limit_exceeded,
-               last_posted_at = $8
-             from unnest($1::tid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::uuid[], $7::boolean[])
-               as w (place, id, balance, held, seq, last_transfer, limit_exceeded)
-             where a.ctid = w.place
-               and a.id = w.id",
-            Message::UpdateRows
-        );
+        // An array less to send and to unfold, where every mark is as it was: nearly always.
+        let update = |set: &str, array: &str, column: &str| {
+            format!(
+                "{} update account a
+                 set balance = w.balance, held = w.held, seq = w.seq, last_transfer = w.last_transfer, last_posted_at = $7{set}
+                 from unnest($1::tid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::uuid[]{array})
+                   as w (place, id, balance, held, seq, last_transfer{column})
+                 where a.ctid = w.place
+                   and a.id = w.id",
+                Message::UpdateRows
+            )
+        };
+        let update_accounts = update("", "", "");
+        let update_and_mark_accounts =
+            update(", limit_exceeded = w.limit_exceeded", ", $8::boolean[]", ", limit_exceeded");
         let [copy_plain, copy_all] = [Width::Plain, Width::All].map(|width| {
             let (names, _) = width.names_and_places();
             format!("{} copy transfer ({names}) from stdin (format binary)", Message::InsertRows)
@@ -147,7 +153,7 @@ impl Statements {
         // All are sent, then all are heard of.
         let batches = try_join5(
             client.prepare(&lock_accounts),
-            client.prepare(&update_accounts),
+            try_join(client.prepare(&update_accounts), client.prepare(&update_and_mark_accounts)),
             try_join(client.prepare(&copy_plain), client.prepare(&copy_all)),
             try_join(client.prepare(&insert_plain), client.prepare(&insert_all)),
             client.prepare(&insert_nets),
@@ -167,7 +173,8 @@ impl Statements {
         let look_ups = try_join(client.prepare(&find_accounts), client.prepare(&list_entries));
         let all = Box::pin(try_join4(batches, holds, ids, look_ups));
         let (batches, holds, ids, look_ups) = all.await?;
-        let (lock_accounts, update_accounts, copy_transfers, insert_transfer, insert_nets) = batches;
+        let (lock_accounts, (update_accounts, update_and_mark_accounts), copy_transfers, insert_transfer, insert_nets) =
+            batches;
         let (find_holds, write_holds, find_originals, write_reversals) = holds;
         let (clock, find_transfers, find_transfers_anywhere, detached_periods) = ids;
         let (find_accounts, list_entries) = look_ups;
@@ -179,6 +186,7 @@ impl Statements {
             find_holds,
             find_originals,
             update_accounts,
+            update_and_mark_accounts,
             copy_transfers: copy_transfers.into(),
             insert_transfer: insert_transfer.into(),
             write_holds,

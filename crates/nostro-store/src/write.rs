@@ -40,6 +40,7 @@ struct AccountColumns {
     held: Vec<i64>,
     seq: Vec<i64>,
     last_transfer: Vec<Option<Uuid>>,
+    /// Empty where every mark is as it was.
     limit_exceeded: Vec<bool>,
 }
 
@@ -76,7 +77,9 @@ impl Writes {
             writes.accounts.held.push(account.held.minor_units());
             writes.accounts.seq.push(account.seq);
             writes.accounts.last_transfer.push(account.last_transfer.map(|id| id.0));
-            writes.accounts.limit_exceeded.push(account.limit_exceeded);
+            if plan.has_marked {
+                writes.accounts.limit_exceeded.push(account.limit_exceeded);
+            }
         }
         writes.transfers.extend(plan.records().filter_map(|record| TransferRow::at(branch.code, record, numbers)));
         for hold in plan.holds.iter().filter(|hold| hold.debit.branch() == branch.code) {
@@ -118,8 +121,13 @@ impl Writes {
                     return Ok(());
                 }
                 let columns: [&(dyn ToSql + Sync); 8] =
-                    [&a.place, &a.id, &a.balance, &a.held, &a.seq, &a.last_transfer, &a.limit_exceeded, &posted_at];
-                all(Message::UpdateRows, a.place.len(), client.execute(&statements.update_accounts, &columns).await?)
+                    [&a.place, &a.id, &a.balance, &a.held, &a.seq, &a.last_transfer, &posted_at, &a.limit_exceeded];
+                let updated = if a.limit_exceeded.is_empty() {
+                    client.execute(&statements.update_accounts, &columns[..7]).await?
+                } else {
+                    client.execute(&statements.update_and_mark_accounts, &columns).await?
+                };
+                all(Message::UpdateRows, a.place.len(), updated)
             };
             let insert = async {
                 let inserted = transfer_rows::insert(&client, &statements, &transfers, &batch, posted_at).await?;

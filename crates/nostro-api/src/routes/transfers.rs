@@ -56,7 +56,7 @@ pub(crate) async fn create_bulk(
     let has_branch = |code| api.engine.has_branch(code);
     let results = match wire::read_plain_transfers(bytes, &has_branch) {
         Some(transfers) => {
-            let answers = api.engine.orders(transfers.iter().cloned().map(Order::Transfer).collect()).await;
+            let answers = api.engine.orders(transfers.iter().cloned().map(Order::Transfer)).await;
             wire::write_answers(&transfers, answers, &context)
         }
         None => {

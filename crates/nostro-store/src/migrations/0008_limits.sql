@@ -3,6 +3,8 @@
 alter table account
   add column ceiling bigint,
   add column limit_exceeded boolean not null default false,
+  drop constraint account_owner,
+  drop constraint account_overdraft_limit,
   drop constraint account_within_limit,
   drop constraint account_state,
   drop constraint account_closed_is_empty;
@@ -10,14 +12,17 @@ comment on column account.ceiling is 'What the balance may not go above, in mino
 comment on column account.limit_exceeded is
   'The figures are outside the limits: by a forced reversal, or because a limit was changed. Then, and only then, they may be.';
 comment on column account.state is 'open; frozen for debits, for credits or for both; closed.';
+-- As few as before: each is checked at every posting.
 alter table account
-  add constraint account_ceiling check (ceiling is null or (ceiling >= 0 and customer is not null)),
+  add constraint account_owner check (
+    case when customer is null then kind = 'cash' and state = 'open' and ceiling is null else kind <> 'cash' end
+  ),
+  add constraint account_limits check (overdraft_limit >= 0 and (ceiling is null or ceiling >= 0)),
   add constraint account_within_limits check (
     limit_exceeded = (customer is not null and (balance - held + overdraft_limit < 0 or balance > coalesce(ceiling, balance)))
   ),
   add constraint account_state check (state in ('open', 'debits_frozen', 'credits_frozen', 'frozen', 'closed')),
-  add constraint account_closed_is_empty check (state <> 'closed' or (balance = 0 and held = 0)),
-  add constraint account_own_is_open check (customer is not null or state = 'open');
+  add constraint account_closed_is_empty check (state <> 'closed' or (balance = 0 and held = 0));
 grant update (overdraft_limit, ceiling, limit_exceeded) on account to nostro_commit;
 
 create table account_change (
@@ -34,13 +39,13 @@ create table account_change (
   reason text,
   changed_at timestamptz not null default clock_timestamp(),
   constraint account_change_pkey primary key (id),
-  constraint account_change_account_fkey foreign key (account) references account (id),
   constraint account_change_asked check (
     cardinality(asked) > 0 and asked <@ array['overdraft_limit', 'ceiling', 'state']
   ),
   constraint account_change_reason check (char_length(reason) between 1 and 140)
 );
 comment on table account_change is 'Every change of an account''s limits and state, closing among them. Never changed.';
+comment on column account_change.account is 'Its account; no foreign key, which every posting to an account would have to look at.';
 comment on column account_change.id is 'The client''s id of the request: the idempotency key.';
 comment on column account_change.serial is 'In the order in which they were made, for pages.';
 comment on column account_change.asked is 'The fields that the request named; the others stayed as they were.';
@@ -60,6 +65,5 @@ where close_request_id is not null;
 alter table account drop column close_request_id;
 
 alter table transfer
-  add column is_forced boolean,
-  add constraint transfer_forced check (is_forced is null or kind = 'reversal');
+  add column is_forced boolean;
 comment on column transfer.is_forced is 'Of a reversal that might overdraw the account that was paid: true.';
