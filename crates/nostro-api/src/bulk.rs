@@ -1,6 +1,8 @@
 //! What a bulk moves: its items become orders, once the branches have told what they name, and the answers its results.
 
-use crate::bulk_body::{Bulk, BulkItem, Named};
+use crate::ask::Ask;
+use crate::bulk_body::Bulk;
+use crate::facts::{Facts, Missing};
 use crate::hold_body::Reserved;
 use crate::problem::{Code, Problem};
 use crate::request_context::RequestContext;
@@ -9,7 +11,7 @@ use crate::wire::Results;
 use nostro_core::chain::ChainError;
 use nostro_core::transfer::Decision;
 use nostro_core::{Chain, Operation, Refusal, TransferId};
-use nostro_engine::{Answer, Engine, Order, ReadError};
+use nostro_engine::{Answer, Engine, Order};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -21,22 +23,16 @@ enum Group {
     Unsent(Vec<(TransferId, State, Problem)>),
 }
 
-/// What the branches know of what the items name, and why one could not be asked.
-struct Facts {
-    named: Named,
-    failed: Option<ReadError>,
-}
-
 /// Moves what the bulk asks for; the body of the answer. A chain that is none refuses the whole request.
 pub(crate) async fn moved(engine: &Engine, bulk: Bulk, context: &RequestContext) -> Result<Vec<u8>, Problem> {
     let Bulk { items, follows, is_link } = bulk;
     let count = items.len();
-    let facts = facts(engine, &items).await;
+    let facts = Facts::of(engine, &items).await;
     let mut groups = Vec::new();
-    let mut items = items.into_iter();
     for range in ranges(&follows) {
         let is_chain = is_link.get(range.start).copied().unwrap_or_default();
-        groups.push(group(items.by_ref().take(range.len()), is_chain, range.start, &facts)?);
+        let items = items.get(range.clone()).unwrap_or_default();
+        groups.push(group(items, is_chain, range.start, &facts)?);
     }
     let orders: Vec<Order> = groups
         .iter()
@@ -74,38 +70,26 @@ fn ranges(follows: &[bool]) -> Vec<Range<usize>> {
     starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
 }
 
-async fn facts(engine: &Engine, items: &[BulkItem]) -> Facts {
-    let mut named = Named::default();
-    let holds: Vec<TransferId> = items.iter().filter_map(BulkItem::hold).collect();
-    let originals: Vec<TransferId> = items.iter().filter_map(BulkItem::original).collect();
-    let mut failed = None;
-    if !holds.is_empty() {
-        let (found, error) = engine.find_holds(&holds).await;
-        named.holds.extend(found.iter().map(|hold| (hold.id, Reserved::from(hold))));
-        failed = error;
-    }
-    if !originals.is_empty() {
-        let (found, error) = engine.find_transfers(&originals).await;
-        named.originals.extend(found.into_iter().map(|record| (record.transfer.id, record.transfer)));
-        failed = failed.or(error);
-    }
-    Facts { named, failed }
-}
-
-fn group(items: impl Iterator<Item = BulkItem>, is_chain: bool, first: usize, facts: &Facts) -> Result<Group, Problem> {
+/// Links may take from holds that links before them place. Items by themselves are decided in any order, so what they name is
+/// to be there before.
+fn group(items: &[Ask], is_chain: bool, first: usize, facts: &Facts) -> Result<Group, Problem> {
     let mut placed = HashMap::new();
-    let (mut all, mut transfers) = (Vec::new(), Vec::new());
+    let (mut transfers, mut missing) = (Vec::new(), Vec::new());
     for item in items {
-        let transfer = item.resolved(&facts.named, &placed);
-        all.push((item, transfer.is_some()));
-        let Some(transfer) = transfer else { continue };
-        if is_chain && matches!(transfer.operation, Operation::Hold { .. }) {
-            placed.insert(transfer.id, Reserved::from(&transfer));
+        match facts.resolve(item, &placed) {
+            Ok(transfer) => {
+                if is_chain && matches!(transfer.operation, Operation::Hold { .. }) {
+                    placed.insert(transfer.id, Reserved::from(&transfer));
+                }
+                transfers.push(transfer);
+                missing.push(None);
+            }
+            Err(why) => missing.push(Some(why)),
         }
-        transfers.push(transfer);
     }
-    if transfers.len() < all.len() {
-        let unsent = all.iter().map(|(item, is_resolved)| unsent(item, *is_resolved, facts.failed));
+    if transfers.len() < items.len() {
+        let away = missing.iter().flatten().find(|why| matches!(why, Missing::Unavailable(_))).copied();
+        let unsent = items.iter().zip(missing).map(|(item, missing)| unsent(item.id(), missing, away));
         return Ok(Group::Unsent(unsent.collect()));
     }
     if !is_chain && let Some(transfer) = transfers.pop() {
@@ -116,27 +100,26 @@ fn group(items: impl Iterator<Item = BulkItem>, is_chain: bool, first: usize, fa
         Err(error) => {
             let pointer = match error {
                 ChainError::SameId(at) => format!("/transfers/{}/id", first + at),
-                ChainError::Length | ChainError::TooManyBranches(_) => format!("/transfers/{first}"),
+                ChainError::Length | ChainError::TooMuch | ChainError::TooManyBranches(_) => {
+                    format!("/transfers/{first}")
+                }
             };
             Err(Problem::field(pointer, error.to_string()))
         }
     }
 }
 
-/// Why an item is not sent: what it names is not known, or what another link of its chain names.
-fn unsent(item: &BulkItem, is_resolved: bool, failed: Option<ReadError>) -> (TransferId, State, Problem) {
-    if let Some(error) = failed {
-        return (item.id(), State::Unavailable, error.into());
+/// Why an item is not sent: what it names is not known, or what another link of its chain names. If a branch could not be
+/// asked, that may be all.
+fn unsent(id: TransferId, missing: Option<Missing>, away: Option<Missing>) -> (TransferId, State, Problem) {
+    match (away, missing) {
+        (Some(away), _) => (id, State::Unavailable, away.into()),
+        (None, Some(missing)) => (id, State::Refused, missing.into()),
+        (None, None) => {
+            let detail = "another link of its chain names what is not known; nothing moved, and the id is not used up";
+            (id, State::Refused, Problem::new(Code::Refused(Refusal::ChainBroken), detail))
+        }
     }
-    let problem = if is_resolved {
-        Problem::new(Code::Refused(Refusal::ChainBroken), "another link of its chain names what is not known")
-    } else if item.hold().is_some() {
-        Problem::new(Code::HoldNotFound, "no hold with this id is recorded; nothing moved, and the id is not used up")
-    } else {
-        let detail = "no transfer with the original's id is recorded; nothing moved, and the id is not used up";
-        Problem::new(Code::TransferNotFound, detail)
-    };
-    (item.id(), State::Refused, problem)
 }
 
 /// The results of a group. What a broken chain refused for says which link it was.

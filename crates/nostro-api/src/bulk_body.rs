@@ -1,15 +1,15 @@
 //! The body of a bulk: transfers, and whatever else moves or reserves money, by themselves or linked to chains.
 //!
 //! An item that names a hold or an original gets its accounts and its currency from it. So it is read in two steps: what
-//! the body says, here, and what the branches know, in [`BulkItem::resolved`].
+//! the body says, here, and what the branches know, in [`crate::facts`].
 
+use crate::ask::{Ask, OfHold};
 use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
-use crate::hold_body::{self, Reserved};
+use crate::hold_body;
 use crate::json::JsonValue;
 use crate::problem::Problem;
-use crate::transfer_body::{self, BULK_TRANSFERS_MAX, CashMovement, Classified};
-use nostro_core::{Amount, Operation, Transfer, TransferId, TransferKind};
-use std::collections::HashMap;
+use crate::transfer_body::{self, BULK_TRANSFERS_MAX, CashMovement};
+use nostro_core::{BranchCode, TransferId, TransferKind};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -54,6 +54,9 @@ pub(crate) struct NewBulkItem {
     hold: Option<Uuid>,
     /// Of a reversal.
     original: Option<Uuid>,
+    /// Of a capture, a release or a reversal: the branch that knows what it names, where two may.
+    #[schema(example = "AZ")]
+    branch: Option<String>,
     /// Minor units. Not of a release; of a reversal all that was moved if absent.
     #[schema(pattern = "^[1-9][0-9]{0,17}$", example = "100000")]
     amount: Option<String>,
@@ -80,31 +83,11 @@ pub(crate) struct NewBulkItem {
 /// What a bulk asks for, in its order.
 #[derive(Debug)]
 pub(crate) struct Bulk {
-    pub(crate) items: Vec<BulkItem>,
+    pub(crate) items: Vec<Ask>,
     /// Whether each item is of the chain of the item before it.
     pub(crate) follows: Vec<bool>,
     /// Whether each item is of a chain at all.
     pub(crate) is_link: Vec<bool>,
-}
-
-/// One item.
-#[derive(Debug)]
-pub(crate) enum BulkItem {
-    /// All is said.
-    Whole(Transfer),
-    /// A capture of so much, perhaps the last one.
-    Capture { hold: TransferId, amount: Amount, is_final: bool, classified: Classified },
-    /// A release.
-    Release { hold: TransferId, classified: Classified },
-    /// A reversal of so much, or of all.
-    Reversal { original: TransferId, amount: Option<Amount>, is_forced: bool, classified: Classified },
-}
-
-/// What items name and the branches know.
-#[derive(Debug, Default)]
-pub(crate) struct Named {
-    pub(crate) holds: HashMap<TransferId, Reserved>,
-    pub(crate) originals: HashMap<TransferId, Transfer>,
 }
 
 /// The items of a bulk; one that is malformed refuses them all.
@@ -154,7 +137,7 @@ fn read_item(
     place: Place,
     has_branch: HasBranch<'_>,
     errors: &mut Errors,
-) -> Option<(BulkItem, bool)> {
+) -> Option<(Ask, bool)> {
     let kind = match kind(&value) {
         Ok(kind) => kind,
         Err(broken) => {
@@ -166,37 +149,46 @@ fn read_item(
         TransferKind::Transfer => &transfer_body::TRANSFER_FIELDS,
         TransferKind::Deposit | TransferKind::Withdrawal => &transfer_body::CASH_FIELDS,
         TransferKind::Hold => &hold_body::HOLD_FIELDS,
-        TransferKind::Capture => &["hold", "id", "amount", "final", "category", "reference"],
-        TransferKind::Release | TransferKind::Expiry => &["hold", "id", "category", "reference"],
-        TransferKind::Reversal => &["original", "id", "amount", "force", "category", "reference"],
+        TransferKind::Capture => &["hold", "branch", "id", "amount", "final", "category", "reference"],
+        TransferKind::Release | TransferKind::Expiry => &["hold", "branch", "id", "category", "reference"],
+        TransferKind::Reversal => &["original", "branch", "id", "amount", "force", "category", "reference"],
     };
     let names: Vec<&'static str> = of_kind.iter().chain(&ITEM_FIELDS).copied().collect();
     let mut fields = Fields::read(value, place, &names, errors)?;
     let linked = fields.optional("linked", false, |value| fields::flag(&value));
     let item = match kind {
-        TransferKind::Transfer => transfer_body::read_transfer(&mut fields, has_branch).map(BulkItem::Whole),
+        TransferKind::Transfer => transfer_body::read_transfer(&mut fields, has_branch).map(Ask::Whole),
         TransferKind::Deposit => cash(&mut fields, CashMovement::Deposit, has_branch),
         TransferKind::Withdrawal => cash(&mut fields, CashMovement::Withdrawal, has_branch),
-        TransferKind::Hold => hold_body::read_hold(&mut fields, has_branch).map(BulkItem::Whole),
+        TransferKind::Hold => hold_body::read_hold(&mut fields, has_branch).map(Ask::Whole),
         TransferKind::Capture => {
             let hold = named(&mut fields, "hold");
+            let branch = at_branch(&mut fields, has_branch);
             let capture = hold_body::read_capture(&mut fields);
             let (hold, (amount, is_final, classified)) = hold.zip(capture)?;
-            Some(BulkItem::Capture { hold, amount, is_final, classified })
+            let branch = branch?;
+            Some(Ask::OfHold { hold, what: OfHold::Capture { amount, is_final }, classified, branch })
         }
         TransferKind::Release | TransferKind::Expiry => {
             let hold = named(&mut fields, "hold");
+            let branch = at_branch(&mut fields, has_branch);
             let (hold, classified) = hold.zip(transfer_body::read_classified(&mut fields))?;
-            Some(BulkItem::Release { hold, classified })
+            Some(Ask::OfHold { hold, what: OfHold::Release, classified, branch: branch? })
         }
         TransferKind::Reversal => {
             let original = named(&mut fields, "original");
+            let branch = at_branch(&mut fields, has_branch);
             let reversal = transfer_body::read_reversal(&mut fields);
             let (original, (amount, is_forced, classified)) = original.zip(reversal)?;
-            Some(BulkItem::Reversal { original, amount, is_forced, classified })
+            Some(Ask::Reversal { original, amount, is_forced, classified, branch: branch? })
         }
     };
     item.zip(linked)
+}
+
+/// The branch that knows what an item names, where two may.
+fn at_branch(fields: &mut Fields<'_, '_>, has_branch: HasBranch<'_>) -> Option<Option<BranchCode>> {
+    fields.optional("branch", None, |value| fields::branch(&value, has_branch).map(Some))
 }
 
 /// The kind that an item names; a transfer if it names none.
@@ -211,61 +203,12 @@ fn kind(value: &JsonValue<'_>) -> fields::Ruled<TransferKind> {
     }
 }
 
-fn cash(fields: &mut Fields<'_, '_>, movement: CashMovement, has_branch: HasBranch<'_>) -> Option<BulkItem> {
-    transfer_body::read_cash(fields, movement, has_branch).map(BulkItem::Whole)
+fn cash(fields: &mut Fields<'_, '_>, movement: CashMovement, has_branch: HasBranch<'_>) -> Option<Ask> {
+    transfer_body::read_cash(fields, movement, has_branch).map(Ask::Whole)
 }
 
 fn named(fields: &mut Fields<'_, '_>, name: &'static str) -> Option<TransferId> {
     fields.required(name, |value| fields::id(&value)).map(TransferId)
-}
-
-impl BulkItem {
-    /// The client's id.
-    pub(crate) fn id(&self) -> TransferId {
-        match self {
-            Self::Whole(transfer) => transfer.id,
-            Self::Capture { classified, .. } | Self::Release { classified, .. } | Self::Reversal { classified, .. } => {
-                classified.id
-            }
-        }
-    }
-
-    /// The hold that it names.
-    pub(crate) fn hold(&self) -> Option<TransferId> {
-        match self {
-            Self::Whole(_) | Self::Reversal { .. } => None,
-            Self::Capture { hold, .. } | Self::Release { hold, .. } => Some(*hold),
-        }
-    }
-
-    /// The transfer that it names.
-    pub(crate) fn original(&self) -> Option<TransferId> {
-        match self {
-            Self::Whole(_) | Self::Capture { .. } | Self::Release { .. } => None,
-            Self::Reversal { original, .. } => Some(*original),
-        }
-    }
-
-    /// As a transfer, if what it names is known: to the branches, or placed by an earlier link.
-    pub(crate) fn resolved(&self, named: &Named, placed: &HashMap<TransferId, Reserved>) -> Option<Transfer> {
-        let of = |hold: TransferId| named.holds.get(&hold).or_else(|| placed.get(&hold)).copied();
-        match self {
-            Self::Whole(transfer) => Some(transfer.clone()),
-            Self::Capture { hold, amount, is_final, classified } => {
-                let operation = Operation::Capture { hold: *hold, is_final: *is_final };
-                Some(hold_body::of_hold(of(*hold)?, operation, *amount, classified.clone()))
-            }
-            Self::Release { hold, classified } => {
-                let reserved = of(*hold)?;
-                let operation = Operation::Release { hold: *hold };
-                Some(hold_body::of_hold(reserved, operation, reserved.amount, classified.clone()))
-            }
-            Self::Reversal { original, amount, is_forced, classified } => {
-                let original = named.originals.get(original)?;
-                Some(transfer_body::of_original(original, *amount, *is_forced, classified.clone()))
-            }
-        }
-    }
 }
 
 #[cfg(test)]

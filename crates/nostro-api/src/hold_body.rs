@@ -2,11 +2,12 @@
 //!
 //! A capture or a release names its hold in the URL; its accounts and its currency follow from the hold.
 
+use crate::ask::{Ask, OfHold};
 use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
 use crate::json::JsonValue;
 use crate::problem::Problem;
 use crate::transfer_body::{Classified, read_classified};
-use nostro_core::{AccountNumber, Amount, Currency, Hold, Operation, Transfer};
+use nostro_core::{AccountNumber, Amount, BranchCode, Currency, Hold, Operation, Transfer, TransferId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -88,23 +89,22 @@ pub(crate) fn hold(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Tr
 }
 
 /// A capture of a hold from its body.
-pub(crate) fn capture(value: JsonValue<'_>, hold: &Hold) -> Result<Transfer, Problem> {
+pub(crate) fn capture(value: JsonValue<'_>, hold: TransferId, branch: Option<BranchCode>) -> Result<Ask, Problem> {
     let mut errors = Errors::default();
-    let transfer = Fields::read(value, Place::Body, &CAPTURE_FIELDS, &mut errors).and_then(|mut fields| {
+    let ask = Fields::read(value, Place::Body, &CAPTURE_FIELDS, &mut errors).and_then(|mut fields| {
         let (amount, is_final, classified) = read_capture(&mut fields)?;
-        Some(of_hold(hold.into(), Operation::Capture { hold: hold.id, is_final }, amount, classified))
+        Some(Ask::OfHold { hold, what: OfHold::Capture { amount, is_final }, classified, branch })
     });
-    errors.none_or(transfer)
+    errors.none_or(ask)
 }
 
-/// A release of a hold from its body. Its amount is what is left, which only the branch knows.
-pub(crate) fn release(value: JsonValue<'_>, hold: &Hold) -> Result<Transfer, Problem> {
+/// A release of a hold from its body.
+pub(crate) fn release(value: JsonValue<'_>, hold: TransferId, branch: Option<BranchCode>) -> Result<Ask, Problem> {
     let mut errors = Errors::default();
-    let transfer = Fields::read(value, Place::Body, &RELEASE_FIELDS, &mut errors).and_then(|mut fields| {
-        let classified = read_classified(&mut fields)?;
-        Some(of_hold(hold.into(), Operation::Release { hold: hold.id }, hold.amount, classified))
+    let ask = Fields::read(value, Place::Body, &RELEASE_FIELDS, &mut errors).and_then(|mut fields| {
+        Some(Ask::OfHold { hold, what: OfHold::Release, classified: read_classified(&mut fields)?, branch })
     });
-    errors.none_or(transfer)
+    errors.none_or(ask)
 }
 
 /// How much is captured, whether that is the last of it, and what every transfer has.

@@ -18,6 +18,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod answer;
+mod ask;
 mod audit_body;
 mod authentication;
 mod body;
@@ -27,6 +28,7 @@ mod bulk_intake;
 mod change_body;
 mod config;
 mod cursor;
+mod facts;
 mod fields;
 mod filters;
 mod hold_body;

@@ -118,9 +118,9 @@ pub(crate) fn multi_leg(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Resu
     let legs = errors.none_or(Some(legs))?;
     match Chain::new(legs) {
         Ok(chain) => Ok((chain, common.shared)),
-        Err(error @ (ChainError::Length | ChainError::SameId(_) | ChainError::TooManyBranches(_))) => {
-            Err(Problem::field("/legs".to_owned(), error.to_string()))
-        }
+        Err(
+            error @ (ChainError::Length | ChainError::SameId(_) | ChainError::TooMuch | ChainError::TooManyBranches(_)),
+        ) => Err(Problem::field("/legs".to_owned(), error.to_string())),
     }
 }
 

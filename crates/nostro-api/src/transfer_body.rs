@@ -4,10 +4,11 @@
 //! account; the other side is the cash of that account's branch. What is refused here was never tried: the id is
 //! not used up.
 
+use crate::ask::Ask;
 use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
 use crate::json::JsonValue;
 use crate::problem::Problem;
-use nostro_core::{AccountNumber, Amount, Currency, Operation, Reference, Transfer, TransferId};
+use nostro_core::{AccountNumber, Amount, BranchCode, Currency, Operation, Reference, Transfer, TransferId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -91,14 +92,14 @@ pub(crate) struct NewReversal {
     reference: Option<String>,
 }
 
-/// A reversal of a transfer from its body: the account that was paid pays back.
-pub(crate) fn reversal(value: JsonValue<'_>, original: &Transfer) -> Result<Transfer, Problem> {
+/// A reversal of a transfer from its body.
+pub(crate) fn reversal(value: JsonValue<'_>, original: TransferId, branch: Option<BranchCode>) -> Result<Ask, Problem> {
     let mut errors = Errors::default();
-    let transfer = Fields::read(value, Place::Body, &REVERSAL_FIELDS, &mut errors).and_then(|mut fields| {
+    let ask = Fields::read(value, Place::Body, &REVERSAL_FIELDS, &mut errors).and_then(|mut fields| {
         let (amount, is_forced, classified) = read_reversal(&mut fields)?;
-        Some(of_original(original, amount, is_forced, classified))
+        Some(Ask::Reversal { original, amount, is_forced, classified, branch })
     });
-    errors.none_or(transfer)
+    errors.none_or(ask)
 }
 
 /// The amount, if there is one, whether it is forced, and what every transfer has.
@@ -109,7 +110,7 @@ pub(crate) fn read_reversal(fields: &mut Fields<'_, '_>) -> Option<(Option<Amoun
     Some((amount?, is_forced?, classified?))
 }
 
-/// A reversal of so much of a transfer, or of all.
+/// A reversal of so much of a transfer, or of all: the account that was paid pays back.
 pub(crate) fn of_original(
     original: &Transfer,
     amount: Option<Amount>,

@@ -15,14 +15,18 @@ const CHAIN_BROKEN: &str = "chain_broken";
 impl Client {
     /// Posts all of them or none.
     pub async fn chain(&self, links: &[BulkOrder]) -> Result<Outcome<MultiLegTransfer>, ClientError> {
+        let ids: Vec<Uuid> = links.iter().map(|link| link.operation.id()).collect();
         let items = self.atomic_bulk(links).await?;
-        Ok(outcome(items))
+        Ok(outcome(&ids, items))
     }
 }
 
-/// Of a chain, from the results of its links.
-fn outcome(items: Vec<BulkItem>) -> Outcome<MultiLegTransfer> {
-    let id = items.first().map_or(Uuid::nil(), |item| item.id);
+/// Of a chain, from the results of its links: one for each, in their order, or nothing is known.
+fn outcome(ids: &[Uuid], items: Vec<BulkItem>) -> Outcome<MultiLegTransfer> {
+    let id = ids.first().copied().unwrap_or_default();
+    if !ids.iter().eq(items.iter().map(|item| &item.id)) || ids.is_empty() {
+        return Outcome::Unknown { id };
+    }
     if let Some((problem, replayed)) = worst(&items, "refused") {
         return Outcome::Refused { problem, replayed };
     }
@@ -61,6 +65,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    const ID: &str = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001";
+
     fn items(of: &[serde_json::Value]) -> Vec<BulkItem> {
         of.iter().map(|item| serde_json::from_value(item.clone()).unwrap()).collect()
     }
@@ -69,11 +75,12 @@ mod tests {
         let problem = json!({"type": "", "title": "", "status": 422, "code": code, "detail": "", "instance": "",
             "retry": "never", "request_id": "", "errors": [{"pointer": pointer, "detail": ""}]});
         let problem = if code.is_empty() { serde_json::Value::Null } else { problem };
-        json!({"id": "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001", "state": state, "problem": problem})
+        json!({"id": ID, "state": state, "problem": problem})
     }
 
     fn told(of: &[serde_json::Value]) -> String {
-        match outcome(items(of)) {
+        let ids = vec![ID.parse().unwrap(); of.len()];
+        match outcome(&ids, items(of)) {
             Outcome::Posted { .. } => "posted".into(),
             Outcome::Settling(_) => "settling".into(),
             Outcome::Unknown { .. } => "unknown".into(),
@@ -100,5 +107,14 @@ mod tests {
         assert_eq!(told(&[unknown.clone(), unknown]), "unknown");
         assert_eq!(told(&[item("posted", "", "")]), "unknown", "without its transfer nothing is known of it");
         assert_eq!(told(&[item("of a later version", "", "")]), "unknown");
+        let id = ID.parse().unwrap();
+        for (ids, of) in [
+            (vec![id], vec![]),
+            (vec![], vec![]),
+            (vec![id, id], vec![item("refused", "x", "")]),
+            (vec![Uuid::nil()], vec![item("refused", "x", "")]),
+        ] {
+            assert!(matches!(outcome(&ids, items(&of)), Outcome::Unknown { .. }), "not the results of these links");
+        }
     }
 }

@@ -217,6 +217,20 @@ pub enum BulkOperation {
     },
 }
 
+impl BulkOperation {
+    /// The idempotency key.
+    pub fn id(&self) -> Uuid {
+        match self {
+            Self::Transfer(request) => request.id,
+            Self::Deposit(request) | Self::Withdrawal(request) => request.id,
+            Self::Hold(request) => request.id,
+            Self::Capture { request, .. } => request.id,
+            Self::Release { request, .. } => request.id,
+            Self::Reversal { request, .. } => request.id,
+        }
+    }
+}
+
 impl From<BulkOperation> for BulkOrder {
     /// By itself.
     fn from(operation: BulkOperation) -> Self {

@@ -37,6 +37,9 @@ pub enum ChainError {
     /// Two links have one id.
     #[error("link {0} has the id of an earlier link")]
     SameId(usize),
+    /// Together they move more between branches than a batch can carry.
+    #[error("its links move more between branches than one batch can carry, 9223372036854775807 minor units in all")]
+    TooMuch,
     /// They touch more branches than one batch can have.
     #[error(transparent)]
     TooManyBranches(#[from] TooManyBranches),
@@ -52,12 +55,16 @@ impl Chain {
         }
         let mut branches = BranchSet::default();
         let mut ids = std::collections::HashSet::with_capacity(transfers.len());
+        let mut between = 0_i64;
         for (position, transfer) in (0_u16..).zip(&mut transfers) {
             if !ids.insert(transfer.id) {
                 return Err(ChainError::SameId(usize::from(position)));
             }
             transfer.link = Some(Link { chain, position, length });
             branches = branches.with(transfer.branches())?;
+            if transfer.participant().is_some() {
+                between = between.checked_add(transfer.amount.minor_units()).ok_or(ChainError::TooMuch)?;
+            }
         }
         Ok(Self { links: transfers, branches })
     }
@@ -124,6 +131,17 @@ mod tests {
         let many: Vec<Transfer> = (1..).zip(many).map(|(id, code)| transfer(id, code, code)).collect();
         assert_eq!(Chain::new(many[..8].to_vec()).unwrap().branches().count(), 8);
         assert_eq!(Chain::new(many), Err(ChainError::TooManyBranches(TooManyBranches)));
+        let large = |count| {
+            (1..=count).map(|id| Transfer {
+                amount: Amount::new(999_999_999_999_999_999).unwrap(),
+                ..transfer(id, "AZ", "TX")
+            })
+        };
+        assert_eq!(Chain::new(large(10).collect()), Err(ChainError::TooMuch));
+        assert!(
+            Chain::new(large(10).map(|link| Transfer { credit: link.debit, debit: link.debit, ..link }).collect())
+                .is_ok()
+        );
         let long: Vec<Transfer> = (1..=8_193).map(|id| transfer(id, "AZ", "TX")).collect();
         assert!(Chain::new(long[..LINKS_MAX].to_vec()).is_ok());
         assert_eq!(Chain::new(long), Err(ChainError::Length));

@@ -152,7 +152,8 @@ impl Deciding {
         }
     }
 
-    /// Either no link is known, or all are known as they are now; whatever else was met is a conflict.
+    /// Either no link is known, or all are known as they are now; whatever else was met is a conflict. If one link's id can be
+    /// used for nothing, nothing can be said of the others either.
     fn chain(&mut self, links: &[&Transfer]) {
         let met: Vec<Option<Outcome>> = links.iter().map(|link| self.met(link)).collect();
         let is_whole =
@@ -163,12 +164,12 @@ impl Deciding {
         } else if is_whole && met.iter().all(is_replayed) {
             self.outcomes.extend(met.into_iter().flatten());
         } else {
+            let unusable = met.iter().flatten().find(|met| matches!(met, Outcome::Unusable(_))).cloned();
+            let otherwise = unusable.unwrap_or(Outcome::Conflict(Field::Chain));
             let conflict = |met: Option<Outcome>| match met {
                 Some(Outcome::Conflict(field)) => Outcome::Conflict(field),
                 Some(Outcome::Unusable(why)) => Outcome::Unusable(why),
-                Some(Outcome::Replayed(_) | Outcome::Decided(_) | Outcome::Moot) | None => {
-                    Outcome::Conflict(Field::Chain)
-                }
+                Some(Outcome::Replayed(_) | Outcome::Decided(_) | Outcome::Moot) | None => otherwise.clone(),
             };
             self.outcomes.extend(met.into_iter().map(conflict));
         }

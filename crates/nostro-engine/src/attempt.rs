@@ -52,7 +52,7 @@ pub(crate) struct Ready {
 enum LookUps {
     /// All of them: records are expected.
     All,
-    /// Those that cannot be recorded now: they have a record or are refused.
+    /// Those that cannot be recorded now, as they have a record or are refused, and those of links.
     Far,
 }
 
@@ -60,7 +60,7 @@ enum LookUps {
 struct Locking {
     sites: Vec<LockedSite>,
     look_ups: LookUps,
-    /// The ids that were looked up because they are far from the clock.
+    /// The ids that were looked up in any case: they are far from the clock, or of links.
     looked_up: HashSet<TransferId>,
 }
 
@@ -104,18 +104,18 @@ pub(crate) async fn prepare(bank: &Bank, at: BranchSet, items: Vec<Item>) -> Out
             return Outset::Next(Next::Again(items));
         }
     };
-    // Whether a chain is new is to be known of all its links before one is decided.
-    let is_expected = bank.replays.are_expected() || items.iter().any(Item::is_chain);
-    let look_ups = if is_expected { LookUps::All } else { LookUps::Far };
+    let look_ups = if bank.replays.are_expected() { LookUps::All } else { LookUps::Far };
     let now = Timestamp::from(SystemTime::now());
     let transfers = || items.iter().flat_map(Item::transfers);
-    let looked_up: HashSet<TransferId> =
-        transfers().map(|transfer| transfer.id).filter(|id| periods::is_far(*id, now)).collect();
+    let is_far = |transfer: &&Transfer| periods::is_far(transfer.id, now);
+    let periods: BTreeSet<Period> = transfers().filter(is_far).map(|transfer| transfer.id.period()).collect();
+    // Whether a chain is new is to be known of all its links before one is decided.
+    let is_looked_up = |transfer: &&Transfer| transfer.link.is_some() || is_far(transfer);
+    let looked_up: HashSet<TransferId> = transfers().filter(is_looked_up).map(|transfer| transfer.id).collect();
     let ids = match look_ups {
         LookUps::All => transfers().map(|transfer| transfer.id).collect(),
         LookUps::Far => looked_up.iter().copied().collect(),
     };
-    let periods: BTreeSet<Period> = looked_up.iter().map(|id| id.period()).collect();
     let holds = transfers().filter_map(|transfer| transfer.operation.hold()).collect();
     let originals = transfers().filter_map(|transfer| transfer.operation.original()).collect();
     let asked = Asked { ids, periods: periods.into_iter().collect(), holds, originals };
@@ -152,13 +152,19 @@ async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, 
     let mut detached = BTreeSet::new();
     let mut places = Vec::new();
     let mut leases = Vec::new();
-    for LockedSite { lease, locked, leaving } in sites {
+    let links: HashMap<TransferId, BranchSet> = items
+        .iter()
+        .filter(|item| item.is_chain())
+        .flat_map(Item::transfers)
+        .map(|link| (link.id, link.branches()))
+        .collect();
+    for (here, LockedSite { lease, locked, leaving }) in at.iter().zip(sites) {
         leases.push((lease, leaving));
         places.push(locked.places);
         accounts.extend(locked.accounts);
         holds.extend(locked.holds);
         originals.extend(locked.originals);
-        stored.extend(locked.known);
+        stored.extend(locked.known.into_iter().filter(|row| is_of(&links, row.record.transfer.id, here)));
         detached.extend(locked.detached);
     }
     let batches: HashMap<TransferId, (BatchId, Arc<CommitPath>)> =
@@ -234,10 +240,18 @@ async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, 
     Outset::Ready(Box::new(ready))
 }
 
+/// Whether a record at a branch is of a transfer that touches it. Of a lane's own transfers all do; a link may be of some of the
+/// chain's branches only, and what another one knows under its id is another transfer.
+fn is_of(links: &HashMap<TransferId, BranchSet>, id: TransferId, branch: BranchCode) -> bool {
+    links.get(&id).is_none_or(|branches| branches.iter().any(|code| code == branch))
+}
+
 /// Whether an id that is refused now has a record at a branch where the refusal is not recorded, and so where no
 /// unique key meets it.
 async fn is_recorded_elsewhere(others: &[&Lease], plan: &Plan) -> Result<bool, tokio_postgres::Error> {
-    let refused = |record: &&TransferRecord| matches!(record.decision, Decision::Refused(_));
+    // Links were looked up before.
+    let refused =
+        |record: &&TransferRecord| matches!(record.decision, Decision::Refused(_)) && record.transfer.link.is_none();
     let ids: Vec<TransferId> = plan.records().filter(refused).map(|record| record.transfer.id).collect();
     if ids.is_empty() {
         return Ok(false);

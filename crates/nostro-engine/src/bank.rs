@@ -44,6 +44,8 @@ pub(crate) struct Branch {
     pub(crate) gate: tokio::sync::Mutex<()>,
     /// Batches of this server that may work here at a time, of all lanes together.
     pub(crate) turns: Arc<Semaphore>,
+    /// The turn of a chain over more than two branches.
+    pub(crate) wide_turn: Arc<Semaphore>,
     pub(crate) numbers: Numbers,
     pub(crate) periods: Periods,
     state: Mutex<BranchState>,
@@ -95,6 +97,7 @@ impl Bank {
                 readers: Pool::new(part, Purpose::Reading, limits.readers_per_branch, CLOSE_WAIT),
                 gate: tokio::sync::Mutex::new(()),
                 turns: Arc::new(Semaphore::new(limits.batches_at_branch_max)),
+                wide_turn: Arc::new(Semaphore::new(1)),
                 numbers: Numbers::default(),
                 periods: Periods::default(),
                 state: Mutex::new(BranchState { health: Health::Unreachable, in_doubt: 0, clock_ahead: 0 }),

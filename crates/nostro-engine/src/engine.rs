@@ -9,6 +9,7 @@ use crate::intake::{Intake, Order};
 use crate::lane::{Company, Lanes};
 use crate::lookups::Lookups;
 use crate::past::{self, BalanceAt, PastError, Statement};
+use crate::reading::{LookedUp, Names};
 use crate::register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
 use crate::selection::{self, Selection};
 use crate::watch::{self, Recovering};
@@ -22,7 +23,7 @@ use nostro_core::audit::AuditReport;
 use nostro_core::trial_balance::TrialBalance;
 use nostro_core::{
     Account, AccountNumber, BranchCode, BranchNumber, ChangeRecord, Customer, Entry, EntryFilter, Hold, HoldFilter,
-    Timestamp, Transfer, TransferId, TransferRecord,
+    Timestamp, Transfer, TransferId,
 };
 use nostro_store::account_change::ChangeRequest;
 use nostro_store::audits::FullAudit;
@@ -249,14 +250,9 @@ impl Engine {
         reading::find_hold(&self.shared.bank, id, branch).await
     }
 
-    /// Asks all branches for holds. With them, why a branch could not be asked, which may have others.
-    pub async fn find_holds(&self, ids: &[TransferId]) -> (Vec<Hold>, Option<ReadError>) {
-        reading::find_holds(&self.shared.bank, ids).await
-    }
-
-    /// Asks all branches for transfers, each as some branch has it. With them, why a branch could not be asked.
-    pub async fn find_transfers(&self, ids: &[TransferId]) -> (Vec<TransferRecord>, Option<ReadError>) {
-        reading::find_transfers(&self.shared.bank, ids).await
+    /// What the branches know of what an order names.
+    pub async fn look_up(&self, names: &Names) -> LookedUp {
+        reading::look_up(&self.shared.bank, names).await
     }
 
     /// Asks one branch for a transfer, or all of them; an error while one that could have it is unreachable.

@@ -4,13 +4,15 @@ use crate::answer::Answer;
 use crate::in_flight::Busy;
 use nostro_core::{AccountNumber, BranchSet, Chain, Transfer};
 use std::time::Instant;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// What was asked for, on its way.
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) arrived: Instant,
     work: Work,
+    /// Of a chain that waits in a queue: what it takes of the room there.
+    room: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug)]
@@ -30,13 +32,22 @@ impl Item {
     /// A transfer by itself. The answer comes on the channel; if that is dropped without one, it is unknown.
     pub(crate) fn transfer(transfer: Transfer, busy: Busy) -> (Self, oneshot::Receiver<Answer>) {
         let (answer, answered) = oneshot::channel();
-        (Self { arrived: Instant::now(), work: Work::Transfer(transfer, busy, answer) }, answered)
+        (Self { arrived: Instant::now(), work: Work::Transfer(transfer, busy, answer), room: None }, answered)
     }
 
     /// A chain, answered link by link.
     pub(crate) fn chain(chain: Chain, busy: Vec<Busy>) -> (Self, oneshot::Receiver<Vec<Answer>>) {
         let (answer, answered) = oneshot::channel();
-        (Self { arrived: Instant::now(), work: Work::Chain(chain, busy, answer) }, answered)
+        (Self { arrived: Instant::now(), work: Work::Chain(chain, busy, answer), room: None }, answered)
+    }
+
+    /// Holds room in a queue until it leaves it.
+    pub(crate) fn takes(&mut self, room: OwnedSemaphorePermit) {
+        self.room = Some(room);
+    }
+
+    pub(crate) fn leaves_its_queue(&mut self) {
+        self.room = None;
     }
 
     /// Its transfers, in the order in which they are decided.

@@ -10,7 +10,7 @@
 //! gathering in its queue: so many lanes make few large batches, not many small ones.
 
 use crate::answer::{Answer, Unavailable};
-use crate::bank::Bank;
+use crate::bank::{Bank, Branch};
 use crate::batch::{self, answer_all};
 use crate::in_flight::Busy;
 use crate::item::Item;
@@ -36,6 +36,8 @@ pub(crate) enum Company {
 struct Queue {
     single: mpsc::Sender<Item>,
     bulk: mpsc::Sender<Item>,
+    /// Room for the links of chains that wait here.
+    links: Arc<Semaphore>,
 }
 
 /// A chain of at most so many links goes with the single transfers.
@@ -69,17 +71,20 @@ pub(crate) struct Lanes {
     bank: Arc<Bank>,
     /// None once the lanes are closed.
     queues: Mutex<Option<HashMap<BranchSet, Queue>>>,
-    /// Places of chains over more than two branches.
+    /// Places of chains over more than two branches, and of their links.
     wide: Arc<Semaphore>,
+    wide_links: Arc<Semaphore>,
 }
 
-/// So many chains over more than two branches may be on their way; each waits for its turn at its branches.
+/// So many chains over more than two branches may be on their way; each waits for its turn at its branches. Their links are
+/// bounded as those of a queue are.
 const WIDE_CHAINS_MAX: usize = 256;
 
 impl Lanes {
     pub(crate) fn new(bank: Arc<Bank>) -> Self {
         let wide = Arc::new(Semaphore::new(WIDE_CHAINS_MAX));
-        Self { bank, queues: Mutex::new(Some(HashMap::new())), wide }
+        let wide_links = Arc::new(Semaphore::new(bank.limits.queue_transfers_max));
+        Self { bank, queues: Mutex::new(Some(HashMap::new())), wide, wide_links }
     }
 
     /// Queues a transfer. The answer comes on the channel; if that is dropped without one, it is unknown.
@@ -105,11 +110,13 @@ impl Lanes {
             return;
         }
         if branches.count() > 2 {
-            match (Arc::clone(&self.wide).try_acquire_owned(), self.is_open()) {
-                (Ok(place), true) => {
-                    self.bank.tasks.spawn("chain", run_wide(Arc::clone(&self.bank), branches, item, place));
+            let places = room(&self.wide, 1).zip(room(&self.wide_links, item.transfers().len()));
+            match (places, self.is_open()) {
+                (Some((place, links)), true) => {
+                    let run = run_wide(Arc::clone(&self.bank), branches, item, vec![place, links]);
+                    self.bank.tasks.spawn("chain", run);
                 }
-                (Err(_), true) => answer(item, Unavailable::QueueFull),
+                (None, true) => answer(item, Unavailable::QueueFull),
                 (_, false) => answer(item, Unavailable::IntakeClosed),
             }
             return;
@@ -118,6 +125,15 @@ impl Lanes {
             answer(item, Unavailable::IntakeClosed);
             return;
         };
+        // A queue counts items; the links of its chains are counted beside.
+        let mut item = item;
+        if item.is_chain() {
+            let Some(room) = room(&queue.links, item.transfers().len()) else {
+                answer(item, Unavailable::QueueFull);
+                return;
+            };
+            item.takes(room);
+        }
         let way = match company {
             Company::Single => &queue.single,
             Company::Bulk => &queue.bulk,
@@ -140,7 +156,7 @@ impl Lanes {
             let ((single, singles), (bulk, bulks)) = (mpsc::channel(limit), mpsc::channel(limit));
             let waiting = Waiting::new(singles, bulks);
             self.bank.tasks.spawn("lane", run(Arc::clone(&self.bank), key, waiting));
-            Queue { single, bulk }
+            Queue { single, bulk, links: Arc::new(Semaphore::new(limit)) }
         });
         Some(queue.clone())
     }
@@ -168,7 +184,7 @@ async fn run(bank: Arc<Bank>, branches: BranchSet, mut waiting: Waiting) {
         if !waiting.any().await {
             return;
         }
-        let is_late = !at_branches(&bank, branches, &mut turn).await;
+        let is_late = !at_branches(&bank, branches, &mut turn, |branch| &branch.turns).await;
         let batch = waiting.take(sizes);
         if is_late {
             answer_all(batch, &Answer::Unavailable(Unavailable::Busy));
@@ -179,11 +195,11 @@ async fn run(bank: Arc<Bank>, branches: BranchSet, mut waiting: Waiting) {
     }
 }
 
-/// A chain over more branches than a lane has.
-async fn run_wide(bank: Arc<Bank>, branches: BranchSet, item: Item, place: OwnedSemaphorePermit) {
-    let mut turn = vec![place];
+/// A chain over more branches than a lane has. It waits for a turn of its kind at each branch, of which there is one beside
+/// those of lanes: while it waits for one branch, the others' lanes go on.
+async fn run_wide(bank: Arc<Bank>, branches: BranchSet, item: Item, mut turn: Turn) {
     let batch = vec![item];
-    if at_branches(&bank, branches, &mut turn).await {
+    if at_branches(&bank, branches, &mut turn, |branch| &branch.wide_turn).await {
         measure(&batch);
         batch::run(bank, branches, batch, turn).await;
     } else {
@@ -192,10 +208,15 @@ async fn run_wide(bank: Arc<Bank>, branches: BranchSet, item: Item, place: Owned
 }
 
 /// Waits for a place at each of the branches, in branch order, so that nobody waits in a circle; false if that took too long.
-async fn at_branches(bank: &Bank, branches: BranchSet, turn: &mut Turn) -> bool {
+async fn at_branches(
+    bank: &Bank,
+    branches: BranchSet,
+    turn: &mut Turn,
+    turns: impl Fn(&Branch) -> &Arc<Semaphore>,
+) -> bool {
     let places = async {
         for branch in branches.iter().filter_map(|code| bank.branch(code)) {
-            turn.push(place(&branch.turns).await);
+            turn.push(place(turns(branch)).await);
         }
     };
     timeout(TURN_WAIT, places).await.is_ok()
@@ -204,6 +225,11 @@ async fn at_branches(bank: &Bank, branches: BranchSet, turn: &mut Turn) -> bool 
 fn measure(batch: &[Item]) {
     let transfers: usize = batch.iter().map(|item| item.transfers().len()).sum();
     metrics::histogram!("nostro_batch_transfers").record(f64::from(u32::try_from(transfers).unwrap_or(u32::MAX)));
+}
+
+/// Room for so much, if there is any at once.
+fn room(places: &Arc<Semaphore>, count: usize) -> Option<OwnedSemaphorePermit> {
+    Arc::clone(places).try_acquire_many_owned(u32::try_from(count).ok()?).ok()
 }
 
 async fn place(places: &Arc<Semaphore>) -> OwnedSemaphorePermit {
@@ -256,7 +282,8 @@ struct Forming {
 }
 
 impl Forming {
-    fn push(&mut self, item: Item) {
+    fn push(&mut self, mut item: Item) {
+        item.leaves_its_queue();
         self.transfers += item.transfers().len();
         self.items.push(item);
     }

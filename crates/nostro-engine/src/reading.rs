@@ -1,9 +1,10 @@
 //! Look-ups: accounts, customers, entries, transfers.
 
-use crate::answer::Receipt;
+use crate::answer::{Receipt, Unavailable};
 use crate::attempt::path;
 use crate::bank::{Bank, Branch};
 use crate::engine::Found;
+use crate::health::Health;
 use crate::register::{Page, ReadError};
 use futures_util::future::{join_all, try_join};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -102,37 +103,57 @@ pub(crate) async fn find_hold(
     failed.map_or(Ok(None), Err)
 }
 
-/// Asks all branches at once.
-pub(crate) async fn find_holds(bank: &Bank, ids: &[TransferId]) -> (Vec<Hold>, Option<ReadError>) {
-    let answers = bank.branches.keys().map(|code| async move {
-        let lease = bank.reader(*code).await?;
-        let client = Arc::clone(lease.session.link.client());
-        bank.ask(*code, lease, read::find_holds(&client, &bank.directory, ids)).await
-    });
-    gathered(join_all(answers).await)
+/// What is looked up before an order that names it goes on its way.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// Ids of transfers.
+    pub transfers: Vec<TransferId>,
+    /// Ids of holds.
+    pub holds: Vec<TransferId>,
+    /// The one branch to ask; all if absent.
+    pub branch: Option<BranchCode>,
 }
 
-/// Asks all branches at once; a transfer may be found at two.
-pub(crate) async fn find_transfers(bank: &Bank, ids: &[TransferId]) -> (Vec<TransferRecord>, Option<ReadError>) {
-    let answers = bank.branches.keys().map(|code| async move {
-        let lease = bank.reader(*code).await?;
-        let client = Arc::clone(lease.session.link.client());
-        bank.ask(*code, lease, read::find_transfers(&client, &bank.directory, ids.iter().copied())).await
-    });
-    let (rows, failed) = gathered(join_all(answers).await);
-    (rows.into_iter().map(|row| row.record).collect(), failed)
+/// What the branches know of it. One id may be known to two of them, for the same thing or for different ones.
+#[derive(Clone, Debug, Default)]
+pub struct LookedUp {
+    /// A record for each branch that has one.
+    pub transfers: Vec<TransferRecord>,
+    /// Each is of the branch of its debit account.
+    pub holds: Vec<Hold>,
+    /// Why a branch could not be asked, which may know more.
+    pub failed: Option<ReadError>,
 }
 
-/// What was found, and the first failure.
-fn gathered<T>(answers: Vec<Result<Vec<T>, ReadError>>) -> (Vec<T>, Option<ReadError>) {
-    let (mut all, mut failed) = (Vec::new(), None);
-    for answer in answers {
+/// Asks the branches at once, each in one round trip; one that is known to be away is not waited for.
+pub(crate) async fn look_up(bank: &Bank, names: &Names) -> LookedUp {
+    let asked = match asked(bank, names.branch) {
+        Ok(asked) => asked,
+        Err(error) => return LookedUp { failed: Some(error), ..LookedUp::default() },
+    };
+    let answers = asked.iter().map(|code| async move {
+        if bank.branch(*code).is_none_or(|branch| branch.state().health == Health::Unreachable) {
+            return Err(ReadError::Unavailable(Unavailable::Branch(*code)));
+        }
+        let lease = bank.reader(*code).await?;
+        let client = Arc::clone(lease.session.link.client());
+        let question = try_join(
+            read::find_transfers(&client, &bank.directory, names.transfers.iter().copied()),
+            read::find_holds(&client, &bank.directory, &names.holds),
+        );
+        bank.ask(*code, lease, question).await
+    });
+    let mut all = LookedUp::default();
+    for answer in join_all(answers).await {
         match answer {
-            Ok(found) => all.extend(found),
-            Err(error) => failed = failed.or(Some(error)),
+            Ok((transfers, holds)) => {
+                all.transfers.extend(transfers.into_iter().map(|row| row.record));
+                all.holds.extend(holds);
+            }
+            Err(error) => all.failed = all.failed.or(Some(error)),
         }
     }
-    (all, failed)
+    all
 }
 
 fn asked(bank: &Bank, branch: Option<BranchCode>) -> Result<Vec<BranchCode>, ReadError> {

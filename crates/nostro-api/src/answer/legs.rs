@@ -16,7 +16,11 @@ use std::sync::Arc;
 /// The answer, from those of the legs.
 pub(crate) fn told(chain: &Chain, shared: Shared, answers: Vec<Answer>) -> Response {
     let links = chain.links();
-    let Some(first) = links.first() else { return Problem::internal().into_response() };
+    let (Some(first), Some(home)) = (links.first(), chain.branches().home()) else {
+        return Problem::internal().into_response();
+    };
+    // Where its batch is decided it is seen first: a leg that is recorded there.
+    let seen = links.iter().find(|link| link.touches(home)).unwrap_or(first);
     for (place, (link, answer)) in links.iter().zip(&answers).enumerate() {
         match refusal(answer) {
             Some((Refusal::ChainBroken, _)) | None => {}
@@ -46,14 +50,14 @@ pub(crate) fn told(chain: &Chain, shared: Shared, answers: Vec<Answer>) -> Respo
             Answer::Unusable(why) => return Problem::unusable_id("/id".to_owned(), why).into_response(),
             Answer::Unknown => {
                 let body = UnknownTransfer::new(first.id);
-                return at(StatusCode::ACCEPTED, &location(first.id, first.home()), body);
+                return at(StatusCode::ACCEPTED, &location(seen.id, home), body);
             }
             Answer::Refused(_) | Answer::Conflict(_) | Answer::Moot | Answer::Bug => {
                 return Problem::internal().into_response();
             }
         }
     }
-    let location = location(first.id, first.home());
+    let location = location(seen.id, home);
     if is_settling {
         return at(StatusCode::ACCEPTED, &location, MultiLegView::new(first.id, &receipts, false));
     }

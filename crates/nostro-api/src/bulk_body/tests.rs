@@ -70,20 +70,23 @@ fn every_kind_is_read_with_its_own_fields() {
         format!(r#"{{"kind":"withdrawal","id":"{ID}","account":"AZ93000000001042","amount":"5","currency":"USD"}}"#),
         format!(r#"{{"kind":"capture","id":"{ID}","hold":"{HOLD}","amount":"5","final":true}}"#),
         format!(r#"{{"kind":"release","id":"{ID}","hold":"{HOLD}"}}"#),
-        format!(r#"{{"kind":"reversal","id":"{ID}","original":"{HOLD}","force":true}}"#),
+        format!(r#"{{"kind":"reversal","id":"{ID}","original":"{HOLD}","force":true,"branch":"TX"}}"#),
     ];
     let told: Vec<String> = read(&kinds, "")
         .unwrap()
         .items
         .into_iter()
         .map(|item| match item {
-            BulkItem::Whole(transfer) => format!("{:?}", transfer.operation.kind()),
-            BulkItem::Capture { amount, is_final, .. } => format!("capture {amount} {is_final}"),
-            BulkItem::Release { .. } => "release".to_owned(),
-            BulkItem::Reversal { amount, is_forced, .. } => format!("reversal {amount:?} {is_forced}"),
+            Ask::Whole(transfer) => format!("{:?}", transfer.operation.kind()),
+            Ask::OfHold { what: OfHold::Capture { amount, is_final }, .. } => format!("capture {amount} {is_final}"),
+            Ask::OfHold { what: OfHold::Release, .. } => "release".to_owned(),
+            Ask::Reversal { amount, is_forced, branch, .. } => format!("reversal {amount:?} {is_forced} {branch:?}"),
         })
         .collect();
-    assert_eq!(told, ["Transfer", "Hold", "Deposit", "Withdrawal", "capture 5 true", "release", "reversal None true"]);
+    assert_eq!(
+        told,
+        ["Transfer", "Hold", "Deposit", "Withdrawal", "capture 5 true", "release", "reversal None true Some(TX)"]
+    );
     for (bad, pointer) in [
         (item(r#","kind":"expiry""#), "/transfers/0/kind"),
         (item(r#","kind":"gift""#), "/transfers/0/kind"),
@@ -119,23 +122,6 @@ fn items_are_linked_to_the_next_or_all_of_them() {
 }
 
 #[test]
-fn what_an_item_names_gives_it_its_accounts() {
-    let items = [
-        item("").replace("\"id\"", "\"kind\":\"hold\",\"id\""),
-        format!(r#"{{"kind":"capture","id":"{HOLD}","hold":"{ID}","amount":"5"}}"#),
-    ];
-    let mut items = read(&items, "").unwrap().items.into_iter();
-    let BulkItem::Whole(hold) = items.next().unwrap() else { panic!() };
-    let capture = items.next().unwrap();
-    assert_eq!(capture.hold(), Some(hold.id));
-    assert_eq!(capture.resolved(&Named::default(), &HashMap::new()), None);
-    let placed = HashMap::from([(hold.id, Reserved::from(&hold))]);
-    let capture = capture.resolved(&Named::default(), &placed).unwrap();
-    assert_eq!((capture.debit, capture.credit, capture.currency), (hold.debit, hold.credit, hold.currency));
-    assert_eq!(capture.operation, Operation::Capture { hold: hold.id, is_final: false });
-}
-
-#[test]
 fn the_document_describes_the_fields_that_are_read() {
     crate::openapi::assert_properties(&NewTransfers::schema(), &BULK_FIELDS);
     let all = [
@@ -147,6 +133,7 @@ fn the_document_describes_the_fields_that_are_read() {
         "account",
         "hold",
         "original",
+        "branch",
         "amount",
         "currency",
         "up_to",

@@ -74,6 +74,12 @@ fn a_hold_is_read_with_its_time_or_without() {
     }
 }
 
+/// What is asked for of the hold that is there.
+fn of_placed(ask: Ask) -> Transfer {
+    let Ask::OfHold { hold, what, classified, .. } = ask else { panic!("it names a hold") };
+    crate::ask::of_hold(hold, what, &classified, Reserved::from(&placed()))
+}
+
 #[test]
 fn a_capture_says_how_much_and_whether_it_is_the_last() {
     let id = format!("\"{ID}\"");
@@ -90,7 +96,7 @@ fn a_capture_says_how_much_and_whether_it_is_the_last() {
         (&[("currency", "\"USD\"")], "/currency unknown field; the fields are id, amount, final, category, reference".to_owned()),
     ] {
         let body = body(&good, changes);
-        assert_eq!(told(capture(JsonValue::parse(body.as_bytes()).unwrap(), &placed())), expected, "{body}");
+        assert_eq!(told(capture(JsonValue::parse(body.as_bytes()).unwrap(), placed().id, None).map(of_placed)), expected, "{body}");
     }
 }
 
@@ -105,6 +111,10 @@ fn a_release_says_nothing_of_money() {
         (&[("amount", "\"5\"")], "/amount unknown field; the fields are id, category, reference"),
     ] {
         let body = body(&[("id", id.as_str())], changes);
-        assert_eq!(told(release(JsonValue::parse(body.as_bytes()).unwrap(), &placed())), expected, "{body}");
+        assert_eq!(
+            told(release(JsonValue::parse(body.as_bytes()).unwrap(), placed().id, None).map(of_placed)),
+            expected,
+            "{body}"
+        );
     }
 }

@@ -3,8 +3,10 @@
 use super::accounts::read_problem;
 use super::page;
 use crate::answer;
+use crate::ask::Ask;
 use crate::body::JsonBody;
 use crate::cursor::{self, List};
+use crate::facts::Facts;
 use crate::filters::{self, FilteredList};
 use crate::hold_body::{self, NewCapture, NewHold, NewRelease};
 use crate::openapi::{BodyRefused, MoneyMoved, Refused, Unavailable};
@@ -16,8 +18,9 @@ use crate::view::hold::HoldView;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use nostro_core::{Hold, Transfer};
+use nostro_core::{BranchCode, Hold, Transfer};
 use nostro_engine::{Page, Selection};
+use std::collections::HashMap;
 
 /// Reserves money at an account, in favour of another one.
 #[utoipa::path(
@@ -56,9 +59,8 @@ pub(crate) async fn capture(
     parameters: Parameters,
     body: JsonBody,
 ) -> Result<Response, Problem> {
-    let hold = found(&api, &segment, parameters).await?;
-    let transfer = hold_body::capture(body.parse()?, &hold)?;
-    Ok(moved(&api, transfer).await)
+    let (hold, branch) = (segment.transfer_id()?, known_branch(&api, parameters)?);
+    asked(&api, hold_body::capture(body.parse()?, hold, branch)?).await
 }
 
 /// Gives back what is left of a hold.
@@ -84,9 +86,8 @@ pub(crate) async fn release(
     parameters: Parameters,
     body: JsonBody,
 ) -> Result<Response, Problem> {
-    let hold = found(&api, &segment, parameters).await?;
-    let transfer = hold_body::release(body.parse()?, &hold)?;
-    Ok(moved(&api, transfer).await)
+    let (hold, branch) = (segment.transfer_id()?, known_branch(&api, parameters)?);
+    asked(&api, hold_body::release(body.parse()?, hold, branch)?).await
 }
 
 /// A hold as it stands. Without `branch` all branches are asked.
@@ -172,6 +173,23 @@ async fn found(api: &Api, segment: &Segment, parameters: Parameters) -> Result<H
         let detail = "no hold with this id is recorded; it may still be on its way: sending it again tells";
         Problem::new(Code::HoldNotFound, detail)
     })
+}
+
+/// Moves what is asked for, once the branches have told what it names.
+pub(super) async fn asked(api: &Api, ask: Ask) -> Result<Response, Problem> {
+    let asks = [ask];
+    let facts = Facts::of(&api.engine, &asks).await;
+    let [ask] = &asks;
+    let transfer = facts.resolve(ask, &HashMap::new())?;
+    Ok(moved(api, transfer).await)
+}
+
+/// The branch of the query, if it is named.
+pub(super) fn known_branch(api: &Api, parameters: Parameters) -> Result<Option<BranchCode>, Problem> {
+    match parameters.branch()? {
+        Some(code) if !api.engine.has_branch(code) => Err(Problem::unknown_branch(code)),
+        branch => Ok(branch),
+    }
 }
 
 async fn moved(api: &Api, transfer: Transfer) -> Response {

@@ -1,7 +1,7 @@
 //! Transfers with many legs: all posted or none.
 
 use crate::answer;
-use crate::body::JsonBody;
+use crate::bulk_intake::BulkBody;
 use crate::multi_leg_body::{self, NewMultiLegTransfer};
 use crate::openapi::{BodyRefused, Refused, Unavailable};
 use crate::problem::Problem;
@@ -34,8 +34,8 @@ use nostro_engine::Order;
         Refused, BodyRefused, Unavailable
     )
 )]
-pub(crate) async fn create(State(api): State<Api>, body: JsonBody) -> Result<Response, Problem> {
-    let (chain, shared) = multi_leg_body::multi_leg(body.parse()?, &|code| api.engine.has_branch(code))?;
+pub(crate) async fn create(State(api): State<Api>, bulk: BulkBody) -> Result<Response, Problem> {
+    let (chain, shared) = multi_leg_body::multi_leg(bulk.body.parse()?, &|code| api.engine.has_branch(code))?;
     let answers = api.engine.orders(vec![Order::Chain(chain.clone())]).await;
     Ok(answer::legs::told(&chain, shared, answers))
 }

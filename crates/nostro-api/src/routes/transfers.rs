@@ -10,6 +10,7 @@ use crate::parameters::{Parameters, Segment};
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::request_context::RequestContext;
 use crate::router::Api;
+use crate::routes::holds::{asked, known_branch};
 use crate::transfer_body::{self, CashMovement, NewCashMovement, NewReversal, NewTransfer};
 use crate::view::transfer::{BulkResults, TransferView};
 use crate::wire;
@@ -143,10 +144,8 @@ pub(crate) async fn reverse(
     parameters: Parameters,
     body: JsonBody,
 ) -> Result<Response, Problem> {
-    let found = found(&api, &segment, parameters).await?;
-    let transfer = transfer_body::reversal(body.parse()?, &found.receipt.record.transfer)?;
-    let answer = api.engine.transfer(transfer.clone()).await;
-    Ok(answer::single(&transfer, answer))
+    let (original, branch) = (segment.transfer_id()?, known_branch(&api, parameters)?);
+    asked(&api, transfer_body::reversal(body.parse()?, original, branch)?).await
 }
 
 async fn found(api: &Api, segment: &Segment, parameters: Parameters) -> Result<Found, Problem> {

@@ -1,7 +1,8 @@
 //! The fast reader against the one that names what is wrong: on whatever the fast one reads, both read the same.
 
 use super::*;
-use crate::bulk_body::{self, BulkItem};
+use crate::ask::Ask;
+use crate::bulk_body;
 use crate::json::JsonValue;
 use crate::transfer_body;
 use nostro_core::BranchCode;
@@ -120,8 +121,8 @@ fn slow_bulk(body: &[u8]) -> Option<Vec<Transfer>> {
         return None;
     }
     let plain = |item| match item {
-        BulkItem::Whole(transfer) => Some(transfer),
-        BulkItem::Capture { .. } | BulkItem::Release { .. } | BulkItem::Reversal { .. } => None,
+        Ask::Whole(transfer) => Some(transfer),
+        Ask::OfHold { .. } | Ask::Reversal { .. } => None,
     };
     bulk.items.into_iter().map(plain).collect()
 }

@@ -422,6 +422,64 @@ async fn a_chain_over_many_branches_survives_a_crash() {
     databases.finish().await;
 }
 
+/// An id that another branch knows for something else is another transfer there, and says nothing of the chain.
+#[tokio::test]
+async fn what_a_branch_knows_that_a_link_does_not_touch_is_not_held_against_it() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let client = &server.client;
+    let (az, near, tx, far) = (
+        open(client, "AZ", 1_000).await,
+        open(client, "AZ", 0).await,
+        open(client, "TX", 1_000).await,
+        open(client, "TX", 0).await,
+    );
+    // Links that are local to each branch, whose ids the other branch learns before or afterwards.
+    let (before, after) = (pay(tx, far, 3), pay(tx, far, 4));
+    assert_posted(client.transfer(&TransferRequest { id: before.id, ..pay(az, near, 1) }).await);
+    let chain = linked(&[pay(az, tx, 10), before, after.clone()]);
+    assert_eq!(states(&client.bulk(&chain).await.unwrap()), ["posted"; 3]);
+    let elsewhere = TransferRequest { id: after.id, ..pay(az, near, 2) };
+    assert_posted(client.transfer(&elsewhere).await);
+    for server in [&server, &Server::start(&databases).await] {
+        assert_eq!(states(&server.client.bulk(&chain).await.unwrap()), ["posted again"; 3]);
+        assert_eq!(told(&server.client.transfer(&elsewhere).await), "replayed");
+    }
+    assert_eq!((balance(client, az).await, balance(client, tx).await, balance(client, far).await), (987, 1_003, 7));
+    databases.finish().await;
+}
+
+#[tokio::test]
+async fn a_hold_that_two_branches_know_is_named_with_its_branch_and_a_retry_finds_its_own() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let client = &server.client;
+    let (az, tx) = (open(client, "AZ", 1_000).await, open(client, "TX", 1_000).await);
+    let (near, far) = (open(client, "AZ", 0).await, open(client, "TX", 0).await);
+    let hold = reserve(az, far, 200, None);
+    assert_posted(client.place_hold(&hold).await);
+    let first = take(50, false);
+    let capture = |request: &nostro_client::CaptureRequest| -> Vec<BulkOrder> {
+        vec![BulkOperation::Capture { hold: hold.id, request: request.clone() }.into()]
+    };
+    assert_eq!(states(&client.bulk(&capture(&first)).await.unwrap()), ["posted"]);
+    // Texas has never seen the id.
+    assert_posted(client.place_hold(&nostro_client::HoldRequest { id: hold.id, ..reserve(tx, near, 300, None) }).await);
+    let fresh = Server::start(&databases).await;
+    for client in [client, &fresh.client] {
+        assert_eq!(states(&client.bulk(&capture(&first)).await.unwrap()), ["posted again"]);
+        assert_eq!(told(&client.capture_hold(hold.id, None, &first).await), "replayed");
+        let unclear = states(&client.bulk(&capture(&take(1, false))).await.unwrap());
+        assert_eq!(unclear, ["refused invalid_request"]);
+        let single = client.capture_hold(hold.id, None, &take(1, false)).await;
+        assert_eq!(told(&single), "rejected invalid_request");
+        assert_posted(client.capture_hold(hold.id, Some(code("TX")), &take(1, false)).await);
+    }
+    assert_eq!((balance(client, az).await, balance(client, tx).await), (950, 998));
+    assert!(client.audit().await.unwrap().balanced);
+    databases.finish().await;
+}
+
 fn leg(side: Side, account: AccountNumber, cents: i64) -> LegRequest {
     let (debit_account, credit_account) = match side {
         Side::Debit => (Some(account), None),

@@ -1,5 +1,6 @@
 //! The gates of the lock phase: entered in branch order, and nobody locks a row while another batch is inside.
 
+use nostro_client::{BulkOperation, BulkOrder};
 use nostro_commit::Message;
 use nostro_core::BranchNumber;
 use nostro_torture::databases::Databases;
@@ -124,6 +125,42 @@ async fn batches_that_wait_for_one_branch_leave_the_other_a_place() {
     for asked in crossing {
         let answer = asked.await.unwrap();
         assert!(["posted", "unavailable busy"].contains(&answer.as_str()), "{answer}");
+    }
+    assert!(client.audit().await.unwrap().balanced);
+    databases.finish().await;
+}
+
+#[tokio::test]
+async fn chains_over_many_branches_that_wait_for_one_leave_the_others_their_places() {
+    let databases = Databases::start_branches(&["AZ", "NM", "TX"], &[]).await;
+    let server = Server::start(&databases).await;
+    let client = &server.client;
+    let accounts = [open(client, "AZ", 1_000).await, open(client, "NM", 1_000).await, open(client, "TX", 1_000).await];
+    let (az, other) = (open(client, "AZ", 1_000).await, open(client, "AZ", 0).await);
+    let inside = databases.admin("TX").await;
+    inside.batch_execute("select pg_advisory_lock(x'006e6f7374726f21'::bigint)").await.unwrap();
+    let mut chains = Vec::new();
+    for _ in 0..8 {
+        let client = client.clone();
+        let links =
+            [pay(accounts[0], accounts[1], 1), pay(accounts[1], accounts[2], 1), pay(accounts[2], accounts[0], 1)];
+        let links: Vec<BulkOrder> = links.map(|link| BulkOperation::Transfer(link).into()).into();
+        chains.push(tokio::spawn(async move { client.atomic_bulk(&links).await }));
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Arizona's gate is held for two seconds at a time, by one chain after the other; its lane goes on between them.
+    for _ in 0..3 {
+        let request = pay(az, other, 1);
+        let begin = Instant::now();
+        assert_eq!(told(&client.transfer(&request).await), "posted", "after {:?}", begin.elapsed());
+    }
+    inside.batch_execute("select pg_advisory_unlock_all()").await.unwrap();
+    for chain in chains {
+        let states: Vec<String> = chain.await.unwrap().unwrap().into_iter().map(|item| item.state).collect();
+        assert!(
+            states.iter().all(|state| *state == states[0] && (state == "posted" || state == "unavailable")),
+            "{states:?}"
+        );
     }
     assert!(client.audit().await.unwrap().balanced);
     databases.finish().await;

@@ -112,6 +112,23 @@ async fn a_ceiling_and_a_lowered_limit_leave_the_account_a_way_back() {
     databases.finish().await;
 }
 
+/// Figures that fit a bigint fit the rules of the tables, however large the limit beside them.
+#[tokio::test]
+async fn the_largest_limit_and_the_largest_balance_go_together() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let client = &server.client;
+    let account = open(client, "AZ", 0).await;
+    changed(client, account, &limit("999999999999999999")).await;
+    for _ in 0..9 {
+        assert_posted(client.deposit(&cash(account, 999_999_999_999_999_999)).await);
+    }
+    assert_eq!(told(&client.deposit(&cash(account, 999_999_999_999_999_999)).await), "refused balance_out_of_range");
+    let found = changed(client, account, &limit("999999999999999998")).await;
+    assert_eq!(found.posted, 9 * 999_999_999_999_999_999);
+    databases.finish().await;
+}
+
 #[tokio::test]
 async fn a_forced_reversal_overdraws_and_says_so() {
     let databases = Databases::start().await;

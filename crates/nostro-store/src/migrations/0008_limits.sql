@@ -19,7 +19,7 @@ alter table account
   ),
   add constraint account_limits check (overdraft_limit >= 0 and (ceiling is null or ceiling >= 0)),
   add constraint account_within_limits check (
-    limit_exceeded = (customer is not null and (balance - held + overdraft_limit < 0 or balance > coalesce(ceiling, balance)))
+    limit_exceeded = (customer is not null and (balance < held - overdraft_limit or balance > coalesce(ceiling, balance)))
   ),
   add constraint account_state check (state in ('open', 'debits_frozen', 'credits_frozen', 'frozen', 'closed')),
   add constraint account_closed_is_empty check (state <> 'closed' or (balance = 0 and held = 0));
