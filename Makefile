@@ -1,13 +1,14 @@
 # Everything that one does with this repository. `make` alone lists it.
 #
 #   make run UP="--api 127.0.0.1:8001"     arguments for `nostro up`
-#   make bench BENCH="--modes bulk"        arguments for `nostro bench`
+#   make bench BENCH="--modes bulk"        arguments for `nostro bench`, instead of all modes
 #   make test TEST="-p nostro-core"        arguments for `cargo test`, instead of the whole workspace
 
 CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 UP     ?=
-BENCH  ?=
+# all modes
+BENCH  ?= --modes baseline,bare,bulk,holds,captures,chains,single,reads,mixed
 TEST   ?= --workspace --no-fail-fast
 SEED   ?= 1
 SOAK_SECONDS ?= 1200
@@ -21,7 +22,7 @@ help: ## List these targets
 run: postgres build ## Set up what is missing, build, and start a bank of two branches (UP="..." for its arguments)
 	@$(TARGET)/release/nostro up $(UP)
 
-bench: postgres build ## Measure what this machine carries (BENCH="..." for arguments of nostro bench)
+bench: postgres build ## Measure what this machine carries in all modes (BENCH="..." for other arguments of nostro bench)
 	@$(TARGET)/release/nostro bench $(BENCH)
 
 build: toolchain ## Build the program nostro into target/release

@@ -98,6 +98,15 @@ impl<'a> Bench<'a> {
         if wants(Mode::Bulk) {
             self.bulk().await?;
         }
+        if wants(Mode::Holds) {
+            self.holds().await?;
+        }
+        if wants(Mode::Captures) {
+            self.captures().await?;
+        }
+        if wants(Mode::Chains) {
+            self.chains().await?;
+        }
         if wants(Mode::Single) {
             self.single().await?;
         }
@@ -127,11 +136,20 @@ impl<'a> Bench<'a> {
 
     /// Looks at the begin and at the end of a span, while a load runs.
     pub(crate) async fn observe(&self, span: Span) -> Result<Measured, BenchError> {
+        self.observe_until(span, std::future::pending()).await
+    }
+
+    /// The same of a load that may run out of what it sends before the end.
+    pub(crate) async fn observe_until(
+        &self,
+        span: Span,
+        ran_out: impl Future<Output = ()>,
+    ) -> Result<Measured, BenchError> {
         tokio::time::sleep_until(span.begin.into()).await;
         let before = self.meter.look(&self.rig).await?;
-        tokio::time::sleep_until(span.end.into()).await;
+        let time = span.over(ran_out).await;
         let after = self.meter.look(&self.rig).await?;
-        Ok(Measured { time: span.time(), used: meter::used(&before, &after, &self.rig), shared_by: 0 })
+        Ok(Measured { time, used: meter::used(&before, &after, &self.rig), shared_by: 0 })
     }
 
     /// Runs a load over a span, looks at it meanwhile, and counts what it left.
@@ -171,6 +189,18 @@ impl<'a> Bench<'a> {
             return Err(BenchError::Lost { mode: mode.to_owned(), told, found: debits });
         }
         Ok(debits)
+    }
+
+    /// A hold moves nothing: it is a row among the transfers and one among the holds, at one branch.
+    pub(crate) async fn count_holds(&self, category: u16, mode: &str, told: u64) -> Result<u64, BenchError> {
+        let mut found = 0;
+        for session in self.rig.sessions().await? {
+            found += counts::count_holds(&session, category).await?;
+        }
+        if told > found {
+            return Err(BenchError::Lost { mode: mode.to_owned(), told, found });
+        }
+        Ok(found)
     }
 
     fn bare_task(&self, sending: Sending, until: Until) -> bare::Task {

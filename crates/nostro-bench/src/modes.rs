@@ -1,8 +1,9 @@
-//! The runs over the API: bulk, single, reads, mixed.
+//! The runs over the API: bulk, single, reads, mixed. Those of other items than plain transfers are in
+//! [`crate::operations`].
 
 use crate::baseline;
 use crate::bench::{Bench, TRY};
-use crate::bulk;
+use crate::bulk::{self, Items};
 use crate::error::BenchError;
 use crate::reads::{self, Look};
 use crate::report::{Measured, Run};
@@ -31,14 +32,17 @@ struct Part {
 impl Bench<'_> {
     pub(crate) async fn bulk(&mut self) -> Result<(), BenchError> {
         self.rig.settle().await?;
-        let load = bulk::ready(&self.rig, &self.workload, self.bulk_task(None)).await?;
+        let load = bulk::ready(&self.rig, &self.workload, &self.bulk_task(Items::Transfers, None)).await?;
         let span = self.span(self.options.warm_up(), self.options.length());
-        let how = format!("{} connections, {} a request", self.options.connections, self.options.batch);
-        self.measured("bulk", how, span, load.run(span)).await
+        self.measured("bulk", self.how_bulk(), span, load.run(span)).await
     }
 
-    fn bulk_task(&self, pace: Option<f64>) -> bulk::Task {
-        bulk::Task { connections: self.options.connections, batch: self.options.batch, pace }
+    pub(crate) fn bulk_task(&self, items: Items, pace: Option<f64>) -> bulk::Task {
+        bulk::Task { items, connections: self.options.connections, batch: self.options.batch, pace }
+    }
+
+    pub(crate) fn how_bulk(&self) -> String {
+        format!("{} connections, {} a request", self.options.connections, self.options.batch)
     }
 
     /// Half of what bulk reached, in this bench or in a short try.
@@ -46,7 +50,7 @@ impl Bench<'_> {
         if let Some(run) = self.runs.iter().find(|run| run.mode == "bulk" && run.transfers > 0) {
             return Ok(run.transfers_per_s * BESIDE_SHARE);
         }
-        let load = bulk::ready(&self.rig, &self.workload, self.bulk_task(None)).await?;
+        let load = bulk::ready(&self.rig, &self.workload, &self.bulk_task(Items::Transfers, None)).await?;
         let span = Span::from_now(self.options.warm_up(), TRY.min(self.options.length()), UNCOUNTED);
         let posted = load.run(span).await?.answers.posted;
         Ok((posted as f64 / span.time().as_secs_f64() * BESIDE_SHARE).max(1.0))
@@ -105,7 +109,7 @@ impl Bench<'_> {
         };
         let load = match pace {
             None => None,
-            pace => Some(bulk::ready(&self.rig, &self.workload, self.bulk_task(pace)).await?),
+            pace => Some(bulk::ready(&self.rig, &self.workload, &self.bulk_task(Items::Transfers, pace)).await?),
         };
         let reading = reads::ready(&self.rig, &self.workload, look, readers).await?;
         let span = self.span(self.options.warm_up(), self.options.length());
@@ -132,7 +136,7 @@ impl Bench<'_> {
         self.rig.settle().await?;
         let pace = self.half_speed().await?;
         let (clients, readers) = (MIXED_CLIENTS.min(self.options.clients), self.options.readers);
-        let bulk = bulk::ready(&self.rig, &self.workload, self.bulk_task(Some(pace))).await?;
+        let bulk = bulk::ready(&self.rig, &self.workload, &self.bulk_task(Items::Transfers, Some(pace))).await?;
         let beside_hot = self.workload.without_hot();
         let single = single::ready(&self.rig, &beside_hot, single::Task { clients, rate: None }).await?;
         let reading = reads::ready(&self.rig, &self.workload, Look::Balance, readers).await?;

@@ -26,6 +26,12 @@ pub const SECONDS_MAX: f64 = 3_600.0;
 pub enum Mode {
     /// Many transfers a request.
     Bulk,
+    /// Many holds a request.
+    Holds,
+    /// Many captures a request, each of a whole hold that was placed before.
+    Captures,
+    /// Many chains of two transfers a request.
+    Chains,
     /// One transfer a request: at rest, closed loop, open loop.
     Single,
     /// Bulk at half speed, single clients and look-ups at once.
@@ -40,12 +46,25 @@ pub enum Mode {
 
 impl Mode {
     /// All, in the order in which they run.
-    pub const ALL: [Self; 6] = [Self::Baseline, Self::Bare, Self::Bulk, Self::Single, Self::Reads, Self::Mixed];
+    pub const ALL: [Self; 9] = [
+        Self::Baseline,
+        Self::Bare,
+        Self::Bulk,
+        Self::Holds,
+        Self::Captures,
+        Self::Chains,
+        Self::Single,
+        Self::Reads,
+        Self::Mixed,
+    ];
 
     /// As on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bulk => "bulk",
+            Self::Holds => "holds",
+            Self::Captures => "captures",
+            Self::Chains => "chains",
             Self::Single => "single",
             Self::Mixed => "mixed",
             Self::Reads => "reads",
@@ -134,9 +153,9 @@ pub struct Options {
     pub mix: Mix,
     /// Of each measured run.
     pub seconds: f64,
-    /// Transfers in a bulk request and in a bare batch.
+    /// Items in a bulk request and transfers in a bare batch.
     pub batch: usize,
-    /// Connections of the bulk load.
+    /// Connections of the bulk loads.
     pub connections: usize,
     /// Connections of the single load.
     pub clients: usize,
@@ -156,7 +175,9 @@ impl Options {
     /// The first rule that is broken.
     pub fn check(&self) -> Result<(), BenchError> {
         within("--accounts", self.accounts, 2 * self.branches(), ACCOUNTS_MAX)?;
-        within("--batch", self.batch, 1, BATCH_MAX)?;
+        // A chain has two items.
+        let batch_min = if self.modes.contains(&Mode::Chains) { 2 } else { 1 };
+        within("--batch", self.batch, batch_min, BATCH_MAX)?;
         within("--connections", self.connections, 1, CONNECTIONS_MAX)?;
         within("--clients", self.clients, 1, CLIENTS_MAX)?;
         within("--readers", self.readers, 1, CLIENTS_MAX)?;

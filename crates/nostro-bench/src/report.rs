@@ -66,7 +66,8 @@ pub struct Run {
     pub how: String,
     /// How long.
     pub seconds: f64,
-    /// Posted transfers that are found in the databases, or pgbench's transactions.
+    /// Posted transfers that are found in the databases, of whatever kind: also holds, captures and links of chains. Or
+    /// pgbench's transactions.
     pub transfers: u64,
     /// The same a second.
     pub transfers_per_s: f64,
@@ -108,6 +109,8 @@ pub struct Run {
     pub to_baseline: Option<f64>,
     /// Throughput by that of TPC-B, where it ran.
     pub to_tpcb: Option<f64>,
+    /// Throughput by that of plain transfers in bulk, where they ran.
+    pub to_bulk: Option<f64>,
 }
 
 /// What a run, or several at once, took.
@@ -154,21 +157,23 @@ impl Run {
             server_peak_mib: used.server_peak_kib / 1024,
             to_baseline: None,
             to_tpcb: None,
+            to_bulk: None,
         }
     }
 }
 
 impl Report {
-    /// Compares the runs that move money with the baseline and with TPC-B.
+    /// Compares the runs that record transfers with the baseline, with TPC-B and with bulk.
     pub(crate) fn compare(&mut self) {
         let rate = |mode: &str| {
             let run = self.runs.iter().find(|run| run.mode == mode)?;
             (run.transfers_per_s > 0.0).then_some(run.transfers_per_s)
         };
-        let (baseline, tpcb) = (rate("baseline"), rate("tpcb"));
+        let (baseline, tpcb, bulk) = (rate("baseline"), rate("tpcb"), rate("bulk"));
         for run in self.runs.iter_mut().filter(|run| run.transfers > 0) {
             run.to_baseline = baseline.map(|baseline| run.transfers_per_s / baseline);
             run.to_tpcb = tpcb.map(|tpcb| run.transfers_per_s / tpcb);
+            run.to_bulk = bulk.map(|bulk| run.transfers_per_s / bulk);
         }
     }
 
@@ -191,6 +196,7 @@ impl Report {
             "rows",
             "x baseline",
             "x TPC-B",
+            "x bulk",
         ]);
         for run in &self.runs {
             table.add_row(row(run));
@@ -266,5 +272,6 @@ fn row(run: &Run) -> Vec<Cell> {
         right(format!("{:.1}", run.rows)),
         ratio(run.to_baseline),
         ratio(run.to_tpcb),
+        ratio(run.to_bulk),
     ]
 }

@@ -45,6 +45,14 @@ impl Span {
         Self { category, ..*self }
     }
 
+    /// Waits until it is over, or until the load has nothing left to send; how long it was.
+    pub(crate) async fn over(&self, ran_out: impl Future<Output = ()>) -> Duration {
+        tokio::select! {
+            () = tokio::time::sleep_until(self.end.into()) => self.time(),
+            () = ran_out => self.begin.elapsed(),
+        }
+    }
+
     pub(crate) fn time(&self) -> Duration {
         self.end - self.begin
     }
@@ -61,5 +69,16 @@ mod tests {
         assert_eq!(at(999), Some(Moment { category: UNCOUNTED, counts: false }));
         assert_eq!(at(1000), Some(Moment { category: 7, counts: true }));
         assert_eq!(at(3000), None);
+    }
+
+    #[tokio::test]
+    async fn a_load_that_runs_out_ends_the_time_and_any_other_fills_it() {
+        let now = Instant::now();
+        let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
+        let span = Span { begin: now - second, end: now + hour, category: 7 };
+        let time = span.over(std::future::ready(())).await;
+        assert!(time >= second && time < hour, "{time:?}");
+        let span = Span { begin: now - second, end: now + Duration::from_millis(1), category: 7 };
+        assert_eq!(span.over(std::future::pending()).await, span.time());
     }
 }

@@ -122,21 +122,30 @@ impl Choices {
     /// Any transfer.
     pub(crate) fn any(&mut self) -> Op {
         let branches = self.accounts.ranges.len();
-        let is_cross = self.rng.f64() < self.mix.cross;
+        let is_cross = self.is_cross();
         // The account that everybody pays is of the first branch.
         if self.rng.f64() < self.mix.hot {
             let payer = if is_cross { self.rng.usize(1..branches) } else { 0 };
             return self.paying_hot(0, payer);
         }
         let debit = self.rng.usize(..branches);
-        let credit = if is_cross { (debit + self.rng.usize(1..branches)) % branches } else { debit };
+        let credit = self.counterparty(debit, is_cross);
         self.between(debit, credit)
+    }
+
+    /// Any transfer, and one that passes its amount on.
+    pub(crate) fn chain(&mut self) -> [Op; 2] {
+        let first = self.any();
+        let is_cross = self.is_cross();
+        let credit = self.counterparty(self.accounts.branch_of(first.credit), is_cross);
+        let second = self.paying(first.credit, credit);
+        [first, Op { amount: first.amount, ..second }]
     }
 
     /// A transfer that touches these two branches only.
     pub(crate) fn within_pair(&mut self, pair: [usize; 2]) -> Op {
         let [first, second] = pair;
-        let is_cross = self.rng.f64() < self.mix.cross;
+        let is_cross = self.is_cross();
         if self.rng.f64() < self.mix.hot {
             return self.paying_hot(first, if is_cross { second } else { first });
         }
@@ -160,6 +169,16 @@ impl Choices {
         self.mix.replays > 0.0 && self.rng.f64() < self.mix.replays
     }
 
+    fn is_cross(&mut self) -> bool {
+        self.rng.f64() < self.mix.cross
+    }
+
+    /// The branch that is paid by this one: another one or itself.
+    fn counterparty(&mut self, branch: usize, is_cross: bool) -> usize {
+        let branches = self.accounts.ranges.len();
+        if is_cross { (branch + self.rng.usize(1..branches)) % branches } else { branch }
+    }
+
     fn paying_hot(&mut self, branch: usize, payer: usize) -> Op {
         let hot = self.accounts.ranges[branch].start;
         let mut debit = self.pick(payer);
@@ -171,6 +190,11 @@ impl Choices {
 
     fn between(&mut self, debit: usize, credit: usize) -> Op {
         let from = self.pick(debit);
+        self.paying(from, credit)
+    }
+
+    /// From this account to one of this branch.
+    fn paying(&mut self, from: u32, credit: usize) -> Op {
         let mut to = self.pick(credit);
         if from == to {
             let range = self.accounts.ranges[credit].clone();
@@ -197,7 +221,7 @@ impl Choices {
     }
 
     /// Version 7 (RFC 9562): milliseconds, then a counter, so that a client's ids grow, then random bits.
-    fn id(&mut self) -> Uuid {
+    pub(crate) fn id(&mut self) -> Uuid {
         if self.mix.ids == Ids::V4 {
             return uuid::Builder::from_random_bytes(self.id_rng.u128(..).to_be_bytes()).into_uuid();
         }
@@ -241,6 +265,22 @@ mod tests {
             let crossing = ops.iter().filter(|op| branch(op.debit) != branch(op.credit)).count();
             let hottest = ops.iter().filter(|op| op.credit == 0).count();
             assert!(cross.contains(&crossing) && hot.contains(&hottest), "{mix:?}: {crossing} {hottest}");
+        }
+    }
+
+    #[test]
+    fn the_second_link_of_a_chain_passes_on_what_the_first_brings() {
+        for (cross, expected) in [(1.0, 2000..=2000), (0.0, 0..=0), (0.5, 900..=1100)] {
+            let workload = workload(Mix { cross, ..MIX });
+            let mut choices = workload.choices(0);
+            let chains: Vec<[Op; 2]> = (0..1000).map(|_| choices.chain()).collect();
+            for [first, second] in &chains {
+                assert_eq!((second.debit, second.amount), (first.credit, first.amount));
+                assert!(second.debit != second.credit && second.id != first.id);
+            }
+            let branch = |account| workload.accounts.branch_of(account);
+            let crossing = chains.iter().flatten().filter(|op| branch(op.debit) != branch(op.credit)).count();
+            assert!(expected.contains(&crossing), "{cross}: {crossing}");
         }
     }
 

@@ -14,7 +14,7 @@ const EXIT_STOPPED: u8 = 130;
 /// What `nostro bench` takes.
 #[derive(Args, Debug)]
 pub(crate) struct BenchArgs {
-    /// What to measure, in any combination
+    /// What to measure, in any combination; also holds, captures, chains
     #[arg(long, value_name = "MODES", value_delimiter = ',', default_value = "baseline,bare,bulk,single,reads,mixed")]
     modes: Vec<Mode>,
     /// Length of each measured run; a short warm-up before it is not counted
@@ -35,7 +35,7 @@ pub(crate) struct BenchArgs {
     /// Choose accounts by Zipf's law with this exponent; 0 chooses evenly
     #[arg(long, value_name = "S", default_value_t = 0.0)]
     zipf: f64,
-    /// Share of items in bulk requests that repeat an id posted before, 0 to 0.9
+    /// Share of plain transfers in bulk requests that repeat an id posted before, 0 to 0.9
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     replays: f64,
     /// Version of the clients' ids
@@ -44,10 +44,10 @@ pub(crate) struct BenchArgs {
     /// Of all choices
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Transfers in a bulk request and in a bare batch, 1 to 8192
+    /// Items in a bulk request and transfers in a bare batch, 1 to 8192
     #[arg(long, value_name = "N", default_value_t = 8_192)]
     batch: usize,
-    /// Connections of the bulk load
+    /// Connections of the bulk loads
     #[arg(long, value_name = "N", default_value_t = 4)]
     connections: usize,
     /// Connections of the single load

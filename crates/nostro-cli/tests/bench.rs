@@ -100,6 +100,78 @@ fn every_mode_is_measured_and_the_books_balance() {
     assert!(of("bulk", "replayed").as_u64().unwrap() > 0, "{}", of("bulk", "replayed"));
 }
 
+/// Runs a bench that must succeed; its report, and what it printed.
+fn report(name: &str, arguments: &[&str]) -> (Value, String) {
+    let directory = directory(name);
+    let json = directory.join("report.json");
+    let places = ["--data", directory.to_str().unwrap(), "--json", json.to_str().unwrap()];
+    let output = bench(&[arguments, &places].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let report = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+    (report, String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// That something was posted, nothing else came of it, and the audit found nothing.
+fn assert_posted(report: &Value, modes: &[&str]) {
+    assert_eq!((&report["audit"]["balanced"], &report["inconsistent_accounts"]), (&true.into(), &0.into()));
+    let runs = report["runs"].as_array().unwrap();
+    assert_eq!(runs.iter().map(|run| run["mode"].as_str().unwrap()).collect::<Vec<_>>(), modes);
+    for run in runs {
+        let figure = |name: &str| run[name].as_u64().unwrap();
+        assert!(figure("transfers") > 0 && figure("acknowledged") <= figure("transfers"), "{run}");
+        assert_eq!(figure("errors") + figure("refused") + figure("replayed"), 0, "{run}");
+    }
+}
+
+#[test]
+fn holds_captures_and_chains_are_counted_and_held_against_bulk() {
+    let modes = ["bulk", "holds", "captures", "chains"];
+    let arguments = [
+        "--modes=bulk,holds,captures,chains",
+        "--seconds=1.5",
+        "--accounts=200",
+        "--batch=65",
+        "--connections=2",
+        "--cross=0.7",
+        "--hot=0.1",
+    ];
+    let (report, printed) = report("operations", &arguments);
+    assert_posted(&report, &modes);
+    let runs = report["runs"].as_array().unwrap();
+    let bulk = runs[0]["transfers_per_s"].as_f64().unwrap();
+    for run in runs {
+        let (to_bulk, per_s) = (run["to_bulk"].as_f64().unwrap(), run["transfers_per_s"].as_f64().unwrap());
+        assert!((to_bulk - per_s / bulk).abs() < 1e-9, "{run}");
+    }
+    let found = |at: usize| runs[at]["transfers"].as_u64().unwrap();
+    assert_eq!(found(3) % 2, 0, "a chain is posted with both links or not at all");
+    let how = runs[2]["how"].as_str().unwrap();
+    let placed: u64 = how.split(' ').filter_map(|word| word.parse().ok()).nth(2).unwrap();
+    assert!(found(2) <= placed, "no hold is captured twice: {how}");
+    assert!(printed.contains("x bulk") && printed.contains("two linked ones a chain"), "{printed}");
+}
+
+#[test]
+fn captures_and_chains_need_no_other_mode_and_may_span_three_branches() {
+    let arguments = [
+        "--modes=captures,chains",
+        "--seconds=1.5",
+        "--accounts=300",
+        "--batch=2",
+        "--connections=3",
+        "--ids=v4",
+        "--branches=3",
+        "--servers=2",
+    ];
+    let (report, _) = report("operations-alone", &arguments);
+    assert_posted(&report, &["captures", "chains"]);
+    for run in report["runs"].as_array().unwrap() {
+        assert!(run["to_bulk"].is_null(), "there is nothing to hold it against: {run}");
+    }
+}
+
 #[test]
 fn eight_branches_with_two_servers_keep_their_books() {
     let directory = directory("branches");
@@ -133,6 +205,7 @@ fn eight_branches_with_two_servers_keep_their_books() {
 fn an_argument_that_breaks_its_rule_is_named_with_the_rule() {
     for (arguments, told) in [
         (&["--accounts=1"] as &[&str], ["--accounts", "expected 4 to"]),
+        (&["--modes=bulk,chains", "--batch=1"], ["--batch", "expected 2 to 8192"]),
         (&["--batch=8193"], ["--batch", "expected 1 to 8192"]),
         (&["--cross=1.5"], ["--cross", "expected 0 to 1"]),
         (&["--hot=-1"], ["--hot", "expected 0 to 1"]),

@@ -2,6 +2,11 @@
 
 use crate::database::Session;
 use crate::error::BenchError;
+use crate::open_holds::OpenHold;
+use futures_util::TryStreamExt;
+
+/// For statements over whole tables, for which the settings of the writers are the wrong ones.
+const WHOLE_TABLES: &str = "reset enable_seqscan; reset enable_hashjoin; reset enable_mergejoin; reset plan_cache_mode";
 
 /// The highest category below `end` that is in use at one branch, 0 if none is.
 pub(crate) async fn last_category(session: &Session, end: u16) -> Result<u16, BenchError> {
@@ -26,12 +31,44 @@ pub(crate) async fn count_posted(session: &Session, category: u16) -> Result<[u6
     Ok([0, 1].map(|at| u64::try_from(row.get::<_, i64>(at)).unwrap_or(0)))
 }
 
+/// Posted holds of a category at one branch, each recorded as a transfer and as a hold.
+pub(crate) async fn count_holds(session: &Session, category: u16) -> Result<u64, BenchError> {
+    let what = || BenchError::database("the count of a run's holds");
+    session.client.batch_execute(WHOLE_TABLES).await.map_err(what())?;
+    let row = session
+        .client
+        .query_one(
+            "select count(*)
+             from transfer t
+             join hold h on h.id = t.id
+             where t.category = $1 and t.kind = 'hold' and t.refusal is null",
+            &[&i32::from(category)],
+        )
+        .await
+        .map_err(what())?;
+    Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+}
+
+/// The posted holds of a category at one branch.
+pub(crate) async fn placed_holds(session: &Session, category: u16) -> Result<Vec<OpenHold>, BenchError> {
+    let what = || BenchError::database("the holds to be captured");
+    let rows = session
+        .client
+        .query_raw(
+            "select id, amount
+             from transfer
+             where category = $1 and kind = 'hold' and refusal is null",
+            [i32::from(category)],
+        )
+        .await
+        .map_err(what())?;
+    rows.map_ok(|row| OpenHold { id: row.get(0), amount: row.get(1) }).try_collect().await.map_err(what())
+}
+
 /// Accounts of a branch whose balance and number of entries are not those of its entries.
 pub(crate) async fn count_inconsistent(session: &Session) -> Result<u64, BenchError> {
     let what = || BenchError::database("the comparison of balances with entries");
-    // Whole tables, for which the settings of the writers are the wrong ones.
-    let settings = "reset enable_seqscan; reset enable_hashjoin; reset enable_mergejoin; reset plan_cache_mode";
-    session.client.batch_execute(settings).await.map_err(what())?;
+    session.client.batch_execute(WHOLE_TABLES).await.map_err(what())?;
     let row = session
         .client
         .query_one(
