@@ -1,14 +1,15 @@
 //! What the branches know of the holds and transfers that requests name.
 //!
-//! A request that was done before is looked up by its own id first: its record says which accounts it was of, also when what it
-//! names is in the archive by now, and whatever another branch knows under the same ids.
+//! Where a name is not found, or found twice, the request may have been done before: its own record says which accounts it was of,
+//! also when what it names is in the archive by now, and whatever another branch knows under the same ids.
 
 use crate::ask::{self, Ask};
 use crate::hold_body::Reserved;
 use crate::problem::{Code, Problem};
+use futures_util::future::join_all;
 use nostro_core::{BranchCode, Transfer, TransferId};
 use nostro_engine::{Engine, Names, ReadError};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What is known, by id. Two branches may know one id for different things.
 #[derive(Debug, Default)]
@@ -34,35 +35,44 @@ pub(crate) enum Missing {
 impl Facts {
     /// Asks the branches; none if nothing is named.
     pub(crate) async fn of(engine: &Engine, asks: &[Ask]) -> Self {
-        let mut names = Names::default();
-        for ask in asks {
-            match ask {
-                Ask::Whole(_) => continue,
-                Ask::OfHold { hold, .. } => names.holds.push(*hold),
-                Ask::Reversal { original, .. } => names.transfers.push(*original),
-            }
-            names.transfers.push(ask.id());
-        }
-        if names.transfers.is_empty() {
-            return Self::default();
-        }
-        // One question for all: only where they all name the same branch is it the only one.
-        let mut branches = asks.iter().filter(|ask| ask.hold().or(ask.original()).is_some()).map(Ask::branch);
-        let first = branches.next().flatten();
-        names.branch = first.filter(|first| branches.all(|other| other == Some(*first)));
-        let known = engine.look_up(&names).await;
-        let mut facts = Self { failed: known.failed, ..Self::default() };
-        for hold in &known.holds {
-            facts.holds.entry(hold.id).or_default().push(Reserved::from(hold));
-        }
-        for record in known.transfers {
-            let same_id = facts.transfers.entry(record.transfer.id).or_default();
-            // Both branches of a transfer have its record.
-            if same_id.iter().all(|other| other.differs_from(&record.transfer).is_some()) {
-                same_id.push(record.transfer);
-            }
-        }
+        let mut facts = Self::default();
+        let named = asks.iter().map(|ask| (ask.branch(), ask.hold(), ask.original()));
+        facts.learn(engine, named).await;
+        // What is not found, or found twice, may have been done before.
+        let unclear = asks.iter().filter(|ask| facts.resolve(ask, &HashMap::new()).is_err());
+        let own: Vec<_> = unclear.map(|ask| (ask.branch(), None, Some(ask.id()))).collect();
+        facts.learn(engine, own.into_iter()).await;
         facts
+    }
+
+    /// Asks for holds and transfers: each the branch that is named with it, or all.
+    async fn learn(
+        &mut self,
+        engine: &Engine,
+        named: impl Iterator<Item = (Option<BranchCode>, Option<TransferId>, Option<TransferId>)>,
+    ) {
+        let mut questions: BTreeMap<Option<BranchCode>, Names> = BTreeMap::new();
+        for (branch, hold, transfer) in named.filter(|(_, hold, transfer)| hold.or(*transfer).is_some()) {
+            let names = questions.entry(branch).or_insert_with(|| Names { branch, ..Names::default() });
+            names.holds.extend(hold);
+            names.transfers.extend(transfer);
+        }
+        for known in join_all(questions.values().map(|names| engine.look_up(names))).await {
+            self.failed = self.failed.or(known.failed);
+            for hold in &known.holds {
+                let holds = self.holds.entry(hold.id).or_default();
+                if holds.iter().all(|other| other.debit.branch() != hold.debit.branch()) {
+                    holds.push(Reserved::from(hold));
+                }
+            }
+            for record in known.transfers {
+                let same_id = self.transfers.entry(record.transfer.id).or_default();
+                // Both branches of a transfer have its record.
+                if same_id.iter().all(|other| other.differs_from(&record.transfer).is_some()) {
+                    same_id.push(record.transfer);
+                }
+            }
+        }
     }
 
     /// As a transfer. `placed` are the holds that earlier links of the same chain place.

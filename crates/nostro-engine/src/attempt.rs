@@ -16,7 +16,7 @@ use nostro_commit::driver::{Site, chain};
 use nostro_commit::{Batch, BatchId, Part, Participants};
 use nostro_core::plan::{self, Accounts, Outcome, Plan, PlanInput};
 use nostro_core::transfer::Decision;
-use nostro_core::{BranchCode, BranchSet, Period, Timestamp, Transfer, TransferId, TransferRecord};
+use nostro_core::{BranchCode, BranchSet, Timestamp, Transfer, TransferId, TransferRecord};
 use nostro_store::lock::{self, Asked, Leaving};
 use nostro_store::nets::nets;
 use nostro_store::place::Places;
@@ -106,19 +106,11 @@ pub(crate) async fn prepare(bank: &Bank, at: BranchSet, items: Vec<Item>) -> Out
     };
     let look_ups = if bank.replays.are_expected() { LookUps::All } else { LookUps::Far };
     let now = Timestamp::from(SystemTime::now());
-    let transfers = || items.iter().flat_map(Item::transfers);
-    let is_far = |transfer: &&Transfer| periods::is_far(transfer.id, now);
-    let periods: BTreeSet<Period> = transfers().filter(is_far).map(|transfer| transfer.id.period()).collect();
     // Whether a chain is new is to be known of all its links before one is decided.
-    let is_looked_up = |transfer: &&Transfer| transfer.link.is_some() || is_far(transfer);
-    let looked_up: HashSet<TransferId> = transfers().filter(is_looked_up).map(|transfer| transfer.id).collect();
-    let ids = match look_ups {
-        LookUps::All => transfers().map(|transfer| transfer.id).collect(),
-        LookUps::Far => looked_up.iter().copied().collect(),
-    };
-    let holds = transfers().filter_map(|transfer| transfer.operation.hold()).collect();
-    let originals = transfers().filter_map(|transfer| transfer.operation.original()).collect();
-    let asked = Asked { ids, periods: periods.into_iter().collect(), holds, originals };
+    let is_looked_up = |transfer: &&Transfer| transfer.link.is_some() || periods::is_far(transfer.id, now);
+    let transfers = items.iter().flat_map(Item::transfers);
+    let looked_up: HashSet<TransferId> = transfers.filter(is_looked_up).map(|transfer| transfer.id).collect();
+    let asked: Vec<Asked> = at.iter().map(|code| asked(code, &items, look_ups, &looked_up, now)).collect();
     match lock_phase::run(bank, &branches, leases, &items, &asked).await {
         Ok(sites) => planned(bank, at, number, Locking { sites, look_ups, looked_up }, items).await,
         Err(trouble) => {
@@ -131,6 +123,34 @@ pub(crate) async fn prepare(bank: &Bank, at: BranchSet, items: Vec<Item>) -> Out
             })
         }
     }
+}
+
+/// What a branch is asked in the lock phase: of the transfers that touch it. What it knows under the id of a link that does not
+/// is another transfer.
+fn asked(
+    code: BranchCode,
+    items: &[Item],
+    look_ups: LookUps,
+    looked_up: &HashSet<TransferId>,
+    now: Timestamp,
+) -> Asked {
+    let mut asked = Asked::default();
+    let mut periods = BTreeSet::new();
+    for transfer in items.iter().flat_map(Item::transfers).filter(|transfer| transfer.touches(code)) {
+        if look_ups == LookUps::All || looked_up.contains(&transfer.id) {
+            asked.ids.push(transfer.id);
+        }
+        if periods::is_far(transfer.id, now) {
+            periods.insert(transfer.id.period());
+        }
+        // A hold, and what has gone back of a transfer, is known where the account is that it is taken from.
+        if transfer.debit.branch() == code {
+            asked.holds.extend(transfer.operation.hold());
+            asked.originals.extend(transfer.operation.original());
+        }
+    }
+    asked.periods = periods.into_iter().collect();
+    asked
 }
 
 fn no_lease(code: BranchCode, error: LeaseError) -> Unavailable {
@@ -152,19 +172,13 @@ async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, 
     let mut detached = BTreeSet::new();
     let mut places = Vec::new();
     let mut leases = Vec::new();
-    let links: HashMap<TransferId, BranchSet> = items
-        .iter()
-        .filter(|item| item.is_chain())
-        .flat_map(Item::transfers)
-        .map(|link| (link.id, link.branches()))
-        .collect();
-    for (here, LockedSite { lease, locked, leaving }) in at.iter().zip(sites) {
+    for LockedSite { lease, locked, leaving } in sites {
         leases.push((lease, leaving));
         places.push(locked.places);
         accounts.extend(locked.accounts);
         holds.extend(locked.holds);
         originals.extend(locked.originals);
-        stored.extend(locked.known.into_iter().filter(|row| is_of(&links, row.record.transfer.id, here)));
+        stored.extend(locked.known);
         detached.extend(locked.detached);
     }
     let batches: HashMap<TransferId, (BatchId, Arc<CommitPath>)> =
@@ -238,12 +252,6 @@ async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, 
     }
     roll_back(idle).await;
     Outset::Ready(Box::new(ready))
-}
-
-/// Whether a record at a branch is of a transfer that touches it. Of a lane's own transfers all do; a link may be of some of the
-/// chain's branches only, and what another one knows under its id is another transfer.
-fn is_of(links: &HashMap<TransferId, BranchSet>, id: TransferId, branch: BranchCode) -> bool {
-    links.get(&id).is_none_or(|branches| branches.iter().any(|code| code == branch))
 }
 
 /// Whether an id that is refused now has a record at a branch where the refusal is not recorded, and so where no

@@ -40,25 +40,25 @@ pub(crate) enum Trouble {
     Malformed,
 }
 
-/// Locks what the transfers touch at the branches, which come in branch order with a connection each.
+/// Locks what the transfers touch at the branches, which come in branch order with a connection and a question each.
 pub(crate) async fn run(
     bank: &Bank,
     branches: &[&Branch],
     leases: Vec<Lease>,
     items: &[Item],
-    asked: &Asked,
+    asked: &[Asked],
 ) -> Result<Vec<LockedSite>, Trouble> {
     let accounts: Vec<Vec<AccountNumber>> =
         branches.iter().map(|branch| touched(branch.config.branch.code, items)).collect();
-    let mut sites = branches.iter().zip(&leases).zip(&accounts);
-    let Some(((home, lease), accounts)) = sites.next() else { return Err(Trouble::Lost) };
+    let mut sites = branches.iter().zip(&leases).zip(&accounts).zip(asked);
+    let Some((((home, lease), accounts), asked)) = sites.next() else { return Err(Trouble::Lost) };
     let (gate, locked) =
         timeout(GATE_WAIT, enter(home, lease, accounts, asked)).await.map_err(|_| Trouble::Locked)??;
     // From here on home's other batches wait, whatever the other branch does.
     let inside = async {
         let (mut gates, mut rows) = (Vec::new(), BTreeMap::new());
         let mut locking = FuturesUnordered::from_iter([numbered(0, locked)]);
-        for (at, ((branch, lease), accounts)) in (1_usize..).zip(sites) {
+        for (at, (((branch, lease), accounts), asked)) in (1_usize..).zip(sites) {
             let mut entering = pin!(enter(branch, lease, accounts, asked));
             // The rows of earlier branches are taken in meanwhile, and the first failure ends it.
             let (gate, locked) = loop {

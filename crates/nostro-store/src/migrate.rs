@@ -37,6 +37,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 9, name: "chains", sql: include_str!("migrations/0009_chains.sql") },
     Migration { number: 10, name: "statements", sql: include_str!("migrations/0010_statements.sql") },
     Migration { number: 11, name: "audit", sql: include_str!("migrations/0011_audit.sql") },
+    Migration { number: 12, name: "due", sql: include_str!("migrations/0012_due.sql") },
 ];
 
 /// A branch as it stands in the directory.

@@ -107,8 +107,8 @@ pub fn due_holds_statement() -> String {
     format!(
         "select {HOLD_COLUMNS}
          from hold
-         where state = 'open' and expires_at <= statement_timestamp() and expires_at > coalesce($1::timestamptz, '-infinity')
-         order by expires_at
+         where due_at <= statement_timestamp() and due_at > coalesce($1::timestamptz, '-infinity')
+         order by due_at
          limit $2"
     )
 }

@@ -229,7 +229,7 @@ async fn what_is_due_is_found_by_its_index() {
     let rows = admin.query(&plan, &[]).await.unwrap();
     let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     let plan = plan.join("\n");
-    assert!(plan.contains("hold_due") && plan.contains("Index Cond: ((expires_at <= statement_timestamp())"), "{plan}");
+    assert!(plan.contains("hold_due") && plan.contains("Index Cond: ((due_at <= statement_timestamp())"), "{plan}");
     drop(server);
     databases.finish().await;
 }

@@ -41,6 +41,7 @@ async fn the_tables_keep_their_rules() {
             "batch.parts",
             "batch.touched",
             "batch.xid",
+            "hold.due_at",
             "hold.ended_at",
             "hold.expires_at",
             "participation.touched",
