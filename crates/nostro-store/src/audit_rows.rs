@@ -17,9 +17,9 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, RowStream};
 use uuid::Uuid;
 
-/// A branch that was read to its end waits in its snapshot for the slowest one, and so does a stream of batches that is ahead. So
-/// long, and a thousand million open entries at the slowest take no longer; beyond it the audit fails. It is the bound on how
-/// long a server that stands still, and whose host still answers, keeps a snapshot.
+/// A branch that was read to its end waits in its snapshot for the slowest one, and so does a stream of batches that ended first:
+/// as long as the open months of the slowest branch take. That is minutes; two hours leave room, and beyond them the audit fails.
+/// It is also how long a server that stands still, on a host that answers, can keep a snapshot.
 pub const AHEAD_MAX: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Rows as they come; the database is read no faster than they are taken.
