@@ -2,8 +2,8 @@
 //!
 //! Each branch has a record of the batch (home's decision, a participant's marker), its nets, and the rows of its transfers, of
 //! which whoever reads them makes groups: by the other branch, the currency and the month, with their count, sum and
-//! hash. The branches must have the same groups, turned round; each branch's nets must be the sums of its groups. A batch that is
-//! in flight is not given here: its branches may differ.
+//! hash and times. The branches must have the same groups, turned round; each branch's nets must be the sums of its groups; all
+//! transfers have the batch's one time. A batch that is in flight is not given here: its branches may differ.
 //!
 //! Of months that are in the archive without having been audited nothing is known; what depends on them is not judged.
 
@@ -39,6 +39,10 @@ pub struct Group {
     pub hash: Option<Vec<u8>>,
     /// Over their kinds.
     pub kinds: Option<Vec<u8>>,
+    /// When the first of them was posted.
+    pub first_posted_at: Timestamp,
+    /// When the last was.
+    pub last_posted_at: Timestamp,
 }
 
 /// What a branch keeps of a batch with one other branch, in one currency.
@@ -94,6 +98,11 @@ impl Archived {
     pub fn may_have(&self, at: Timestamp) -> bool {
         self.until.is_some_and(|until| at < until)
     }
+
+    /// Whether a batch may have had rows there. One without a record has no time; then anything may be its.
+    fn may_have_of(&self, side: &BatchSide) -> bool {
+        side.recorded.as_ref().map_or(self.until.is_some(), |recorded| self.may_have(recorded.at))
+    }
 }
 
 /// Two branches that do not have the same transfers of a batch.
@@ -125,14 +134,20 @@ pub fn compare(
 ) -> Vec<Differing> {
     records(batch, sides, findings);
     for (branch, side) in sides {
-        nets(batch, *branch, side, archived.get(branch), findings);
+        // Of rows that may be in the archive nothing is asked.
+        if !archived.get(branch).is_some_and(|archived| archived.may_have_of(side)) {
+            rows(batch, *branch, side, findings);
+            nets(batch, *branch, side, findings);
+        }
     }
+    times(batch, sides, findings);
     let mut differing = Vec::new();
     for (first, second) in pairs(sides) {
         let at = |code: BranchCode| (sides.get(&code), archived.get(&code));
         if let Some((expected, found)) = difference((first, at(first)), (second, at(second))) {
             let (branch, key) = (Some(second), batch.to_owned());
-            findings.push(Finding { branch, rule: Rule::BatchTransfers, table: "transfer", key, expected, found });
+            let finding = Finding { branch, rule: Rule::BatchTransfers, table: "transfer", key, expected, found };
+            findings.push_shared(finding, [first, second]);
             differing.push(Differing { batch: batch.to_owned(), first, second });
         }
     }
@@ -152,7 +167,7 @@ fn records(batch: &str, sides: &BTreeMap<BranchCode, BatchSide>, findings: &mut 
     let named = sides.values().find_map(|side| side.recorded.as_ref()).map(|recorded| recorded.parts.clone());
     let parts = named.clone().unwrap_or_default();
     let concerned: BTreeSet<BranchCode> = parts.iter().chain(sides.keys()).copied().collect();
-    for branch in concerned {
+    for branch in concerned.iter().copied() {
         let recorded = sides.get(&branch).and_then(|side| side.recorded.as_ref());
         let found = match recorded {
             Some(recorded) if recorded.parts == parts && parts.contains(&branch) => continue,
@@ -161,20 +176,39 @@ fn records(batch: &str, sides: &BTreeMap<BranchCode, BatchSide>, findings: &mut 
         };
         let expected = named.as_ref().map_or_else(|| "committed".to_owned(), &words);
         let (table, key) = (table_of_record(batch, branch), batch.to_owned());
-        findings.push(Finding { branch: Some(branch), rule: Rule::BatchRecord, table, key, expected, found });
+        let finding = Finding { branch: Some(branch), rule: Rule::BatchRecord, table, key, expected, found };
+        findings.push_shared(finding, concerned.iter().copied());
+    }
+}
+
+/// Whether a branch that has a batch recorded has transfers of it, posted or refused: without any it is no part of it.
+fn rows(batch: &str, branch: BranchCode, side: &BatchSide, findings: &mut Findings) {
+    if side.recorded.is_some() && side.groups.is_empty() {
+        let (expected, found) = ("transfers".to_owned(), "none".to_owned());
+        let (branch, key) = (Some(branch), batch.to_owned());
+        findings.push(Finding { branch, rule: Rule::BatchRows, table: "transfer", key, expected, found });
+    }
+}
+
+/// Whether all transfers of a batch have one time, at all branches.
+fn times(batch: &str, sides: &BTreeMap<BranchCode, BatchSide>, findings: &mut Findings) {
+    let mut of_batch = None;
+    for (branch, side) in sides {
+        let first = side.groups.iter().map(|group| group.first_posted_at).min();
+        let last = side.groups.iter().map(|group| group.last_posted_at).max();
+        let Some((first, last)) = first.zip(last) else { continue };
+        let expected: Timestamp = *of_batch.get_or_insert(first);
+        if (first, last) != (expected, expected) {
+            let (branch, key) = (Some(*branch), batch.to_owned());
+            let (expected, found) = (format!("posted at {expected}"), format!("posted from {first} to {last}"));
+            let finding = Finding { branch, rule: Rule::BatchTime, table: "transfer", key, expected, found };
+            findings.push_shared(finding, sides.keys().copied());
+        }
     }
 }
 
 /// Whether what a branch keeps of a batch is what its transfers come to.
-fn nets(batch: &str, branch: BranchCode, side: &BatchSide, archived: Option<&Archived>, findings: &mut Findings) {
-    let written = side.recorded.as_ref().map(|recorded| recorded.at);
-    let may_miss_rows = archived.is_some_and(|archived| {
-        // A batch without a record has no time; then anything that is in the archive may be its.
-        written.map_or(archived.until.is_some(), |at| archived.may_have(at))
-    });
-    if may_miss_rows {
-        return;
-    }
+fn nets(batch: &str, branch: BranchCode, side: &BatchSide, findings: &mut Findings) {
     let of_others = side.groups.iter().filter(|group| group.counterparty != branch.as_str());
     let mut grouped: BTreeMap<(&str, &str), Vec<&Group>> = BTreeMap::new();
     for group in of_others {

@@ -5,7 +5,7 @@
 
 use crate::audit::AuditReport;
 use crate::branch::BranchCode;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// So many rows of a rule are named at each branch: enough to see a pattern.
@@ -20,6 +20,8 @@ pub enum Rule {
     EntryBalance,
     /// Each entry names the transfer that left the one before it.
     EntryPrevious,
+    /// No entry is earlier than the one before it.
+    EntryTime,
     /// Entries are of accounts that exist.
     EntryAccount,
     /// An account has the number of its last entry.
@@ -32,14 +34,20 @@ pub enum Rule {
     AccountHeld,
     /// A customer's account is within its limits, or marked as outside of them.
     AccountLimit,
-    /// An account has the limits and the state that it was last changed to.
+    /// An account has the limits and the state that its changes left, one after the other, from what it was opened with.
     AccountTerms,
     /// A posted transfer has a line on each account of the branch; one that is refused or moves no money has none.
     TransferLines,
-    /// Of a chain all links are posted or none.
+    /// A posted transfer is in the currency of its accounts at the branch.
+    TransferCurrency,
+    /// A posted deposit goes from a branch's cash to one of its customers' accounts, a withdrawal the other way.
+    TransferKind,
+    /// Of a chain all links are posted or none, each has a place of its own, and they agree on how many there are.
     ChainLinks,
-    /// A hold is there exactly if a transfer placed it, with its amount.
+    /// A hold is there exactly if a transfer placed it, and is as that transfer says.
     HoldPlaced,
+    /// What is captured of a hold and given back is between its accounts and in its currency.
+    HoldTerms,
     /// What was captured of a hold and given back is what transfers captured and gave back.
     HoldParts,
     /// A hold is in the state that its transfers left it in.
@@ -48,8 +56,14 @@ pub enum Rule {
     ReversalTotal,
     /// What is reversed is a transfer, of the amount that is noted.
     ReversalOriginal,
+    /// A reversal goes from the account that was paid to the one that paid, in the same currency.
+    ReversalAccounts,
     /// A batch is recorded as committed at each of its branches, with the same branches.
     BatchRecord,
+    /// A batch that is recorded as committed at a branch has transfers there.
+    BatchRows,
+    /// All transfers of a batch have one time, at all of its branches.
+    BatchTime,
     /// Both branches of a batch have the same transfers.
     BatchTransfers,
     /// A transfer between two branches is the same at both.
@@ -77,6 +91,7 @@ impl Rule {
             Self::EntryNumber => "entry_number",
             Self::EntryBalance => "entry_balance",
             Self::EntryPrevious => "entry_previous",
+            Self::EntryTime => "entry_time",
             Self::EntryAccount => "entry_account",
             Self::AccountNumber => "account_number",
             Self::AccountBalance => "account_balance",
@@ -85,13 +100,19 @@ impl Rule {
             Self::AccountLimit => "account_limit",
             Self::AccountTerms => "account_terms",
             Self::TransferLines => "transfer_lines",
+            Self::TransferCurrency => "transfer_currency",
+            Self::TransferKind => "transfer_kind",
             Self::ChainLinks => "chain_links",
             Self::HoldPlaced => "hold_placed",
+            Self::HoldTerms => "hold_terms",
             Self::HoldParts => "hold_parts",
             Self::HoldState => "hold_state",
             Self::ReversalTotal => "reversal_total",
             Self::ReversalOriginal => "reversal_original",
+            Self::ReversalAccounts => "reversal_accounts",
             Self::BatchRecord => "batch_record",
+            Self::BatchRows => "batch_rows",
+            Self::BatchTime => "batch_time",
             Self::BatchTransfers => "batch_transfers",
             Self::TransferSides => "transfer_sides",
             Self::BatchNet => "batch_net",
@@ -133,9 +154,17 @@ pub struct Finding {
 pub struct Findings {
     named: Vec<Finding>,
     breaches: BTreeMap<(Option<BranchCode>, Rule), u64>,
+    /// Branches that have part in a finding, whichever branch it stands at.
+    concerned: BTreeSet<BranchCode>,
 }
 
 impl Findings {
+    /// Adds one in which several branches have part: nobody can say which of them is right.
+    pub fn push_shared(&mut self, finding: Finding, branches: impl IntoIterator<Item = BranchCode>) {
+        self.concerned.extend(branches);
+        self.push(finding);
+    }
+
     /// Adds one; beyond [`FINDINGS_OF_RULE_MAX`] of its rule and branch it is only counted.
     pub fn push(&mut self, finding: Finding) {
         let breaches = self.breaches.entry((finding.branch, finding.rule)).or_default();
@@ -152,6 +181,7 @@ impl Findings {
             *breaches = breaches.saturating_add(more);
         }
         self.named.extend(other.named);
+        self.concerned.extend(other.concerned);
     }
 
     /// Whether there are none.
@@ -159,9 +189,10 @@ impl Findings {
         self.named.is_empty()
     }
 
-    /// Whether there are none at a branch.
+    /// Whether a branch has part in none. All have part in those of the bank as a whole.
     pub fn spare(&self, branch: BranchCode) -> bool {
-        !self.breaches.keys().any(|(at, _)| *at == Some(branch))
+        let has_part = |at: &Option<BranchCode>| at.is_none_or(|at| at == branch);
+        !self.concerned.contains(&branch) && !self.breaches.keys().any(|(at, _)| has_part(at))
     }
 
     /// The named ones in the order in which they were found, each with how many rows of its branch break its rule.
@@ -226,6 +257,24 @@ mod tests {
             findings.named().map(|(finding, breaches)| (finding.key.clone(), breaches)).collect();
         let expected = [("1", 8), ("2", 8), ("3", 8), ("4", 8), ("5", 8), ("1", 1), ("9", 1)];
         assert_eq!(named, expected.map(|(key, breaches)| (key.to_owned(), breaches)));
-        assert!(!findings.spare("AZ".parse().unwrap()) && findings.spare("NV".parse().unwrap()));
+        assert_eq!(spared(&findings), ["NV"]);
+    }
+
+    /// Of three branches those that have part in nothing.
+    fn spared(findings: &Findings) -> Vec<&'static str> {
+        ["AZ", "NV", "TX"].into_iter().filter(|code| findings.spare(code.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_finding_of_two_branches_spares_neither_and_one_of_the_bank_spares_none() {
+        let code = |text: &str| text.parse::<BranchCode>().unwrap();
+        let mut findings = Findings::default();
+        assert_eq!(spared(&findings), ["AZ", "NV", "TX"]);
+        let mut of_a_pair = Findings::default();
+        of_a_pair.push_shared(finding("TX", Rule::BatchTransfers, 1), [code("AZ"), code("TX")]);
+        findings.extend(of_a_pair);
+        assert_eq!(spared(&findings), ["NV"]);
+        findings.push(Finding { branch: None, ..finding("AZ", Rule::Positions, 1) });
+        assert_eq!(spared(&findings), Vec::<&str>::new());
     }
 }

@@ -1,8 +1,8 @@
 //! An account's history as segments: runs of entries in which each follows from the one before it.
 //!
 //! Whoever reads the entries joins those that follow each other, inside one partition or over several, into segments. What is left to
-//! decide is whether the segments of an account tile its numbers from 1 to its last, with balances and named predecessors
-//! that meet at the seams, and whether the account's own figures are those of the end. So a broken entry needs no
+//! decide is whether the segments of an account tile its numbers from 1 to its last, with balances, named predecessors and
+//! times that meet at the seams, and whether the account's own figures are those of the end. So a broken entry needs no
 //! detection of its own: it does not join, and the seam before it shows why.
 //!
 //! A month that is in the archive without having been audited before leaves a hole. An entry's predecessor names its
@@ -11,6 +11,7 @@
 use crate::account_number::{AccountKey, AccountNumber};
 use crate::branch::{BranchCode, BranchNumber};
 use crate::finding::{Finding, Findings, Rule};
+use crate::time::Timestamp;
 use crate::transfer_id::{Period, TransferId};
 use std::collections::BTreeSet;
 
@@ -31,6 +32,10 @@ pub struct Segment {
     pub first_previous: Option<TransferId>,
     /// The transfer that left the last one.
     pub last_transfer: TransferId,
+    /// When the first one was posted.
+    pub first_posted_at: Timestamp,
+    /// When the last one was: none of those between is earlier than the one before it.
+    pub last_posted_at: Timestamp,
 }
 
 /// What an account says of its history.
@@ -64,8 +69,15 @@ struct Laid {
     last_seq: i64,
     balance_after: i128,
     last_transfer: Option<TransferId>,
+    last_posted_at: Option<Timestamp>,
     /// Of all entries so far, from where the history is known.
     sum: i128,
+}
+
+impl Laid {
+    fn new(key: i64, figures: Option<AccountFigures>) -> Self {
+        Self { key, figures, last_seq: 0, balance_after: 0, last_transfer: None, last_posted_at: None, sum: 0 }
+    }
 }
 
 impl Tiling {
@@ -86,8 +98,7 @@ impl Tiling {
         if self.laid.as_ref().is_none_or(|laid| laid.key != key) {
             self.end(findings);
             self.accounts = self.accounts.saturating_add(1);
-            let laid = Laid { key, figures, last_seq: 0, balance_after: 0, last_transfer: None, sum: 0 };
-            self.laid = Some(laid);
+            self.laid = Some(Laid::new(key, figures));
         }
         let Some(mut laid) = self.laid.take() else { return };
         if let Some(segment) = segment {
@@ -103,6 +114,7 @@ impl Tiling {
                 laid.last_seq = segment.last_seq;
                 laid.balance_after = i128::from(segment.balance_after);
                 laid.last_transfer = Some(segment.last_transfer);
+                laid.last_posted_at = Some(segment.last_posted_at);
             }
         }
         self.laid = Some(laid);
@@ -153,14 +165,19 @@ impl Tiling {
 
     /// Whether a segment follows from what was laid before it.
     fn seam(&self, laid: &Laid, segment: &Segment, findings: &mut Findings) {
-        if self.is_after_hole(laid, segment) {
-            return;
-        }
         let name = account_name(self.branch, self.number, laid.key);
         let mut wrong = |rule, expected: String, found: String| {
             let (branch, key) = (Some(self.branch), segment.first_transfer.to_string());
             findings.push(Finding { branch, rule, table: "transfer", key, expected, found });
         };
+        // Over a hole as well.
+        if let Some(before) = laid.last_posted_at.filter(|before| *before > segment.first_posted_at) {
+            let of = format!("number {} of {name}", segment.first_seq);
+            wrong(Rule::EntryTime, format!("{of} not before {before}"), format!("{of} at {}", segment.first_posted_at));
+        }
+        if self.is_after_hole(laid, segment) {
+            return;
+        }
         let next = laid.last_seq.saturating_add(1);
         if segment.first_seq != next {
             let found = format!("number {} of {name}", segment.first_seq);

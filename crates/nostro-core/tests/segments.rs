@@ -4,7 +4,7 @@
 
 use nostro_core::finding::{Findings, Rule};
 use nostro_core::segments::{AccountFigures, Segment, Tiling};
-use nostro_core::{BranchNumber, Period, TransferId};
+use nostro_core::{BranchNumber, Period, Timestamp, TransferId};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -19,6 +19,7 @@ struct Line {
     after: i64,
     previous: Option<TransferId>,
     id: TransferId,
+    at: i64,
     partition: usize,
 }
 
@@ -35,7 +36,8 @@ fn history(changes: &[(i64, usize)]) -> Vec<Line> {
         .map(|(seq, (change, partition))| {
             after += change;
             let previous = (seq > 1).then(|| id(seq - 1));
-            Line { seq, change: *change, after, previous, id: id(seq), partition: *partition }
+            // Two and two are of one batch.
+            Line { seq, change: *change, after, previous, id: id(seq), at: seq / 2, partition: *partition }
         })
         .collect()
 }
@@ -57,13 +59,17 @@ fn segments(lines: &[Line]) -> Vec<Segment> {
         let mut last: Option<&Line> = None;
         for line in inside {
             let follows = last.is_some_and(|last| {
-                last.seq == line.seq - 1 && last.after + line.change == line.after && line.previous == Some(last.id)
+                last.seq == line.seq - 1
+                    && last.after + line.change == line.after
+                    && line.previous == Some(last.id)
+                    && last.at <= line.at
             });
             if follows {
                 let segment = segments.last_mut().unwrap();
                 segment.last_seq = line.seq;
                 segment.balance_after = line.after;
                 segment.last_transfer = line.id;
+                segment.last_posted_at = Timestamp::from_micros(line.at);
             } else {
                 segments.push(Segment {
                     first_seq: line.seq,
@@ -73,6 +79,8 @@ fn segments(lines: &[Line]) -> Vec<Segment> {
                     first_transfer: line.id,
                     first_previous: line.previous,
                     last_transfer: line.id,
+                    first_posted_at: Timestamp::from_micros(line.at),
+                    last_posted_at: Timestamp::from_micros(line.at),
                 });
             }
             last = Some(line);
@@ -105,6 +113,7 @@ enum Damage {
     After(i64),
     Seq(i64),
     Previous,
+    Earlier,
     Deleted,
     Twice,
     Balance(i64),
@@ -119,6 +128,7 @@ fn damage() -> impl Strategy<Value = Damage> {
         other.clone().prop_map(Damage::After),
         other.clone().prop_map(Damage::Seq),
         Just(Damage::Previous),
+        Just(Damage::Earlier),
         Just(Damage::Deleted),
         Just(Damage::Twice),
         other.clone().prop_map(Damage::Balance),
@@ -150,6 +160,10 @@ proptest! {
             Damage::After(more) => lines[at].after += more,
             Damage::Seq(more) => lines[at].seq += more,
             Damage::Previous => lines[at].previous = Some(id(1_000)),
+            Damage::Earlier => {
+                prop_assume!(at > 0);
+                lines[at].at = lines[at - 1].at - 1;
+            }
             Damage::Deleted => {
                 lines.remove(at);
             }
@@ -191,6 +205,8 @@ fn each_damage_is_found_under_its_own_rule() {
     assert_eq!(with(&|lines| lines[1].change -= 1), [Rule::EntryBalance, Rule::AccountBalance]);
     assert_eq!(with(&|lines| lines[1].after += 1), [Rule::EntryBalance, Rule::EntryBalance]);
     assert_eq!(with(&|lines| lines[2].previous = None), [Rule::EntryPrevious]);
+    assert_eq!(with(&|lines| lines[1].at = -1), [Rule::EntryTime]);
+    assert_eq!(with(&|lines| lines[2].at = 9), [Rule::EntryTime], "the one after it is earlier");
     let without_the_third = with(&|lines| {
         lines.remove(2);
     });
@@ -204,4 +220,14 @@ fn each_damage_is_found_under_its_own_rule() {
     assert_eq!(wrong(AccountFigures { balance: 83, ..account }), [Rule::AccountBalance]);
     assert_eq!(wrong(AccountFigures { seq: 5, ..account }), [Rule::AccountNumber]);
     assert_eq!(wrong(AccountFigures { last_transfer: None, ..account }), [Rule::AccountLastTransfer]);
+}
+
+#[test]
+fn times_do_not_run_backwards_over_a_month_in_the_archive() {
+    let mut lines = history(&[(100, 0), (-30, 1), (5, 2), (7, 2)]);
+    let account = figures(&lines);
+    lines.remove(1);
+    assert_eq!(judged(Some(account), &lines, &[202_411]).0, Vec::<Rule>::new());
+    lines[0].at = 9;
+    assert_eq!(judged(Some(account), &lines, &[202_411]).0, [Rule::EntryTime]);
 }

@@ -1,11 +1,10 @@
 //! The batches of one branch, as a full audit reads them: the record, the nets and the transfers of each, in the order of names.
 
-use crate::audit_periods::{AuditedPeriods, GROUPS};
+use crate::audit_periods::AuditedPeriods;
 use crate::audit_rows::{Rows, number, transfer_id, wide};
-use crate::rows::{BranchId, RowError};
+use crate::rows::{BranchId, RowError, time};
 use nostro_core::batch_sides::{Content, Group, KeptNet, Recorded, Whole};
 use nostro_core::{BranchNumber, Period};
-use std::time::SystemTime;
 use tokio_postgres::{Client, Row};
 
 /// Something that a branch has of a batch.
@@ -27,46 +26,46 @@ pub async fn batches(
     branch: BranchId,
     periods: &AuditedPeriods,
 ) -> Result<Rows<(String, BatchPiece)>, RowError> {
-    let statement = format!(
-        "with {GROUPS}, straddling as (
-           select batch from transfer where period = any($1) group by batch having min(period) <> max(period)
-         ), whole as (
-           select l.batch, coalesce(b.code, l.other::text) as counterparty, l.currency, count(*) as transfers,
-             sha256(string_agg(l.bytes, ''::bytea order by l.id)) as hash
-           from located l
-           join straddling s on s.batch = l.batch
-           left join branch b on b.number = l.other
-           where l.moved
-           group by 1, 2, 3
-         ), piece as (
-           select id as batch, 0 as what, null::text as counterparty, null::text as currency, null::integer as period,
-             null::bigint as transfers, null::numeric as net, null::bytea as hash, null::bytea as kinds, parts,
-             decided_at as recorded_at
-           from batch
-           where outcome = 'committed'
-           union all
-           select batch, 0, null, null, null, null, null, null, null, parts, written_at
-           from participation
-           where outcome = 'committed'
-           union all
-           select batch, 1, counterparty, currency, null, null, amount, hash, null, null, null
-           from batch_net
-           union all
-           select batch, 2, counterparty, currency, period, transfers, net, hash, kinds, null, null
-           from audit_batch
-           where period = any($3)
-           union all
-           select batch, 2, counterparty, currency, period, transfers, net, hash, kinds, null, null
-           from batch_group
-           union all
-           select batch, 3, counterparty, currency, null, transfers, null, hash, null, null, null
-           from whole
-         )
-         select batch, what, counterparty, currency, period, transfers, net::text, hash, kinds, parts, recorded_at
-         from piece
-         order by batch collate \"C\", what, counterparty, currency, period"
-    );
-    Rows::ask(client, &statement, &[&periods.read, &number(branch), &periods.known], |row| {
+    // Of what is recorded the first time is when; of a group they are when its first and its last transfer were posted.
+    let statement = "
+        with straddling as (
+          select batch from transfer where period = any($1) group by batch having min(period) <> max(period)
+        ), whole as (
+          select m.batch, coalesce(b.code, m.other::text) as counterparty, m.currency, count(*) as transfers,
+            sha256(string_agg(m.bytes, ''::bytea order by m.id)) as hash
+          from draw_moves($1, $2) m
+          join straddling s on s.batch = m.batch
+          left join branch b on b.number = m.other
+          where m.moved
+          group by 1, 2, 3
+        ), piece as (
+          select id as batch, 0 as what, null::text as counterparty, null::text as currency, null::integer as period,
+            null::bigint as transfers, null::numeric as net, null::bytea as hash, null::bytea as kinds, parts,
+            decided_at as first_at, null::timestamptz as last_at
+          from batch
+          where outcome = 'committed'
+          union all
+          select batch, 0, null, null, null, null, null, null, null, parts, written_at, null
+          from participation
+          where outcome = 'committed'
+          union all
+          select batch, 1, counterparty, currency, null, null, amount, hash, null, null, null, null
+          from batch_net
+          union all
+          select batch, 2, counterparty, currency, period, transfers, net, hash, kinds, null, first_posted_at, last_posted_at
+          from audit_batch
+          where period = any($3)
+          union all
+          select batch, 2, counterparty, currency, period, transfers, net, hash, kinds, null, first_posted_at, last_posted_at
+          from draw_batches($1, $2)
+          union all
+          select batch, 3, counterparty, currency, null, transfers, null, hash, null, null, null, null
+          from whole
+        )
+        select batch, what, counterparty, currency, period, transfers, net::text, hash, kinds, parts, first_at, last_at
+        from piece
+        order by batch collate \"C\", what, counterparty, currency, period";
+    Rows::ask(client, statement, &[&periods.read, &number(branch), &periods.known], |row| {
         Ok((row.try_get(0)?, batch_piece(row)?))
     })
     .await
@@ -78,8 +77,7 @@ fn batch_piece(row: &Row) -> Result<BatchPiece, RowError> {
         0 => {
             let parts: Vec<&str> = row.try_get(9)?;
             let parts = parts.iter().map(|part| part.parse().map_err(|_| malformed("parts")));
-            let at = row.try_get::<_, SystemTime>(10)?.into();
-            BatchPiece::Recorded(Recorded { parts: parts.collect::<Result<_, _>>()?, at })
+            BatchPiece::Recorded(Recorded { parts: parts.collect::<Result<_, _>>()?, at: time(row, 10)? })
         }
         1 => {
             let amount = i64::try_from(wide(row, 6, "amount")?).map_err(|_| malformed("amount"))?;
@@ -94,6 +92,8 @@ fn batch_piece(row: &Row) -> Result<BatchPiece, RowError> {
             net: wide(row, 6, "net")?,
             hash: row.try_get(7)?,
             kinds: row.try_get(8)?,
+            first_posted_at: time(row, 10)?,
+            last_posted_at: time(row, 11)?,
         }),
         3 => BatchPiece::Whole(Whole {
             counterparty: row.try_get(2)?,

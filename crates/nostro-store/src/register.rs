@@ -129,8 +129,8 @@ pub async fn open_accounts(
            where not exists (select from account a where a.request_id = w.request_id)
            order by w.place
          ), made as (
-           insert into account (id, request_id, customer, kind, currency, overdraft_limit)
-           select id, request_id, customer, kind, currency, overdraft_limit
+           insert into account (id, request_id, customer, kind, currency, overdraft_limit, opened_limit)
+           select id, request_id, customer, kind, currency, overdraft_limit, overdraft_limit
            from numbered
            order by request_id, place
            on conflict (request_id) do nothing
@@ -143,10 +143,10 @@ pub async fn open_accounts(
            order by w.id
            on conflict (id) do nothing
          )
-         select {ACCOUNT_COLUMNS}, overdraft_limit, request_id, true
+         select {ACCOUNT_COLUMNS}, opened_limit, request_id, true
          from made
          union all
-         select {ACCOUNT_COLUMNS}, {OPENED_LIMIT}, request_id, false
+         select {ACCOUNT_COLUMNS}, opened_limit, request_id, false
          from account
          where request_id = any($2)"
     );
@@ -166,7 +166,7 @@ pub async fn open_accounts(
     if !absent.is_empty() {
         // Their customers do not exist, or the same requests came in twice at once and the other ones were first.
         let statement = format!(
-            "select {ACCOUNT_COLUMNS}, {OPENED_LIMIT}, request_id, false from account where request_id = any($1)"
+            "select {ACCOUNT_COLUMNS}, opened_limit, request_id, false from account where request_id = any($1)"
         );
         let rows = client.query(&statement, &[&absent]).await?;
         found.extend(rows.iter().map(read).collect::<Result<Vec<_>, RowError>>()?);
@@ -184,11 +184,6 @@ struct Opened {
     account: Account,
     limit: Balance,
 }
-
-/// The overdraft limit that an account was opened with.
-const OPENED_LIMIT: &str = "coalesce(
-    (select c.overdraft_limit_before from account_change c where c.account = account.id order by c.serial limit 1),
-    account.overdraft_limit)";
 
 impl<T> Registered<T> {
     fn map<U>(self, told: impl FnOnce(T) -> U) -> Registered<U> {

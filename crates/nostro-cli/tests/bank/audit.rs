@@ -136,6 +136,7 @@ async fn history_is_immutable_for_the_servers_role() {
             "update account_change set reason = null",
             "delete from account_change",
             "update account set customer = null",
+            "update account set opened_limit = 1",
             "alter table transfer disable trigger all",
             "drop trigger transfer_is_immutable on transfer",
             "drop table transfer",

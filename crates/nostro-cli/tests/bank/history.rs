@@ -73,8 +73,8 @@ async fn what_an_earlier_version_recorded_is_taken_over() {
         .batch_execute(
             "insert into account (id, kind, currency, balance, seq) values (1000000000840, 'cash', 'USD', -900, 131);
              insert into customer (id, request_id, name) values (1900000000000, gen_random_uuid(), 'Old');
-             insert into account (id, customer, kind, currency, balance, seq, request_id)
-             values (1000000001042, 1900000000000, 'checking', 'USD', 900, 131, gen_random_uuid());
+             insert into account (id, customer, kind, currency, balance, seq, request_id, overdraft_limit)
+             values (1000000001042, 1900000000000, 'checking', 'USD', 900, 131, gen_random_uuid(), 300);
              insert into transfer (id, kind, debit, credit, amount, currency, category, batch, posted_at,
                debit_balance_after, debit_seq, credit_balance_after, credit_seq)
              select (lpad(to_hex(1700000000000 + n::bigint * 40000000), 12, '0') || case when n % 5 = 0 then '4' else '7' end || '000'
@@ -99,6 +99,8 @@ async fn what_an_earlier_version_recorded_is_taken_over() {
     assert_eq!(databases.value("AZ", periods).await, "0 197001 202311 202312");
     let astray = "select count(*) from transfer where period <> transfer_period_of(id)";
     assert_eq!(databases.value("AZ", astray).await, "0");
+    let opened = "select string_agg(opened_limit::text, ' ' order by id) from account";
+    assert_eq!(databases.value("AZ", opened).await, "0 300", "no limit was changed before");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 mod audit;
 mod bulks;
 mod chains;
+mod closed_months;
 mod concurrency;
 mod console;
 mod demo_bank;

@@ -35,6 +35,8 @@ async fn the_tables_keep_their_rules() {
             "audit.reason",
             "audit_batch.hash",
             "audit_batch.kinds",
+            "audit_hold.expires_at",
+            "audit_hold.placed_at",
             "audit_segment.first_previous",
             "batch.decided_at",
             "batch.home",

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// The tables that are tampered with.
-const TABLES: [&str; 7] = ["account", "transfer", "hold", "reversal", "batch", "participation", "batch_net"];
+const TABLES: [&str; 8] =
+    ["account", "account_change", "transfer", "hold", "reversal", "batch", "participation", "batch_net"];
 
 /// A way to break a row, and what must be found at its branch.
 pub struct Case {
@@ -65,11 +66,15 @@ pub struct Bank {
     /// An account of Arizona that has paid.
     pub az: AccountNumber,
     other: AccountNumber,
+    chain: Uuid,
+    chain_batch: String,
     chained: Uuid,
     payment: Uuid,
     batch: String,
     local: Uuid,
     poor: Uuid,
+    /// A batch of one local transfer, which is refused.
+    refused: String,
     open: Uuid,
     ended: Uuid,
     released: Uuid,
@@ -93,6 +98,8 @@ pub async fn busy(client: &Client) -> Bank {
     assert_posted(client.transfer(&local).await);
     let poor = pay(az, tx, 1_000_000);
     assert_eq!(told(&client.transfer(&poor).await), "refused insufficient_funds");
+    let poor_local = pay(az, other, 1_000_000);
+    assert_eq!(told(&client.transfer(&poor_local).await), "refused insufficient_funds");
     let [open_hold, ended, released] = [500, 400, 300].map(|cents| reserve(az, tx, cents, None));
     let expiring = reserve(az, tx, 200, Some(Duration::from_millis(1_500)));
     for hold in [&expiring, &open_hold, &ended, &released] {
@@ -120,18 +127,21 @@ pub async fn busy(client: &Client) -> Bank {
     let links = |cents: i64| -> [BulkOrder; 3] {
         [pay(az, other, 2), pay(tx, other, cents), pay(other, az, 1)].map(|link| BulkOperation::Transfer(link).into())
     };
-    let chain = links(3);
-    assert!(client.atomic_bulk(&chain).await.unwrap().iter().all(|item| item.state == "posted"));
+    let chain = client.atomic_bulk(&links(3)).await.unwrap();
+    assert!(chain.iter().all(|item| item.state == "posted"));
     let refused = client.atomic_bulk(&links(10_000_000)).await.unwrap();
     assert!(refused.iter().all(|item| item.state == "refused"));
     Bank {
         az,
         other,
+        chain: chain[0].id,
+        chain_batch: client.transfer_by_id(chain[0].id, None).await.unwrap().batch,
         chained: client.transfer_by_id(refused[0].id, None).await.unwrap().id,
         payment: sent.id,
         batch: transfer.batch,
         local: local.id,
         poor: poor.id,
+        refused: client.transfer_by_id(poor_local.id, None).await.unwrap().batch,
         open: open_hold.id,
         ended: ended.id,
         released: released.id,
@@ -141,7 +151,7 @@ pub async fn busy(client: &Client) -> Bank {
 
 /// Each way to break a row: where, in which table, how, and what must be found there.
 pub fn cases(bank: &Bank) -> Vec<Case> {
-    let Bank { chained, payment, batch, local, poor, open, ended, released, reversed, .. } = bank;
+    let Bank { chained, payment, batch, local, poor, refused, open, ended, released, reversed, .. } = bank;
     let (number, az) = (bank.az.to_string(), key(bank.az));
     let extra = Uuid::now_v7();
     let case = |branch, table, sql: String, rule, key: String| Case { branch, table, sql, rule, key };
@@ -239,5 +249,78 @@ pub fn cases(bank: &Bank) -> Vec<Case> {
         gone("TX", "batch_net", "batch", batch, "batch_net", format!("{batch} AZ USD")),
         gone("AZ", "batch", "id", batch, "batch_record", batch.clone()),
         gone("TX", "participation", "batch", batch, "batch_record", batch.clone()),
+        gone("AZ", "transfer", "batch", refused, "batch_rows", refused.clone()),
+    ]
+}
+
+/// The same for what never changes of a row: accounts, currencies, kinds, times and terms.
+pub fn cases_of_terms(bank: &Bank) -> Vec<Case> {
+    let Bank { chain, payment, batch, local, open, ended, released, reversed, .. } = bank;
+    let (other, other_key) = (bank.other.to_string(), key(bank.other));
+    let (number, az) = (bank.az.to_string(), key(bank.az));
+    let case = |branch, table, sql: String, rule, key: String| Case { branch, table, sql, rule, key };
+    let account = |set: &str, id: i64, name: &str| {
+        let sql = format!("update account set {set} where id = {id}");
+        case("AZ", "account", sql, "account_terms", name.to_owned())
+    };
+    let placed = |set: &str| {
+        case("AZ", "hold", format!("update hold set {set} where id = '{ended}'"), "hold_placed", ended.to_string())
+    };
+    let changed = |branch, set: &str, which: String, rule, key: &dyn ToString| {
+        case(branch, "transfer", format!("update transfer set {set} where {which}"), rule, key.to_string())
+    };
+    let is = |id: &Uuid| format!("id = '{id}'");
+    let earlier = "posted_at = posted_at - interval '1 hour'";
+    let later = "posted_at = posted_at + interval '1 second'";
+    let link = |position: i32| format!("chain = '{chain}' and chain_position = {position}");
+    vec![
+        account("overdraft_limit = overdraft_limit + 5", other_key, &other),
+        account("opened_limit = opened_limit + 5", other_key, &other),
+        account("opened_limit = opened_limit + 5", az, &number),
+        case(
+            "AZ",
+            "account_change",
+            "update account_change set overdraft_limit_before = 5".into(),
+            "account_terms",
+            number.clone(),
+        ),
+        placed(&format!("debit = {other_key}")),
+        placed("credit = credit + 1"),
+        placed("currency = 'EUR'"),
+        placed("expires_at = now()"),
+        placed("placed_at = placed_at - interval '1 hour'"),
+        changed("AZ", "expires_at = now()", is(open), "hold_placed", open),
+        changed(
+            "AZ",
+            "credit = credit + 1",
+            format!("kind = 'release' and hold = '{released}'"),
+            "hold_terms",
+            released,
+        ),
+        changed("AZ", "currency = 'EUR'", format!("kind = 'capture' and hold = '{open}'"), "hold_terms", open),
+        changed(
+            "AZ",
+            &format!("debit = {other_key}"),
+            format!("kind = 'release' and hold = '{released}'"),
+            "hold_terms",
+            released,
+        ),
+        changed("TX", &format!("debit = {other_key}"), is(reversed), "reversal_accounts", reversed),
+        changed(
+            "TX",
+            "currency = 'EUR'",
+            format!("kind = 'reversal' and original = '{reversed}'"),
+            "reversal_accounts",
+            reversed,
+        ),
+        changed("AZ", earlier, is(payment), "entry_time", payment),
+        changed("TX", earlier, is(payment), "entry_time", payment),
+        changed("TX", later, is(payment), "batch_time", batch),
+        changed("AZ", later, link(1), "batch_time", &bank.chain_batch),
+        changed("AZ", "currency = 'EUR'", is(local), "transfer_currency", local),
+        changed("AZ", "kind = 'deposit'", is(local), "transfer_kind", local),
+        changed("AZ", "kind = 'withdrawal'", is(local), "transfer_kind", local),
+        changed("AZ", "chain_position = 1", link(2), "chain_links", chain),
+        changed("AZ", "chain_length = 4", link(1), "chain_links", chain),
     ]
 }

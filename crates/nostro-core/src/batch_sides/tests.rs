@@ -19,6 +19,8 @@ fn group(counterparty: &str, period: i32, transfers: i64, net: i128) -> Group {
         net,
         hash: Some(vec![7; 32]),
         kinds: Some(vec![8; 32]),
+        first_posted_at: time(90),
+        last_posted_at: time(90),
     }
 }
 
@@ -95,7 +97,58 @@ fn each_net_must_be_that_of_the_transfers() {
         az.groups.clear();
         tx.groups.clear();
     };
-    assert_eq!(found(no_transfers), ["AZ batch_net batch_net", "TX batch_net batch_net"]);
+    assert_eq!(
+        found(no_transfers),
+        ["AZ batch_rows transfer", "AZ batch_net batch_net", "TX batch_rows transfer", "TX batch_net batch_net"]
+    );
+}
+
+#[test]
+fn a_record_without_transfers_is_none_unless_the_archive_may_hold_them() {
+    let refused = |groups: Vec<Group>| {
+        let recorded = Some(Recorded { parts: BTreeSet::from([code("AZ")]), at: time(100) });
+        BTreeMap::from([(code("AZ"), BatchSide { recorded, groups, ..BatchSide::default() })])
+    };
+    let groups = vec![Group { hash: None, kinds: None, ..group("AZ", 202_611, 2, 0) }];
+    assert_eq!(judged(&refused(groups), &BTreeMap::new()), Vec::<String>::new());
+    assert_eq!(judged(&refused(Vec::new()), &BTreeMap::new()), ["AZ batch_rows transfer"]);
+    for (until, expected) in [(101, &[][..]), (100, &["AZ batch_rows transfer"])] {
+        let archived = Archived { periods: BTreeSet::from([Period::from_i32(202_611)]), until: Some(time(until)) };
+        assert_eq!(judged(&refused(Vec::new()), &BTreeMap::from([(code("AZ"), archived)])), expected, "{until}");
+    }
+}
+
+#[test]
+fn all_transfers_of_a_batch_have_one_time() {
+    assert_eq!(found(|az, _| az.groups[0].last_posted_at = time(91)), ["AZ batch_time transfer"]);
+    let other = |_: &mut BatchSide, tx: &mut BatchSide| {
+        (tx.groups[0].first_posted_at, tx.groups[0].last_posted_at) = (time(91), time(91));
+    };
+    assert_eq!(found(other), ["TX batch_time transfer"]);
+    let local = |az: &mut BatchSide, _: &mut BatchSide| {
+        let own = group("AZ", 202_611, 1, 0);
+        az.groups.push(Group { hash: None, kinds: None, first_posted_at: time(89), last_posted_at: time(89), ..own });
+    };
+    assert_eq!(found(local), ["AZ batch_time transfer", "TX batch_time transfer"], "the first branch has two times");
+}
+
+#[test]
+fn every_branch_of_a_batch_has_part_in_what_is_found_of_it() {
+    type Change = fn(&mut BatchSide, &mut BatchSide);
+    let changes: [(Change, bool); 5] = [
+        (|_, tx| tx.recorded = None, false),
+        (|_, tx| tx.groups[0].transfers = 4, false),
+        (|_, tx| tx.groups[0].last_posted_at = time(91), false),
+        // These are of one branch alone.
+        (|_, tx| tx.nets[0].hash[0] += 1, true),
+        (|_, _| (), true),
+    ];
+    for (at, (change, az_is_spared)) in changes.into_iter().enumerate() {
+        let mut findings = Findings::default();
+        compare("AZ-1-7", &changed(change), &BTreeMap::new(), &mut findings);
+        assert_eq!(findings.spare(code("AZ")), az_is_spared, "{at}");
+        assert!(findings.spare(code("NV")), "{at}");
+    }
 }
 
 #[test]
@@ -148,7 +201,7 @@ fn what_the_archive_may_hold_is_not_judged() {
         let archived = Archived { periods: BTreeSet::from([Period::from_i32(period)]), until: Some(time(until)) };
         BTreeMap::from([(code("TX"), archived)])
     };
-    let wrong = ["TX batch_net batch_net", "TX batch_transfers transfer"];
+    let wrong = ["TX batch_rows transfer", "TX batch_net batch_net", "TX batch_transfers transfer"];
     assert_eq!(judged(&sides, &BTreeMap::new()), wrong);
     assert_eq!(judged(&sides, &unknown(202_611, 101)), Vec::<String>::new());
     assert_eq!(judged(&sides, &unknown(202_610, 101)), ["TX batch_transfers transfer"], "of another month");

@@ -7,6 +7,7 @@ use nostro_core::segments::{Tiling, account_name};
 use nostro_core::sources_audit::{OriginalFound, judge_hold, judge_reversal};
 use nostro_store::audit_periods::{self, AuditedPeriods, Kept};
 use nostro_store::audit_rows::{self, ReversalAudit};
+use nostro_store::audit_transfers::{self, ChainBreach};
 use nostro_store::rows::RowError;
 
 /// What was found, and how much was looked at.
@@ -26,6 +27,9 @@ pub(super) async fn look(session: &Session, periods: &AuditedPeriods, progress: 
     accounts(session, &mut looked.findings).await?;
     at("lines");
     lines(session, periods, &mut looked.findings).await?;
+    at("kinds and currencies");
+    kinds(session, periods, &mut looked.findings).await?;
+    at("chains");
     chains(session, periods, &mut looked.findings).await?;
     at("holds");
     holds(session, periods, &mut looked.findings).await?;
@@ -72,31 +76,57 @@ async fn accounts(session: &Session, findings: &mut Findings) -> Result<(), RowE
             );
         }
         if !row.has_its_terms {
-            wrong(Rule::AccountTerms, "what its last change left".into(), "other limits or another state".into());
+            let (expected, found) = ("what its changes left, one after the other", "other limits or another state");
+            wrong(Rule::AccountTerms, expected.into(), found.into());
         }
     }
     Ok(())
 }
 
-/// Chains, of which all links are posted or none.
+/// What transfers are, and in what, beside their accounts.
+async fn kinds(session: &Session, periods: &AuditedPeriods, findings: &mut Findings) -> Result<(), RowError> {
+    let mut rows = audit_transfers::accounts_breaches(session.client(), periods).await?;
+    while let Some(row) = rows.next().await? {
+        let mut wrong = |rule, expected: String, found: String| {
+            let (branch, key) = (Some(session.branch.code), row.id.to_string());
+            findings.push(Finding { branch, rule, table: "transfer", key, expected, found });
+        };
+        if let Some(other) = &row.other_currency {
+            wrong(Rule::TransferCurrency, format!("{other}, as its account"), row.currency.clone());
+        }
+        if !row.is_its_kind {
+            let expected = "a deposit out of the branch's cash to its customer, or a withdrawal the other way";
+            wrong(Rule::TransferKind, expected.into(), format!("a {} between others", row.kind));
+        }
+    }
+    Ok(())
+}
+
+/// Chains, of which all links are posted or none, each in a place of its own.
 async fn chains(session: &Session, periods: &AuditedPeriods, findings: &mut Findings) -> Result<(), RowError> {
-    let mut rows = audit_rows::chain_breaches(session.client(), periods).await?;
+    let mut rows = audit_transfers::chain_breaches(session.client(), periods).await?;
     while let Some(row) = rows.next().await? {
         findings.push(Finding {
             branch: Some(session.branch.code),
             rule: Rule::ChainLinks,
             table: "transfer",
             key: row.chain.to_string(),
-            expected: "all links posted or none".into(),
-            found: format!("{} posted, {} refused", row.posted, row.refused),
+            expected: "all links posted or none, each in a place of its own below the one length".into(),
+            found: format!("{} posted, {} refused, {}", row.posted, row.refused, places(&row)),
         });
     }
     Ok(())
 }
 
+/// Where the links of a chain are in it.
+fn places(chain: &ChainBreach) -> String {
+    let ([first, last], [least, greatest]) = (chain.ends, chain.lengths);
+    format!("{} places from {first} to {last}, lengths from {least} to {greatest}", chain.places)
+}
+
 /// The lines that each transfer has on accounts of the branch.
 async fn lines(session: &Session, periods: &AuditedPeriods, findings: &mut Findings) -> Result<(), RowError> {
-    let mut rows = audit_rows::lines_breaches(session.client(), session.branch, periods).await?;
+    let mut rows = audit_transfers::lines_breaches(session.client(), session.branch, periods).await?;
     while let Some(row) = rows.next().await? {
         let words = |lines: [bool; 2]| match lines {
             [true, true] => "lines on both accounts",
@@ -121,12 +151,12 @@ async fn holds(session: &Session, periods: &AuditedPeriods, findings: &mut Findi
     let mut rows = audit_rows::holds(session.client(), session.branch, periods).await?;
     while let Some(audited) = rows.next().await? {
         let is_judged = match &audited.row {
-            Some(hold) => !periods.archived.may_have(hold.placed_at),
+            Some(hold) => !periods.archived.may_have(hold.placing.placed_at),
             // Its row would be here whatever is in the archive.
             None => true,
         };
         if is_judged {
-            judge_hold(session.branch.code, audited.id, audited.row.as_ref(), audited.deeds, findings);
+            judge_hold(session.branch.code, audited.id, audited.row.as_ref(), &audited.deeds, findings);
         }
     }
     Ok(())
@@ -137,8 +167,8 @@ async fn reversals(session: &Session, periods: &AuditedPeriods, findings: &mut F
     let mut rows = audit_rows::reversals(session.client(), periods).await?;
     while let Some(audited) = rows.next().await? {
         if let Some(found) = judged(&audited, periods) {
-            let ReversalAudit { original, row, moved_back, .. } = audited;
-            judge_reversal(session.branch.code, original, row, moved_back, found, findings);
+            let ReversalAudit { original, row, deeds, .. } = audited;
+            judge_reversal(session.branch.code, original, row, &deeds, &found, findings);
         }
     }
     Ok(())
@@ -146,12 +176,12 @@ async fn reversals(session: &Session, periods: &AuditedPeriods, findings: &mut F
 
 /// What the original is, if it can be judged what was reversed of it.
 fn judged(audited: &ReversalAudit, periods: &AuditedPeriods) -> Option<OriginalFound> {
-    match audited.moved {
-        Some((_, posted_at)) if periods.archived.may_have(posted_at) => None,
-        Some((moved, _)) => Some(OriginalFound::Moved(moved)),
+    match &audited.moved {
+        Some(moved) if periods.archived.may_have(moved.posted_at) => None,
+        Some(moved) => Some(OriginalFound::Moved { amount: moved.amount, back: moved.back.clone() }),
         // Taken out after it was audited, with all that was known by then; or never audited, so that reversals may be there too.
         None if periods.archived.periods.contains(&audited.original.period()) => None,
-        None if periods.known.contains(&audited.original.period().as_i32()) => Some(OriginalFound::Archived),
+        None if periods.taken_out.contains(&audited.original.period().as_i32()) => Some(OriginalFound::Archived),
         None => Some(OriginalFound::Nothing),
     }
 }
@@ -179,7 +209,9 @@ async fn closed_months(session: &Session, periods: &AuditedPeriods, findings: &m
 mod tests {
     use super::*;
     use nostro_core::batch_sides::Archived;
+    use nostro_core::sources_audit::ReversalDeeds;
     use nostro_core::{Period, Timestamp, TransferId};
+    use nostro_store::audit_rows::Moved;
     use std::collections::BTreeSet;
 
     #[test]
@@ -187,18 +219,23 @@ mod tests {
         // Of November 2024.
         let original = TransferId("0193556a-6e00-7000-8000-000000000000".parse().unwrap());
         let time = Timestamp::from_micros;
-        let with = |known: &[i32], archived: &[i32], moved: Option<(i64, i64)>| {
-            let moved = moved.map(|(moved, at)| (moved, time(at)));
-            let audited = ReversalAudit { original, row: None, moved_back: 1, moved };
+        let with = |taken_out: &[i32], archived: &[i32], moved: Option<(i64, i64)>| {
+            let back = || "2 to 1 USD".to_owned();
+            let moved = moved.map(|(amount, at)| Moved { amount, posted_at: time(at), back: back() });
+            let audited = ReversalAudit { original, row: None, deeds: ReversalDeeds::default(), moved };
             let archived = Archived {
                 periods: archived.iter().map(|period| Period::from_i32(*period)).collect::<BTreeSet<_>>(),
                 until: archived.first().map(|_| time(100)),
             };
-            judged(&audited, &AuditedPeriods { known: known.to_vec(), archived, ..AuditedPeriods::default() })
+            let taken_out: BTreeSet<i32> = taken_out.iter().copied().collect();
+            // Whether a month is known says nothing of whether its rows are there.
+            let known = vec![202_411];
+            judged(&audited, &AuditedPeriods { known, taken_out, archived, ..AuditedPeriods::default() })
         };
-        assert_eq!(with(&[], &[], Some((5, 1))), Some(OriginalFound::Moved(5)));
+        let five = Some(OriginalFound::Moved { amount: 5, back: "2 to 1 USD".to_owned() });
+        assert_eq!(with(&[], &[], Some((5, 1))), five);
         assert_eq!(with(&[], &[202_410], Some((5, 99))), None);
-        assert_eq!(with(&[], &[202_410], Some((5, 100))), Some(OriginalFound::Moved(5)));
+        assert_eq!(with(&[], &[202_410], Some((5, 100))), five);
         assert_eq!(with(&[], &[202_411], None), None);
         assert_eq!(with(&[202_411], &[], None), Some(OriginalFound::Archived));
         assert_eq!(with(&[], &[], None), Some(OriginalFound::Nothing));

@@ -185,17 +185,21 @@ async fn name(sessions: &[Session], pair: &Differing, findings: &mut Findings) -
     let one = one.await.map_err(failed(pair.first))?;
     let other = other.await.map_err(failed(pair.second))?;
     if let Some(finding) = first_difference(pair, &one, &other) {
-        findings.push(finding);
+        findings.push_shared(finding, [pair.first, pair.second]);
     }
     Ok(())
 }
 
-/// Keeps the closed months that were read and found right. One that cannot be kept is read again by the next audit.
+/// Keeps the closed months that were read and found right. One that cannot be kept, or was taken out since the snapshot, is read
+/// again by the next audit, if it is there.
 async fn keep(session: &Session, periods: &AuditedPeriods, closed: &BTreeSet<i32>, audit: Uuid) {
     let code = session.branch.code;
     for period in periods.read.iter().filter(|period| closed.contains(*period) && !periods.compared.contains(*period)) {
-        match audit_periods::keep(session.client(), session.branch, *period, audit).await {
-            Ok(kept) => tracing::info!(branch = %code, period, kept, "a closed month is kept"),
+        match audit_periods::keep(session.client(), *period, audit).await {
+            Ok(true) => tracing::info!(branch = %code, period, "a closed month is kept"),
+            Ok(false) => {
+                tracing::info!(branch = %code, period, "a closed month was kept before, or taken out meanwhile")
+            }
             Err(error) => {
                 tracing::warn!(branch = %code, period, error = chain(error), "a closed month was not kept");
                 return;

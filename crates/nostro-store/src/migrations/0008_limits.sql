@@ -3,6 +3,7 @@
 alter table account
   add column ceiling bigint,
   add column limit_exceeded boolean not null default false,
+  add column opened_limit bigint not null default 0,
   drop constraint account_owner,
   drop constraint account_overdraft_limit,
   drop constraint account_within_limit,
@@ -11,6 +12,8 @@ alter table account
 comment on column account.ceiling is 'What the balance may not go above, in minor units; null if there is no bound.';
 comment on column account.limit_exceeded is
   'The figures are outside the limits: by a forced reversal, or because a limit was changed. Then, and only then, they may be.';
+comment on column account.opened_limit is
+  'The overdraft limit that it was opened with: what a repeated request is compared with, and what its first change went out from. Never changed.';
 comment on column account.state is 'open; frozen for debits, for credits or for both; closed.';
 -- As few as before: each is checked at every posting.
 alter table account
@@ -63,6 +66,9 @@ select close_request_id, id, array['state'], overdraft_limit, overdraft_limit, '
 from account
 where close_request_id is not null;
 alter table account drop column close_request_id;
+
+-- Until now a limit was never changed.
+update account set opened_limit = overdraft_limit where overdraft_limit <> 0;
 
 alter table transfer
   add column is_forced boolean;
