@@ -20,6 +20,7 @@ mod holds;
 mod http;
 mod identity;
 mod import;
+mod import_branches;
 mod in_doubt;
 mod limits;
 mod links;
