@@ -8,6 +8,7 @@
 mod audit;
 mod bulks;
 mod chains;
+mod changes;
 mod concurrency;
 mod console;
 mod demo_bank;
