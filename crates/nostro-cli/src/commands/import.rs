@@ -66,7 +66,7 @@ pub(crate) struct ImportArgs {
     /// Write the numbers that the bank gave to this file: kind,ref,number
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// How long a bulk waits for branches that cannot be reached, or for answers that were lost
+    /// How long the start, and each bulk, waits for branches that cannot be reached or for answers that were lost
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     wait: u64,
     /// Print the summary as JSON
