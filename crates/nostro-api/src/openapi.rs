@@ -17,8 +17,8 @@ use utoipa::{IntoResponses, ToSchema};
 
 /// The name of the security scheme.
 const BEARER: &str = "key";
-const INTRODUCTION: &str = "A bank whose branches are PostgreSQL databases. Every POST carries a client-chosen `id` and is idempotent \
-    by it. Money is minor units as text. Problems are RFC 9457 with a stable `code`; `retry` says whether to send \
+const INTRODUCTION: &str = "A bank whose branches are PostgreSQL databases. Every POST that makes, changes or moves something carries \
+    a client-chosen `id` and is idempotent by it. Money is minor units as text. Problems are RFC 9457 with a stable `code`; `retry` says whether to send \
     the same id again. 409 and 422 are final, but for 409 `audit_running`; 503 says that this attempt moved nothing; any other 5xx, a timeout \
     and a cut connection leave it unknown: send the same id again.";
 

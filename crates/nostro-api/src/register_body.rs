@@ -1,4 +1,4 @@
-//! The bodies that make customers and accounts, one or many.
+//! The bodies that make customers and accounts, one or many, and that ask what was made.
 //!
 //! A single one and an item of a bulk are read by the same function.
 
@@ -18,6 +18,7 @@ const CUSTOMER_FIELDS: [&str; 3] = ["id", "branch", "name"];
 const ACCOUNT_FIELDS: [&str; 5] = ["id", "customer", "kind", "currency", "overdraft_limit"];
 const CUSTOMERS_FIELDS: [&str; 1] = ["customers"];
 const ACCOUNTS_FIELDS: [&str; 1] = ["accounts"];
+const IDS_FIELDS: [&str; 1] = ["ids"];
 
 /// A customer to be made.
 #[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
@@ -86,6 +87,27 @@ pub(crate) fn new_customer(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> R
 pub(crate) fn new_customers(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Vec<NewCustomer>, Problem> {
     fields::bulk(value, &CUSTOMERS_FIELDS, BULK_REGISTER_MAX, |item, place, errors| {
         read_customer(item, place, has_branch, errors)
+    })
+}
+
+/// Ids of which is asked what was made under them.
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+#[derive(ToSchema)]
+#[schema(as = WantedIds)]
+pub(crate) struct WantedIdsBody {
+    /// 1 to 1,000 of them.
+    #[schema(min_items = 1, max_items = 1000)]
+    ids: Vec<Uuid>,
+}
+
+/// The ids of a body; one malformed id refuses them all.
+pub(crate) fn wanted_ids(value: JsonValue<'_>) -> Result<Vec<Uuid>, Problem> {
+    fields::bulk(value, &IDS_FIELDS, BULK_REGISTER_MAX, |item, place, errors| match fields::id(&item) {
+        Ok(id) => Some(id),
+        Err(broken) => {
+            errors.push(place.to_string(), broken);
+            None
+        }
     })
 }
 
@@ -222,6 +244,16 @@ mod tests {
     }
 
     #[test]
+    fn wanted_ids_are_1_to_1000_and_each_is_an_id() {
+        let ids = |text: &str| errors_of(wanted_ids(JsonValue::parse(text.as_bytes()).unwrap()));
+        let good = r#""01938e1c-93d2-7cc4-9ac4-6a8df2a3c001""#;
+        assert_eq!(ids(&format!(r#"{{"ids":[{good},{good}]}}"#)), "none");
+        assert_eq!(ids(r#"{"ids":[]}"#), "/ids: a bulk has 1 to 1000 ids, this one has 0");
+        assert_eq!(ids(&format!(r#"{{"ids":[{good},7]}}"#)), "/ids/1: expected text, found a number");
+        assert_eq!(ids("{}"), "/ids: this field is missing");
+    }
+
+    #[test]
     fn an_unknown_branch_has_its_own_code() {
         let body = br#"{"id":"01938e1c-93d2-7cc4-9ac4-6a8df2a3c001","branch":"ZZ","name":"Ada Lovelace"}"#;
         let problem = new_customer(JsonValue::parse(body).unwrap(), &known).unwrap_err();
@@ -236,5 +268,6 @@ mod tests {
         crate::openapi::assert_properties(&NewAccountBody::schema(), &ACCOUNT_FIELDS);
         crate::openapi::assert_properties(&NewCustomersBody::schema(), &CUSTOMERS_FIELDS);
         crate::openapi::assert_properties(&NewAccountsBody::schema(), &ACCOUNTS_FIELDS);
+        crate::openapi::assert_properties(&WantedIdsBody::schema(), &IDS_FIELDS);
     }
 }

@@ -21,9 +21,22 @@ pub(crate) mod transfers;
 use crate::cursor::{self, List};
 use crate::fields::Place;
 use crate::problem::{Code, Problem};
-use crate::view::registered::RegisteredState;
+use crate::view::registered::{RegisteredState, UnknownRequest};
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use nostro_core::{AccountNumber, BranchCode};
-use nostro_engine::{Engine, Made, Page, RegisterError, Unavailable};
+use nostro_engine::{Engine, Made, Page, RegisterError};
+use uuid::Uuid;
+
+/// The answer to a single request that made or changed nothing, or may have; `number` is the account in the URL, if there
+/// is one. What is not known is told as such: a 503 would say that this attempt did nothing.
+fn not_made(error: RegisterError, id: Uuid, number: Option<AccountNumber>) -> Result<Response, Problem> {
+    if let RegisterError::Unknown(_) = error {
+        return Ok((StatusCode::ACCEPTED, Json(UnknownRequest::new(id))).into_response());
+    }
+    Err(register_problem(error, number))
+}
 
 /// What was not made, closed or read, as a problem. `number` is the account in the URL, if there is one.
 fn register_problem(error: RegisterError, number: Option<AccountNumber>) -> Problem {
@@ -44,9 +57,8 @@ fn register_problem(error: RegisterError, number: Option<AccountNumber>) -> Prob
             Problem::new(Code::BankAccount, format!("{of} is the bank's own: it has no limits and stays open"))
         }
         RegisterError::Unavailable(reason) => Problem::unavailable(reason),
-        // Its detail says that the branch could not be used, and the same id again settles it.
-        RegisterError::Unknown(code) => Problem::unavailable(Unavailable::Branch(code)),
-        RegisterError::Bug => Problem::internal(),
+        // Nothing else that is a problem leaves it open whether something was done.
+        RegisterError::Unknown(_) | RegisterError::Bug => Problem::internal(),
     }
 }
 
@@ -105,6 +117,20 @@ fn branch_list(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nostro_engine::Unavailable;
+
+    #[test]
+    fn of_a_single_request_too_unknown_is_never_unavailable() {
+        let az: BranchCode = "AZ".parse().unwrap();
+        let told = |error| match not_made(error, Uuid::from_u128(7), None) {
+            Ok(response) => response.status().as_u16(),
+            Err(problem) => problem.into_response().status().as_u16(),
+        };
+        assert_eq!(told(RegisterError::Unknown(az)), 202);
+        assert_eq!(told(RegisterError::Unavailable(Unavailable::Branch(az))), 503);
+        assert_eq!(told(RegisterError::Unavailable(Unavailable::Busy)), 503);
+        assert_eq!(told(RegisterError::Bug), 500);
+    }
 
     #[test]
     fn each_item_of_a_bulk_has_its_state_and_unknown_is_never_failed() {

@@ -1,7 +1,7 @@
 //! The shapes that the API sends, made from the engine's values.
 //!
 //! - [`account`]: accounts, customers and the entries of an account
-//! - [`registered`]: the results of a bulk of customers or accounts
+//! - [`registered`]: what became of customers and accounts that were asked for
 //! - [`transfer`]: transfers with the batch that carried them, and the results of a bulk
 //! - [`posted`]: the same results as bytes, for the many of a bulk that were posted
 //! - [`hold`]: holds as they stand

@@ -10,14 +10,14 @@ use crate::items::{self, ItemOutcome, RegisteredResults};
 use crate::outcome::{ClientError, Outcome, UnknownCause};
 use crate::request::{
     Accounts, Bulk, BulkOperation, BulkOrder, CaptureRequest, CashRequest, ChangeRequest, Close, Customers,
-    HoldRequest, MultiLegRequest, NewAccount, NewCustomer, ReleaseRequest, ReversalRequest, TransferRequest,
+    HoldRequest, MultiLegRequest, NewAccount, NewCustomer, ReleaseRequest, ReversalRequest, TransferRequest, WantedIds,
 };
 use crate::statement::{BalanceAt, Statement};
 use crate::statement_csv::{CSV_WAIT_MAX, StatementCsv};
 use crate::trial_balance::TrialBalance;
 use crate::view::{
-    Account, AccountChange, AuditReport, Branch, BulkItem, BulkResults, Customer, Entry, Hold, InDoubtList, Listing,
-    MultiLegTransfer, Problem, Resolved, Transfer,
+    Account, AccountChange, AuditReport, Branch, BulkItem, BulkResults, Customer, Entry, Found, Hold, InDoubtList,
+    Listing, MultiLegTransfer, Problem, Resolved, Transfer,
 };
 use nostro_core::{AccountNumber, BranchCode, Timestamp};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -96,13 +96,18 @@ impl Client {
 
     /// Makes a customer.
     pub async fn create_customer(&self, new: &NewCustomer) -> Result<Customer, ClientError> {
-        self.post("/v1/customers", new).await
+        self.make("/v1/customers", new).await
     }
 
     /// Makes many customers, each for itself; outcomes in the order of the request.
     pub async fn create_customers(&self, new: &[NewCustomer]) -> Result<Vec<ItemOutcome<Customer>>, ClientError> {
         let read: RegisteredResults<Customer> = self.post("/v1/customers/bulk", &Customers { customers: new }).await?;
         items::registered(new.iter().map(|new| new.id), read.results)
+    }
+
+    /// The customers that were made under ids, at most 1,000 of them, at whichever branch.
+    pub async fn find_customers(&self, ids: &[Uuid]) -> Result<Found<Customer>, ClientError> {
+        self.post("/v1/customers/find", &WantedIds { ids }).await
     }
 
     /// The accounts of a branch, newest first.
@@ -117,13 +122,18 @@ impl Client {
 
     /// Opens an account.
     pub async fn open_account(&self, new: &NewAccount) -> Result<Account, ClientError> {
-        self.post("/v1/accounts", new).await
+        self.make("/v1/accounts", new).await
     }
 
     /// Opens many accounts, each for itself; outcomes in the order of the request.
     pub async fn open_accounts(&self, new: &[NewAccount]) -> Result<Vec<ItemOutcome<Account>>, ClientError> {
         let read: RegisteredResults<Account> = self.post("/v1/accounts/bulk", &Accounts { accounts: new }).await?;
         items::registered(new.iter().map(|new| new.id), read.results)
+    }
+
+    /// The accounts that were opened under ids, at most 1,000 of them, at whichever branch.
+    pub async fn find_accounts(&self, ids: &[Uuid]) -> Result<Found<Account>, ClientError> {
+        self.post("/v1/accounts/find", &WantedIds { ids }).await
     }
 
     /// Closes an account; `id` is the idempotency key.
@@ -133,12 +143,12 @@ impl Client {
         number: AccountNumber,
         reason: Option<String>,
     ) -> Result<Account, ClientError> {
-        self.post(&format!("/v1/accounts/{number}/close"), &Close { id, reason }).await
+        self.make(&format!("/v1/accounts/{number}/close"), &Close { id, reason }).await
     }
 
     /// Changes the limits or the state of an account.
     pub async fn change_account(&self, number: AccountNumber, change: &ChangeRequest) -> Result<Account, ClientError> {
-        self.post(&format!("/v1/accounts/{number}/changes"), change).await
+        self.make(&format!("/v1/accounts/{number}/changes"), change).await
     }
 
     /// What was changed of an account, newest first.
@@ -356,6 +366,11 @@ impl Client {
         content(&self.send(self.request(Method::POST, path).json(body)).await?)
     }
 
+    /// Posts what makes or changes something else than money; the server may not know whether it did.
+    async fn make<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        made(&self.send(self.request(Method::POST, path).json(body)).await?)
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base_url)).bearer_auth(&self.key)
     }
@@ -394,6 +409,14 @@ pub(crate) fn lost(error: reqwest::Error) -> ClientError {
 /// The body of a 2xx, or why there is none.
 fn content<T: DeserializeOwned>(reply: &Reply) -> Result<T, ClientError> {
     if reply.status.is_success() { read(&reply.body) } else { Err(rejection(reply)) }
+}
+
+/// The same of a request that makes or changes something: 202 says that it is not known whether it did.
+fn made<T: DeserializeOwned>(reply: &Reply) -> Result<T, ClientError> {
+    if reply.status == StatusCode::ACCEPTED {
+        return Err(ClientError::Unknown { source: UnknownCause::Told });
+    }
+    content(reply)
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ClientError> {

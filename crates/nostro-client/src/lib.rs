@@ -32,7 +32,7 @@ pub use filter::{EntryFilter, HoldFilter};
 pub use full_audit::{AuditFinding, AuditedBranch, FullAudit};
 pub use items::{ItemOutcome, items_until_settled};
 pub use outcome::{ClientError, Outcome, UnknownCause};
-pub use patience::until_settled;
+pub use patience::{until_answered, until_settled};
 pub use request::{
     BulkOperation, BulkOrder, CaptureRequest, CashRequest, ChangeRequest, HoldRequest, LegRequest, MultiLegRequest,
     NewAccount, NewCustomer, ReleaseRequest, ReversalRequest, TransferRequest,
@@ -42,6 +42,6 @@ pub use statement_csv::StatementCsv;
 pub use trial_balance::{TrialBalance, TrialBank, TrialBranch, TrialLine};
 pub use view::{
     Account, AccountChange, AuditReport, BankAudit, Branch, BranchAudit, BulkItem, Commit, Customer, Entry, EntryAfter,
-    FieldError, Hold, InDoubt, InDoubtList, Link, Listing, MultiLegTransfer, PositionAudit, Problem, Resolved, Terms,
-    Transfer, Waiter,
+    FieldError, Found, FoundItem, Hold, InDoubt, InDoubtList, Link, Listing, MultiLegTransfer, PositionAudit, Problem,
+    Resolved, Terms, Transfer, Waiter,
 };

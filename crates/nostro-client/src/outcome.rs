@@ -87,6 +87,9 @@ pub enum UnknownCause {
     /// The body is not what this client understands.
     #[error("the answer cannot be read")]
     Body(#[source] serde_json::Error),
+    /// The server said so: a branch did not answer it.
+    #[error("a branch was lost before it answered")]
+    Told,
     /// This attempt moved nothing, but what became of an earlier one with the same id is not known.
     #[error("an earlier attempt with the same id was not answered")]
     EarlierAttempt,

@@ -80,6 +80,36 @@ where
     }
 }
 
+/// The same of what does not move money, such as a change of an account. A refusal or a conflict is an answer, also where an
+/// earlier attempt is open: whoever says so has met what that one left.
+pub async fn until_answered<F, T>(
+    id: Uuid,
+    deadline: Duration,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, ClientError>
+where
+    F: Future<Output = Result<T, ClientError>>,
+{
+    let attempt = || {
+        let answer = attempt();
+        async move {
+            match answer.await {
+                Ok(value) => Ok(Outcome::Posted { transfer: Box::new(value), replayed: false }),
+                Err(ClientError::Rejected(problem)) if [409, 422].contains(&problem.status) => {
+                    Ok(Outcome::Refused { problem, replayed: false })
+                }
+                Err(error) => Err(error),
+            }
+        }
+    };
+    match until_settled(id, deadline, attempt).await? {
+        Outcome::Posted { transfer, .. } | Outcome::Settling(transfer) => Ok(*transfer),
+        Outcome::Unknown { .. } => Err(ClientError::Unknown { source: UnknownCause::EarlierAttempt }),
+        Outcome::Refused { problem, .. } | Outcome::Conflict(problem) => Err(ClientError::Rejected(problem)),
+        Outcome::Unavailable { problem, retry_after } => Err(ClientError::Unavailable { problem, retry_after }),
+    }
+}
+
 fn next<T>(attempt: &Result<Outcome<T>, ClientError>) -> Next {
     match attempt {
         Ok(Outcome::Posted { .. } | Outcome::Settling(_) | Outcome::Refused { .. } | Outcome::Conflict(_)) => {

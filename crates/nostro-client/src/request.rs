@@ -291,6 +291,12 @@ pub(crate) struct Accounts<'a> {
     pub(crate) accounts: &'a [NewAccount],
 }
 
+/// Ids of which is asked what was made under them.
+#[derive(Serialize)]
+pub(crate) struct WantedIds<'a> {
+    pub(crate) ids: &'a [Uuid],
+}
+
 /// An account to be closed.
 #[derive(Serialize)]
 pub(crate) struct Close {

@@ -96,6 +96,25 @@ pub struct Customer {
     pub created_at: String,
 }
 
+/// Customers or accounts that were made under ids.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Found<T> {
+    /// One for each branch that made something under an id; none for an id under which nothing was made.
+    pub data: Vec<FoundItem<T>>,
+    /// Branches that could not be asked: there may be more.
+    pub unreachable: Vec<String>,
+}
+
+/// A customer or an account with the id under which it was made.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FoundItem<T> {
+    /// The id of the request.
+    pub id: Uuid,
+    /// As it is now.
+    #[serde(alias = "customer", alias = "account")]
+    pub value: T,
+}
+
 /// One line of an account's history.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Entry {

@@ -10,7 +10,7 @@ use crate::lane::{Company, Lanes};
 use crate::lookups::Lookups;
 use crate::past::{self, BalanceAt, PastError, Statement};
 use crate::reading::{LookedUp, Names};
-use crate::register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
+use crate::register::{Made, MadeUnder, NewAccount, NewCustomer, Page, ReadError, RegisterError};
 use crate::selection::{self, Selection};
 use crate::watch::{self, Recovering};
 use crate::{
@@ -154,6 +154,16 @@ impl Engine {
     /// Opens customers' accounts, each for itself; what became of each, in the order of the request.
     pub async fn open_accounts(&self, new: &[NewAccount]) -> Vec<Result<Made<Account>, RegisterError>> {
         registry::open_accounts(&self.shared.bank, new).await
+    }
+
+    /// The customers that were made under these ids, at whichever branch.
+    pub async fn find_customers(&self, ids: &[Uuid]) -> Result<MadeUnder<Customer>, ReadError> {
+        registry::find_customers(&self.shared.bank, ids).await
+    }
+
+    /// The accounts that were opened under these ids, at whichever branch.
+    pub async fn find_accounts(&self, ids: &[Uuid]) -> Result<MadeUnder<Account>, ReadError> {
+        registry::find_accounts(&self.shared.bank, ids).await
     }
 
     /// Changes the limits or the state of a customer's account.

@@ -62,5 +62,5 @@ pub use nostro_store::audits::{AuditState, BranchLooked, FoundRow, FullAudit};
 pub use nostro_store::past::{LineRange, Standing, Sums};
 pub use past::{BalanceAt, LINES_AT_A_TIME_MAX, PastError, Statement, TOTALLED_LINES_MAX};
 pub use reading::{LookedUp, Names};
-pub use register::{Made, NewAccount, NewCustomer, Page, ReadError, RegisterError};
+pub use register::{Made, MadeUnder, NewAccount, NewCustomer, Page, ReadError, RegisterError};
 pub use selection::{LOOKED_AT_MAX, Selection};

@@ -196,7 +196,7 @@ async fn settle(bank: &Bank, number: AccountNumber, at: Timestamp) -> Result<Acc
 
 /// Why the account's row was not given: a batch in doubt holds it, which is remembered as when a transfer meets it; or
 /// batches that live.
-async fn holder(bank: &Bank, number: AccountNumber) -> Result<Unavailable, ReadError> {
+pub(crate) async fn holder(bank: &Bank, number: AccountNumber) -> Result<Unavailable, ReadError> {
     let branch = known(bank, number.branch())?.config.branch;
     let lease = bank.reader(branch.code).await?;
     let client = Arc::clone(lease.session.link.client());

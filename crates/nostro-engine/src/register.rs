@@ -4,6 +4,15 @@ use crate::answer::Unavailable;
 use nostro_core::{AccountKind, Balance, BranchCode, Currency, CustomerNumber, Name};
 use uuid::Uuid;
 
+/// What was made under ids, as far as the branches could be asked.
+#[derive(Clone, Debug)]
+pub struct MadeUnder<T> {
+    /// Each as it is now, with its id. An id is unique at its branch only, so several branches may have one.
+    pub made: Vec<(Uuid, T)>,
+    /// Branches that could not be asked: there may be more.
+    pub unreachable: Vec<BranchCode>,
+}
+
 /// A customer to be made.
 #[derive(Clone, Debug)]
 pub struct NewCustomer {
@@ -56,10 +65,10 @@ pub enum RegisterError {
     AccountClosed,
     /// The bank's own account has no limits and cannot be closed.
     BankAccount,
-    /// The branch could not be asked. Of closing and reading also: its answer was lost.
+    /// The branch could not be asked, or a lock was not had in time: this attempt made and changed nothing.
     Unavailable(Unavailable),
-    /// The branch was asked to make it and its answer was lost: whether it was made is not known. The same id again
-    /// finds what was made, or makes it.
+    /// The branch was asked to make or change it and its answer was lost: whether it did is not known. The same id again
+    /// finds what was done, or does it.
     Unknown(BranchCode),
     /// A bug or a database in a wrong state: logged.
     Bug,

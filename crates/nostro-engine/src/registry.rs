@@ -1,18 +1,21 @@
 //! Customers and accounts: routes each request to its branch and tells what it met.
 //!
 //! Those of one request are made by one statement at each of their branches, all branches at once. A branch that
-//! cannot be asked keeps nothing from the others.
+//! cannot be asked keeps nothing from the others. So an id is unique at its branch only; whoever must know what was made
+//! under ids anywhere asks all branches before.
 
 use crate::answer::Unavailable;
 use crate::bank::{Bank, Branch};
-use crate::register::{Made, NewAccount, NewCustomer, ReadError, RegisterError};
+use crate::register::{Made, MadeUnder, NewAccount, NewCustomer, ReadError, RegisterError};
 use futures_util::future::join_all;
 use nostro_core::{Account, BranchCode, Customer};
 use nostro_store::RowError;
 use nostro_store::lock;
+use nostro_store::read;
 use nostro_store::register::{self, AccountRequest, CustomerRequest, Registered};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// What became of one of many.
 type Making<T> = Result<Made<T>, RegisterError>;
@@ -74,8 +77,15 @@ fn told<T>(code: BranchCode, answer: Result<Option<T>, ReadError>) -> Result<T, 
     match answer {
         Ok(Some(registered)) => Ok(registered),
         Ok(None) => Err(RegisterError::Unavailable(Unavailable::Busy)),
-        Err(ReadError::Unavailable(_)) => Err(RegisterError::Unknown(code)),
-        Err(error @ (ReadError::UnknownBranch(_) | ReadError::Bug)) => Err(failed(error)),
+        Err(error) => Err(lost(code, error)),
+    }
+}
+
+/// Why the branch did not answer after it was asked to make or change something: it may have done it.
+pub(crate) fn lost(code: BranchCode, error: ReadError) -> RegisterError {
+    match error {
+        ReadError::Unavailable(_) => RegisterError::Unknown(code),
+        ReadError::UnknownBranch(_) | ReadError::Bug => failed(error),
     }
 }
 
@@ -147,6 +157,41 @@ async fn open_at(
     let client = Arc::clone(lease.session.link.client());
     let question = async { unless_busy(register::open_accounts(&client, branch, requests).await) };
     told(code, bank.ask(code, lease, question).await)
+}
+
+/// What customers were made under ids, asked of all branches at once.
+pub(crate) async fn find_customers(bank: &Bank, ids: &[Uuid]) -> Result<MadeUnder<Customer>, ReadError> {
+    let answers = bank.branches.values().map(|branch| async move {
+        let branch = branch.config.branch;
+        let lease = bank.reader(branch.code).await?;
+        let client = Arc::clone(lease.session.link.client());
+        bank.ask(branch.code, lease, read::customers_made_under(&client, branch, ids)).await
+    });
+    gathered(bank, join_all(answers).await)
+}
+
+/// What accounts were opened under ids, asked of all branches at once.
+pub(crate) async fn find_accounts(bank: &Bank, ids: &[Uuid]) -> Result<MadeUnder<Account>, ReadError> {
+    let answers = bank.branches.values().map(|branch| async move {
+        let branch = branch.config.branch;
+        let lease = bank.reader(branch.code).await?;
+        let client = Arc::clone(lease.session.link.client());
+        bank.ask(branch.code, lease, read::accounts_made_under(&client, branch, ids)).await
+    });
+    gathered(bank, join_all(answers).await)
+}
+
+/// What the branches answered, in branch order.
+fn gathered<T>(bank: &Bank, answers: Vec<Result<Vec<(Uuid, T)>, ReadError>>) -> Result<MadeUnder<T>, ReadError> {
+    let mut all = MadeUnder { made: Vec::new(), unreachable: Vec::new() };
+    for (code, answer) in bank.branches.keys().zip(answers) {
+        match answer {
+            Ok(made) => all.made.extend(made),
+            Err(ReadError::Unavailable(_)) => all.unreachable.push(*code),
+            Err(error @ (ReadError::UnknownBranch(_) | ReadError::Bug)) => return Err(error),
+        }
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

@@ -43,11 +43,15 @@ pub enum Changing {
 const CHANGE_COLUMNS: &str = "id, serial, asked, overdraft_limit_before, overdraft_limit_after, ceiling_before, ceiling_after, \
      state_before, state_after, reason, changed_at, account";
 
-/// Changes an account, whole or not at all. After an error the connection is to be dropped: its transaction may be open.
+/// Named, so that a log, or a session that hangs there, says what it commits.
+const COMMIT: &str = "/*account change*/ commit";
+
+/// Changes an account, whole or not at all. After an error the connection is to be dropped: its transaction may be open, or
+/// it may have been committed and its answer lost.
 pub async fn change_account(client: &Client, branch: BranchId, request: &ChangeRequest) -> Result<Changing, RowError> {
     client.batch_execute("begin isolation level read committed").await?;
     let changing = change_locked(client, branch, request).await?;
-    let end = if matches!(changing, Changing::Changed(_)) { "commit" } else { "rollback" };
+    let end = if matches!(changing, Changing::Changed(_)) { COMMIT } else { "rollback" };
     match client.batch_execute(end).await {
         Ok(()) => Ok(changing),
         Err(error) => Err(error.into()),

@@ -4,7 +4,7 @@
 //! that has read an earlier time and has not committed yet still has the account's row locked. [`settle`] waits for
 //! that row with a share lock, and then reads the branch's clock: every batch that locks the row later reads a later
 //! one, and posts no earlier. So no line will come at or before an instant that lies before that clock, as long as the
-//! branch's clock is not set back. The lock need not be held while the lines are read: what it waited for is committed,
+//! branch's clock is not set back, nor its database taken over by a standby whose clock is behind. The lock need not be held while the lines are read: what it waited for is committed,
 //! and a later statement sees it.
 //!
 //! It cannot be part of a deadlock, in one database or across several (docs/internals/engine.md): it locks one row, and
@@ -22,9 +22,10 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 /// Batches wait in the gate behind whoever waits for a row, so it is waited for no longer than they do themselves. The
-/// lock guards no data, so its transaction need not reach the disk.
+/// commit waits for the disk and for a synchronous standby like any other, although the lock guards no data: a primary
+/// that was replaced without knowing it must not tell of a past that goes on elsewhere.
 const BEGIN: &str = "begin isolation level read committed;
-     set local lock_timeout = '500ms'; set local statement_timeout = '1500ms'; set local synchronous_commit = off";
+     set local lock_timeout = '500ms'; set local statement_timeout = '1500ms'";
 
 /// An account as it stands, and the branch's clock after it was read.
 #[derive(Clone, Debug)]

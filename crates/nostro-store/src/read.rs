@@ -7,7 +7,8 @@ use crate::rows::{
 use crate::statements::Statements;
 use nostro_core::{Account, AccountNumber, Customer, Entry, Hold, Timestamp, TransferId};
 use std::time::SystemTime;
-use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 /// A page: at most `limit` rows with a key below `before`.
@@ -47,6 +48,33 @@ pub async fn list_customers(client: &Client, branch: BranchId, page: PageQuery) 
         )
         .await?;
     rows.iter().map(|row| customer(row, branch.code)).collect()
+}
+
+/// The customers of the branch that were made under these ids.
+pub async fn customers_made_under(
+    client: &Client,
+    branch: BranchId,
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, Customer)>, RowError> {
+    let statement = "select id, name, created_at, request_id from customer where request_id = any($1)";
+    let rows = client.query_typed(statement, &[(&ids, Type::UUID_ARRAY)]).await?;
+    let read = |row: &Row| -> Result<(Uuid, Customer), RowError> { Ok((row.try_get(3)?, customer(row, branch.code)?)) };
+    rows.iter().map(read).collect()
+}
+
+/// The accounts of the branch that were opened under these ids.
+pub async fn accounts_made_under(
+    client: &Client,
+    branch: BranchId,
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, Account)>, RowError> {
+    let statement = format!("select {ACCOUNT_COLUMNS}, request_id from account where request_id = any($1)");
+    let rows = client.query_typed(&statement, &[(&ids, Type::UUID_ARRAY)]).await?;
+    let read = |row: &Row| -> Result<(Uuid, Account), RowError> {
+        // Behind the account's columns.
+        Ok((row.try_get(row.len() - 1)?, account(row, branch.code)?))
+    };
+    rows.iter().map(read).collect()
 }
 
 /// The lines of one account, by sequence number.

@@ -9,10 +9,11 @@ use crate::parameters::{Parameters, Segment};
 use crate::problem::{Problem, ProblemBody};
 use crate::router::Api;
 use crate::routes::accounts::read_problem;
-use crate::routes::{page, register_problem};
+use crate::routes::{not_made, page};
 use crate::view::PageView;
 use crate::view::account::AccountView;
 use crate::view::account_change::AccountChangeView;
+use crate::view::registered::UnknownRequest;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -29,6 +30,8 @@ use nostro_engine::ChangeRequest;
     responses(
         (status = 200, description = "Changed; with the header, by an earlier request with the same id.",
             body = AccountView, headers(("Idempotent-Replayed" = String, description = "`true`"))),
+        (status = 202, description = "`unknown`: the branch did not answer, so it is not known whether it was changed; send the \
+            same id again.", body = UnknownRequest),
         (status = 404, description = "`account_not_found`", body = ProblemBody,
             content_type = "application/problem+json"),
         (status = 409, description = "`id_conflict`: the id was used with other content.", body = ProblemBody,
@@ -54,6 +57,8 @@ pub(crate) async fn change(State(api): State<Api>, segment: Segment, body: JsonB
     responses(
         (status = 200, description = "Closed; with the header, by an earlier request with the same id.",
             body = AccountView, headers(("Idempotent-Replayed" = String, description = "`true`"))),
+        (status = 202, description = "`unknown`: the branch did not answer, so it is not known whether it was closed; send the \
+            same id again.", body = UnknownRequest),
         (status = 404, description = "`account_not_found`", body = ProblemBody,
             content_type = "application/problem+json"),
         (status = 409, description = "`id_conflict`: the id was used with other content.", body = ProblemBody,
@@ -69,9 +74,10 @@ pub(crate) async fn close(State(api): State<Api>, segment: Segment, body: JsonBo
 }
 
 async fn changed(api: &Api, request: &ChangeRequest) -> Result<Response, Problem> {
-    let changed = api.engine.change_account(request).await;
-    let changed = changed.map_err(|error| register_problem(error, Some(request.number)))?;
-    Ok(answer::changed(changed.replayed, AccountView::from(&changed.value)))
+    match api.engine.change_account(request).await {
+        Ok(changed) => Ok(answer::changed(changed.replayed, AccountView::from(&changed.value))),
+        Err(error) => not_made(error, request.id, Some(request.number)),
+    }
 }
 
 /// What was changed of an account, newest first.

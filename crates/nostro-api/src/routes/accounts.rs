@@ -9,13 +9,13 @@ use crate::filters::{self, FilteredList};
 use crate::openapi::{BodyRefused, Refused, Unavailable};
 use crate::parameters::{Parameters, Segment};
 use crate::problem::{Problem, ProblemBody};
-use crate::register_body::{self, NewAccountBody, NewAccountsBody};
+use crate::register_body::{self, NewAccountBody, NewAccountsBody, WantedIdsBody};
 use crate::request_context::RequestContext;
 use crate::router::Api;
-use crate::routes::{branch_list, page, register_problem, registered};
+use crate::routes::{branch_list, not_made, page, registered};
 use crate::view::PageView;
 use crate::view::account::{AccountView, EntryView};
-use crate::view::registered::{AccountResult, AccountResults};
+use crate::view::registered::{AccountResult, AccountResults, FoundAccounts, UnknownRequest};
 use axum::extract::State;
 use axum::response::Response;
 use axum::{Extension, Json};
@@ -34,6 +34,8 @@ use nostro_engine::{Made, NewAccount, Page, ReadError, RegisterError, Selection}
             headers(("Location" = String, description = "The account."))),
         (status = 200, description = "Opened by an earlier request with the same id.", body = AccountView,
             headers(("Idempotent-Replayed" = String, description = "`true`"))),
+        (status = 202, description = "`unknown`: the branch did not answer, so it is not known whether it was opened; send the \
+            same id again.", body = UnknownRequest),
         (status = 409, description = "`id_conflict`: the id was used with other content.", body = ProblemBody,
             content_type = "application/problem+json"),
         (status = 422, description = "`customer_not_found`", body = ProblemBody,
@@ -43,10 +45,15 @@ use nostro_engine::{Made, NewAccount, Page, ReadError, RegisterError, Selection}
 )]
 pub(crate) async fn open(State(api): State<Api>, body: JsonBody) -> Result<Response, Problem> {
     let new = register_body::new_account(body.parse()?, &|code| api.engine.has_branch(code))?;
-    let made = api.engine.open_account(new).await.map_err(|error| register_problem(error, None))?;
-    let location = format!("/v1/accounts/{}", made.value.number);
-    let location = (!made.replayed).then_some(location.as_str());
-    Ok(answer::made(made.replayed, location, AccountView::from(&made.value)))
+    let id = new.id;
+    match api.engine.open_account(new).await {
+        Ok(made) => {
+            let location = format!("/v1/accounts/{}", made.value.number);
+            let location = (!made.replayed).then_some(location.as_str());
+            Ok(answer::made(made.replayed, location, AccountView::from(&made.value)))
+        }
+        Err(error) => not_made(error, id, None),
+    }
 }
 
 /// Opens many accounts, each for itself.
@@ -74,6 +81,23 @@ pub(crate) async fn open_bulk(
         AccountResult { id: new.id, state, account: account.as_ref().map(AccountView::from), problem }
     };
     Ok(Json(AccountResults { results: new.iter().zip(answers).enumerate().map(result).collect() }))
+}
+
+/// The accounts that were opened under ids, at whichever branch.
+#[utoipa::path(
+    post,
+    path = "/v1/accounts/find",
+    operation_id = "find_accounts",
+    tag = "accounts",
+    request_body = WantedIdsBody,
+    responses(
+        (status = 200, description = "What is found, and the branches that could not be asked.", body = FoundAccounts),
+        Refused, BodyRefused
+    )
+)]
+pub(crate) async fn find(State(api): State<Api>, body: JsonBody) -> Result<Json<FoundAccounts>, Problem> {
+    let ids = register_body::wanted_ids(body.parse()?)?;
+    Ok(Json(FoundAccounts::from(&api.engine.find_accounts(&ids).await?)))
 }
 
 /// The accounts of a branch, the bank's own among them, newest first.

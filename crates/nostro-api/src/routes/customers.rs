@@ -8,13 +8,13 @@ use crate::fields::Place;
 use crate::openapi::{BodyRefused, Refused, Unavailable};
 use crate::parameters::Parameters;
 use crate::problem::{Problem, ProblemBody};
-use crate::register_body::{self, NewCustomerBody, NewCustomersBody};
+use crate::register_body::{self, NewCustomerBody, NewCustomersBody, WantedIdsBody};
 use crate::request_context::RequestContext;
 use crate::router::Api;
-use crate::routes::{branch_list, page, register_problem, registered};
+use crate::routes::{branch_list, not_made, page, registered};
 use crate::view::PageView;
 use crate::view::account::CustomerView;
-use crate::view::registered::{CustomerResult, CustomerResults};
+use crate::view::registered::{CustomerResult, CustomerResults, FoundCustomers, UnknownRequest};
 use axum::extract::State;
 use axum::response::Response;
 use axum::{Extension, Json};
@@ -32,6 +32,8 @@ use nostro_engine::{Made, NewCustomer, RegisterError};
         (status = 201, description = "Made.", body = CustomerView),
         (status = 200, description = "Made by an earlier request with the same id.", body = CustomerView,
             headers(("Idempotent-Replayed" = String, description = "`true`"))),
+        (status = 202, description = "`unknown`: the branch did not answer, so it is not known whether it was made; send the \
+            same id again.", body = UnknownRequest),
         (status = 409, description = "`id_conflict`: the id was used with other content.", body = ProblemBody,
             content_type = "application/problem+json"),
         Refused, BodyRefused, Unavailable
@@ -39,8 +41,11 @@ use nostro_engine::{Made, NewCustomer, RegisterError};
 )]
 pub(crate) async fn create(State(api): State<Api>, body: JsonBody) -> Result<Response, Problem> {
     let new = register_body::new_customer(body.parse()?, &|code| api.engine.has_branch(code))?;
-    let made = api.engine.create_customer(new).await.map_err(|error| register_problem(error, None))?;
-    Ok(answer::made(made.replayed, None, CustomerView::from(&made.value)))
+    let id = new.id;
+    match api.engine.create_customer(new).await {
+        Ok(made) => Ok(answer::made(made.replayed, None, CustomerView::from(&made.value))),
+        Err(error) => not_made(error, id, None),
+    }
 }
 
 /// Makes many customers, each for itself.
@@ -68,6 +73,23 @@ pub(crate) async fn create_bulk(
         CustomerResult { id: new.id, state, customer: customer.as_ref().map(CustomerView::from), problem }
     };
     Ok(Json(CustomerResults { results: new.iter().zip(answers).enumerate().map(result).collect() }))
+}
+
+/// The customers that were made under ids, at whichever branch.
+#[utoipa::path(
+    post,
+    path = "/v1/customers/find",
+    operation_id = "find_customers",
+    tag = "customers",
+    request_body = WantedIdsBody,
+    responses(
+        (status = 200, description = "What is found, and the branches that could not be asked.", body = FoundCustomers),
+        Refused, BodyRefused
+    )
+)]
+pub(crate) async fn find(State(api): State<Api>, body: JsonBody) -> Result<Json<FoundCustomers>, Problem> {
+    let ids = register_body::wanted_ids(body.parse()?)?;
+    Ok(Json(FoundCustomers::from(&api.engine.find_customers(&ids).await?)))
 }
 
 /// The customers of a branch, newest first.

@@ -1,12 +1,19 @@
 //! `nostro account change`, `close` and `changes`: limits and states, and their history.
+//!
+//! While it is unknown whether a change was made, or its branch is unavailable, the same id is sent again, as by commands
+//! that move money; and the exit codes are theirs.
 
 use super::account::parse_number;
 use super::connection::ConnectionArgs;
-use super::outcome::EXIT_USAGE;
+use super::outcome::{
+    Asked, DEADLINE, EXIT_NOTHING_MOVED, EXIT_REFUSED, EXIT_UNKNOWN, EXIT_USAGE, chain, connection_again, print_fields,
+    quoted,
+};
 use super::table::{major, print_json, table};
 use clap::{Args, ValueEnum};
-use nostro_client::{Account, ChangeRequest, Page, Terms};
+use nostro_client::{Account, ChangeRequest, Client, ClientError, Page, Terms, until_answered};
 use nostro_core::{AccountNumber, Currency};
+use serde_json::json;
 use std::process::ExitCode;
 use uuid::Uuid;
 
@@ -99,7 +106,12 @@ pub(super) async fn change(args: ChangeArgs) -> anyhow::Result<ExitCode> {
         eprintln!("nothing to change: name --overdraft-limit, --ceiling or --state");
         return Ok(ExitCode::from(EXIT_USAGE));
     }
-    let currency = client.account(args.number).await?.currency;
+    let id = args.id.unwrap_or_else(Uuid::now_v7);
+    let asked = args.asked(&client, id);
+    let currency = match client.account(args.number).await {
+        Ok(account) => account.currency,
+        Err(error) => return Ok(nothing_sent(&asked, &error)),
+    };
     let limits = [("--overdraft-limit", &args.overdraft_limit, false), ("--ceiling", &args.ceiling, true)];
     let mut minor = Vec::new();
     for (option, text, may_be_none) in limits {
@@ -113,16 +125,18 @@ pub(super) async fn change(args: ChangeArgs) -> anyhow::Result<ExitCode> {
     }
     let ceiling = minor.pop().flatten();
     let overdraft_limit = minor.pop().flatten();
-    let id = args.id.unwrap_or_else(Uuid::now_v7);
     let state = args.state.map(|state| state.as_str().to_owned());
     let request = ChangeRequest { id, overdraft_limit, ceiling, state, reason: args.reason };
-    tell(&client.change_account(args.number, &request).await?, args.json)
+    let answer = until_answered(id, DEADLINE, || client.change_account(args.number, &request)).await;
+    told(&asked, answer)
 }
 
 pub(super) async fn close(args: CloseArgs) -> anyhow::Result<ExitCode> {
     let client = args.connection.client()?;
     let id = args.id.unwrap_or_else(Uuid::now_v7);
-    tell(&client.close_account(id, args.number, args.reason).await?, args.json)
+    let asked = args.asked(&client, id);
+    let answer = until_answered(id, DEADLINE, || client.close_account(id, args.number, args.reason.clone())).await;
+    told(&asked, answer)
 }
 
 pub(super) async fn changes(args: ChangesArgs) -> anyhow::Result<ExitCode> {
@@ -150,8 +164,8 @@ pub(super) async fn changes(args: ChangesArgs) -> anyhow::Result<ExitCode> {
     for change in &changes {
         rows.add_row(vec![
             change.changed_at.clone(),
-            told(currency, &change.before),
-            told(currency, &change.after),
+            terms(currency, &change.before),
+            terms(currency, &change.after),
             change.reason.clone().unwrap_or_default(),
             change.id.to_string(),
         ]);
@@ -172,23 +186,105 @@ fn limit(currency: Currency, text: &str, may_be_none: bool) -> Result<String, St
     }
 }
 
-fn told(currency: Currency, terms: &Terms) -> String {
+fn terms(currency: Currency, terms: &Terms) -> String {
     let ceiling = terms.ceiling.map_or("none".to_owned(), |ceiling| major(currency, ceiling));
     format!("{}, limit {}, ceiling {ceiling}", terms.state, major(currency, terms.overdraft_limit))
 }
 
-fn tell(account: &Account, json: bool) -> anyhow::Result<ExitCode> {
-    if json {
-        print_json(account)?;
-    } else {
-        super::account::print_account(account);
+impl ChangeArgs {
+    fn asked(&self, client: &Client, id: Uuid) -> Asked {
+        let option = |name: &str, value: Option<&str>| value.map(|value| format!(" --{name} {}", quoted(value)));
+        // As the option is written, not as the API has it.
+        let state = self.state.map(|state| state.as_str().replace('_', "-"));
+        let options = [
+            option("overdraft-limit", self.overdraft_limit.as_deref()),
+            option("ceiling", self.ceiling.as_deref()),
+            option("state", state.as_deref()),
+            option("reason", self.reason.as_deref()),
+        ];
+        let options: String = options.into_iter().flatten().collect();
+        let connection = connection_again(client, &self.connection);
+        let again = format!("nostro account change {}{options} --id {id}{connection}", self.number);
+        Asked { id, is_again: self.id.is_some(), again, json: self.json }
     }
-    Ok(ExitCode::SUCCESS)
+}
+
+impl CloseArgs {
+    fn asked(&self, client: &Client, id: Uuid) -> Asked {
+        let reason = self.reason.as_deref().map(|text| format!(" --reason {}", quoted(text))).unwrap_or_default();
+        let connection = connection_again(client, &self.connection);
+        let again = format!("nostro account close {}{reason} --id {id}{connection}", self.number);
+        Asked { id, is_again: self.id.is_some(), again, json: self.json }
+    }
+}
+
+/// Where the look-up before the request failed: nothing was sent by this command.
+fn nothing_sent(asked: &Asked, error: &ClientError) -> ExitCode {
+    if asked.is_again {
+        eprintln!("the account: {}; whether an earlier attempt with this id changed it is not known", chain(error));
+        ExitCode::from(EXIT_UNKNOWN)
+    } else {
+        eprintln!("the account: {}; nothing was changed", chain(error));
+        ExitCode::from(EXIT_NOTHING_MOVED)
+    }
+}
+
+fn told(asked: &Asked, answer: Result<Account, ClientError>) -> anyhow::Result<ExitCode> {
+    match answer {
+        Ok(account) if asked.json => print_json(&account).map(|()| ExitCode::SUCCESS),
+        Ok(account) => {
+            super::account::print_account(&account);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => failed(asked, &error),
+    }
+}
+
+fn failed(asked: &Asked, error: &ClientError) -> anyhow::Result<ExitCode> {
+    let (state, exit) = ended(asked, error);
+    if asked.json {
+        let problem = match error {
+            ClientError::Rejected(problem) | ClientError::Unavailable { problem, .. } => Some(problem),
+            ClientError::Connect { .. } | ClientError::Unknown { .. } => None,
+        };
+        let (id, again) = (asked.id, &asked.again);
+        let detail = chain(error);
+        print_json(&json!({"id": id, "state": state, "detail": detail, "problem": problem, "again": again}))?;
+        return Ok(ExitCode::from(exit));
+    }
+    let what = match exit {
+        EXIT_UNKNOWN => "it may or may not have been made",
+        _ => "nothing was changed",
+    };
+    eprintln!("{state}: {}; {what}", chain(error));
+    if let ClientError::Rejected(problem) = error {
+        print_fields(problem);
+    }
+    eprintln!("  id        {}", asked.id);
+    if exit != EXIT_REFUSED {
+        eprintln!("  to ask again for the same change: {}", asked.again);
+    }
+    Ok(ExitCode::from(exit))
+}
+
+/// A word for how it ended, and the exit code. That this attempt changed nothing says nothing of an earlier one.
+fn ended(asked: &Asked, error: &ClientError) -> (&'static str, u8) {
+    match error {
+        ClientError::Rejected(problem) if [409, 422].contains(&problem.status) => ("refused", EXIT_REFUSED),
+        ClientError::Unknown { .. } => ("unknown", EXIT_UNKNOWN),
+        ClientError::Rejected(_) | ClientError::Unavailable { .. } | ClientError::Connect { .. } if asked.is_again => {
+            ("unknown", EXIT_UNKNOWN)
+        }
+        ClientError::Rejected(_) => ("rejected", EXIT_NOTHING_MOVED),
+        ClientError::Unavailable { .. } => ("unavailable", EXIT_NOTHING_MOVED),
+        ClientError::Connect { .. } => ("unreachable", EXIT_NOTHING_MOVED),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nostro_client::UnknownCause;
 
     #[test]
     fn a_limit_is_zero_or_an_amount_and_a_ceiling_may_be_none() {
@@ -199,6 +295,26 @@ mod tests {
         assert_eq!(limit(usd, "none", true).unwrap(), "none");
         for bad in ["none", "", ".", "-1.00", "12.5"] {
             assert!(limit(usd, bad, false).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_may_have_been_changed_is_never_told_as_not_changed() {
+        let asked = |is_again| Asked { id: Uuid::from_u128(7), is_again, again: String::new(), json: false };
+        let problem = |status: u16| {
+            let problem = json!({"type": "", "title": "", "status": status, "code": "c", "detail": "", "instance": "",
+                "retry": "never", "request_id": "", "errors": []});
+            Box::new(serde_json::from_value(problem).unwrap())
+        };
+        let retry_after = std::time::Duration::from_secs(1);
+        for (error, first, again) in [
+            (ClientError::Rejected(problem(409)), EXIT_REFUSED, EXIT_REFUSED),
+            (ClientError::Rejected(problem(422)), EXIT_REFUSED, EXIT_REFUSED),
+            (ClientError::Rejected(problem(404)), EXIT_NOTHING_MOVED, EXIT_UNKNOWN),
+            (ClientError::Unavailable { problem: problem(503), retry_after }, EXIT_NOTHING_MOVED, EXIT_UNKNOWN),
+            (ClientError::Unknown { source: UnknownCause::EarlierAttempt }, EXIT_UNKNOWN, EXIT_UNKNOWN),
+        ] {
+            assert_eq!((ended(&asked(false), &error).1, ended(&asked(true), &error).1), (first, again), "{error}");
         }
     }
 }

@@ -1,14 +1,16 @@
 //! `nostro import`: customers, accounts and opening balances from CSV files, through the API like any client's.
 //!
 //! All files are read and checked before anything is sent; if one line is wrong, nothing is. Every id follows from the
-//! import's name and the line's ref ([`ids`]), so the same command again goes on where an earlier one ended, and cannot
-//! make anything twice.
+//! import's name and the line's ref ([`ids`]), so the same command again goes on where an earlier one ended. An id is known
+//! at its branch only, so all branches are asked first what an earlier run made ([`earlier`]): nothing is made twice.
 //!
 //! - [`records`]: a CSV file as rows with named columns; [`findings`]: what is wrong in them
 //! - [`lines`]: the rows as types of the bank
+//! - [`earlier`]: lines that an earlier run imported at another branch
 //! - [`send`]: the lines in bulks; [`tally`]: what became of them
 //! - [`mapping`]: the numbers that the bank gave, as a file
 
+mod earlier;
 mod findings;
 mod ids;
 mod lines;
@@ -34,6 +36,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
+use tally::Report;
 
 /// Imports customers, accounts and opening balances from CSV files
 #[derive(Args, Debug)]
@@ -63,7 +66,7 @@ pub(crate) struct ImportArgs {
     /// Write the numbers that the bank gave to this file: kind,ref,number
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// How long a bulk waits for branches that cannot be reached, or for answers that were lost
+    /// How long the start, and each bulk, waits for branches that cannot be reached or for answers that were lost
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     wait: u64,
     /// Print the summary as JSON
@@ -97,17 +100,18 @@ pub(crate) async fn run(args: ImportArgs) -> anyhow::Result<ExitCode> {
         eprintln!("nothing was imported");
         return Ok(ExitCode::from(EXIT_USAGE));
     }
-    let mapping = args.out.as_deref().map(Mapping::create).transpose()?;
-    import(&args, &client, &lines, mapping).await
+    import(&args, &client, &lines).await
 }
 
-async fn import(
-    args: &ImportArgs,
-    client: &Client,
-    lines: &Lines,
-    mapping: Option<Mapping>,
-) -> anyhow::Result<ExitCode> {
-    let report = send::all(client, &ImportIds::of(&args.name), lines, Duration::from_secs(args.wait)).await;
+async fn import(args: &ImportArgs, client: &Client, lines: &Lines) -> anyhow::Result<ExitCode> {
+    let (ids, wait) = (ImportIds::of(&args.name), Duration::from_secs(args.wait));
+    let elsewhere = match earlier::look(client, &ids, lines, wait).await {
+        Ok(elsewhere) => elsewhere,
+        // A mapping of an earlier run stays as it is.
+        Err(stopped) => return told(args, &Report::stopped(lines, stopped)),
+    };
+    let mapping = args.out.as_deref().map(Mapping::create).transpose()?;
+    let report = send::all(client, &ids, lines, &elsewhere, wait).await;
     if let Some(mut mapping) = mapping {
         for (line, number) in lines.customers.iter().zip(&report.customer_numbers) {
             mapping.write("customer", &line.reference, number.as_ref())?;
@@ -117,6 +121,10 @@ async fn import(
         }
         mapping.finish()?;
     }
+    told(args, &report)
+}
+
+fn told(args: &ImportArgs, report: &Report) -> anyhow::Result<ExitCode> {
     if args.json {
         print_json(&report.json())?;
     } else {

@@ -182,14 +182,14 @@ pub(crate) fn nothing_moved(asked: &Asked, error: &ClientError, of: &str) -> Exi
     ExitCode::from(exit)
 }
 
-fn print_fields(problem: &Problem) {
+pub(crate) fn print_fields(problem: &Problem) {
     for field in &problem.errors {
         eprintln!("  {}: {}", field.pointer, field.detail);
     }
 }
 
 /// Text as one word of a shell.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
         text.to_owned()

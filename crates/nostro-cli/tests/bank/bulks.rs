@@ -1,6 +1,6 @@
 //! Many at once: bulks of customers, accounts and deposits over HTTP, each item for itself.
 
-use nostro_client::{CashRequest, Client, ClientError, ItemOutcome, NewAccount, NewCustomer};
+use nostro_client::{CashRequest, Client, ClientError, ItemOutcome, NewAccount, NewCustomer, UnknownCause};
 use nostro_core::{AccountNumber, CustomerNumber};
 use nostro_local::Stop;
 use nostro_torture::databases::Databases;
@@ -194,6 +194,70 @@ async fn a_lost_answer_of_a_branch_is_unknown_and_the_same_ids_tell() {
         let expected = if hold_at == Hold::Answer { "1" } else { "2" };
         assert_eq!(databases.value("TX", opened).await, expected);
     }
+    databases.finish().await;
+}
+
+#[tokio::test]
+async fn of_a_single_customer_or_account_too_a_lost_answer_is_unknown() {
+    let databases = Databases::start().await;
+    let to_tx = Wire::to(databases.cluster("TX").port()).await;
+    let server = Server::start_through(&databases, &[("TX", &to_tx)]).await;
+    let client = &server.client;
+    let told = |source: &UnknownCause| matches!(source, UnknownCause::Told);
+    for hold_at in [Hold::Answer, Hold::Message] {
+        let new = customer("TX", "Jim Gray");
+        let mut held = to_tx.hold("insert into customer (id, request_id", hold_at);
+        let (asker, asked) = (client.clone(), new.clone());
+        let asking = tokio::spawn(async move { asker.create_customer(&asked).await });
+        held.reached().await;
+        held.cut();
+        let answer = asking.await.unwrap();
+        assert!(matches!(&answer, Err(ClientError::Unknown { source }) if told(source)), "{answer:?}");
+        let number = client.create_customer(&new).await.unwrap().number;
+        let new = account(number, "checking");
+        let mut held = to_tx.hold("insert into account (id, request_id", hold_at);
+        let (asker, asked) = (client.clone(), new.clone());
+        let asking = tokio::spawn(async move { asker.open_account(&asked).await });
+        held.reached().await;
+        held.cut();
+        let answer = asking.await.unwrap();
+        assert!(matches!(&answer, Err(ClientError::Unknown { source }) if told(source)), "{answer:?}");
+        assert_eq!(client.open_account(&new).await.unwrap().customer, Some(number));
+    }
+    assert_eq!(counts(&databases, "TX").await, "2 2 0");
+    databases.finish().await;
+}
+
+#[tokio::test]
+async fn what_was_made_under_ids_is_found_at_every_branch_that_can_be_asked() {
+    let mut databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let client = &server.client;
+    // An id is unique at its branch only.
+    let new = [customer("AZ", "Ada Lovelace"), customer("TX", "Jim Gray")];
+    let both = NewCustomer { branch: code("TX"), ..new[0].clone() };
+    let numbers = make(client, &[new[0].clone(), new[1].clone(), both]).await;
+    let opened = account(numbers[1], "savings");
+    let number = client.open_account(&opened).await.unwrap().number;
+    let absent = Uuid::now_v7();
+    let found = client.find_customers(&[new[1].id, absent, new[0].id]).await.unwrap();
+    let mut customers: Vec<_> = found.data.iter().map(|item| (item.id, item.value.number)).collect();
+    customers.sort_unstable();
+    let mut expected = vec![(new[0].id, numbers[0]), (new[0].id, numbers[2]), (new[1].id, numbers[1])];
+    expected.sort_unstable();
+    assert_eq!((customers, found.unreachable.len()), (expected, 0));
+    let found = client.find_accounts(&[opened.id, new[0].id]).await.unwrap();
+    assert_eq!((found.data.len(), found.data[0].id, found.data[0].value.number), (1, opened.id, number));
+    match client.find_accounts(&vec![absent; 1_001]).await {
+        Err(ClientError::Rejected(problem)) => assert_eq!(problem.errors[0].pointer, "/ids"),
+        met => panic!("{met:?}"),
+    }
+    databases.cluster_mut("TX").stop(Stop::Fast).unwrap();
+    health_is(&server, "TX", "unreachable").await;
+    let found = client.find_customers(&[new[0].id, new[1].id]).await.unwrap();
+    assert_eq!(found.unreachable, ["TX"], "there may be more, and that is said");
+    assert_eq!((found.data.len(), found.data[0].value.number), (1, numbers[0]));
+    databases.cluster_mut("TX").start().unwrap();
     databases.finish().await;
 }
 

@@ -1,12 +1,13 @@
 //! Chains over HTTP: all links or none, over one branch, two, and eight; again, at two servers at once, through a crash.
 
 use nostro_client::{
-    BulkItem, BulkOperation, BulkOrder, Client, ClientError, LegRequest, MultiLegRequest, Outcome, TransferRequest,
+    BulkItem, BulkOperation, BulkOrder, Client, ClientError, LegRequest, MultiLegRequest, Outcome, Page,
+    TransferRequest,
 };
 use nostro_core::AccountNumber;
 use nostro_torture::databases::Databases;
 use nostro_torture::money::{
-    amount, assert_posted, balance, cash, code, dollars, give_back, open, pay, reserve, take, told, undo,
+    amount, assert_posted, balance, cash, dollars, give_back, open, pay, reserve, take, told, undo,
 };
 use nostro_torture::server::Server;
 use nostro_torture::wire::{Hold, Wire};
@@ -300,7 +301,8 @@ async fn an_account_in_doubt_holds_up_its_own_chains_only() {
     let client = &server.client;
     let (a, b) = (open(client, "AZ", 1_000).await, open(client, "TX", 0).await);
     let (c, d) = (open(client, "AZ", 1_000).await, open(client, "TX", 0).await);
-    let doubtful = linked(&[pay(a, b, 10), pay(b, a, 1)]);
+    let requests = [pay(a, b, 10), pay(b, a, 1)];
+    let doubtful = linked(&requests);
     let mut held = proxy.hold("commit prepared", Hold::Message);
     let (sender, sent) = (client.clone(), doubtful.clone());
     let asking = tokio::spawn(async move { sender.bulk(&sent).await });
@@ -318,6 +320,9 @@ async fn an_account_in_doubt_holds_up_its_own_chains_only() {
     assert_eq!(states(&client.bulk(&linked(&[pay(c, d, 1), pay(d, c, 1)])).await.unwrap()), ["posted"; 2]);
     // The same again is settling as long as it is, and a part of it is a conflict.
     assert_eq!(states(&client.bulk(&doubtful).await.unwrap()), ["settling"; 2]);
+    assert_eq!(told(&client.transfer(&requests[0]).await), "conflict /chain");
+    let part = whole(&requests[1..]);
+    assert_eq!(states(&client.bulk(&part).await.unwrap()), ["conflict id_conflict"]);
     held.release();
     assert_eq!(until_settled(client, &doubtful).await, ["posted again"; 2]);
     assert_eq!((balance(client, a).await, balance(client, b).await), (991, 9));
@@ -473,7 +478,7 @@ async fn a_hold_that_two_branches_know_is_named_with_its_branch_and_a_retry_find
         assert_eq!(unclear, ["refused invalid_request"]);
         let single = client.capture_hold(hold.id, None, &take(1, false)).await;
         assert_eq!(told(&single), "rejected invalid_request");
-        assert_posted(client.capture_hold(hold.id, Some(code("TX")), &take(1, false)).await);
+        assert_posted(client.capture_hold(hold.id, Some(nostro_torture::money::code("TX")), &take(1, false)).await);
     }
     assert_eq!((balance(client, az).await, balance(client, tx).await), (950, 998));
     assert!(client.audit().await.unwrap().balanced);
@@ -574,7 +579,9 @@ async fn what_is_no_chain_is_refused_whole() {
         met => panic!("{met:?}"),
     }
     assert_eq!(balance(client, a).await, 100);
-    let hold = client.hold(Uuid::now_v7(), Some(code("AZ"))).await;
-    assert!(hold.is_err());
+    let entries = client.entries(a, &Page::default()).await.unwrap().data;
+    let kinds: Vec<&str> = entries.iter().map(|entry| entry.kind.as_str()).collect();
+    assert_eq!(kinds, ["deposit"], "neither the chain nor the transfer before it left anything");
+    assert_eq!(databases.value("AZ", "select count(*) from transfer").await, "1", "nor is a refusal recorded");
     databases.finish().await;
 }

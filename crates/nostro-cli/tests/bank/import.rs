@@ -7,37 +7,38 @@ use nostro_torture::databases::Databases;
 use nostro_torture::money::{code, health_is};
 use nostro_torture::program::run;
 use nostro_torture::server::Server;
+use nostro_torture::wire::{Condition, Hold, Wire};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Files of an import in the databases' directory, and the command on them.
-struct Import {
+pub struct Import {
     url: String,
     key: PathBuf,
-    directory: PathBuf,
+    pub directory: PathBuf,
 }
 
 /// What a run ended with.
-struct Ran {
-    exit: Option<i32>,
-    summary: serde_json::Value,
-    told: String,
+pub struct Ran {
+    pub exit: Option<i32>,
+    pub summary: serde_json::Value,
+    pub told: String,
 }
 
 impl Import {
-    fn new(databases: &Databases, server: &Server) -> Self {
+    pub fn new(databases: &Databases, server: &Server) -> Self {
         let directory = databases.directory.join("import");
         std::fs::create_dir_all(&directory).unwrap();
         Self { url: server.url.clone(), key: databases.directory.join("operator.key"), directory }
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: &str) {
         std::fs::write(self.directory.join(name), text).unwrap();
     }
 
     /// Writes the lines of so many customers, each with one account and an opening balance but every tenth.
-    fn write_lines(&self, customers: usize) {
+    pub fn write_lines(&self, customers: usize) {
         let mut files = [
             "ref,branch,name\n".to_owned(),
             "ref,customer_ref,kind,currency,overdraft_limit\n".to_owned(),
@@ -57,12 +58,12 @@ impl Import {
     }
 
     /// Runs the command on the directory.
-    async fn run(&self, more: &[&str]) -> Ran {
+    pub async fn run(&self, more: &[&str]) -> Ran {
         self.run_on(&[&[self.directory.to_str().unwrap()][..], more].concat()).await
     }
 
     /// Runs the command on what is named.
-    async fn run_on(&self, more: &[&str]) -> Ran {
+    pub async fn run_on(&self, more: &[&str]) -> Ran {
         let fixed = ["import", "--name", "move-in", "--json", "--api", self.url.as_str(), "--key-file"];
         let all = [&fixed[..], &[self.key.to_str().unwrap()], more].concat();
         let arguments: Vec<String> = all.into_iter().map(str::to_owned).collect();
@@ -77,7 +78,7 @@ impl Import {
     }
 
     /// The numbers in a mapping, by `kind ref`.
-    fn mapping(&self, name: &str) -> BTreeMap<String, String> {
+    pub fn mapping(&self, name: &str) -> BTreeMap<String, String> {
         let text = std::fs::read_to_string(self.directory.join(name)).unwrap();
         let mut lines = text.lines();
         assert_eq!(lines.next(), Some("kind,ref,number"));
@@ -91,19 +92,19 @@ impl Import {
 
 impl Ran {
     /// Of a file: opened, replayed, refused, unknown, unavailable, skipped.
-    fn counts(&self, file: &str) -> [u64; 6] {
+    pub fn counts(&self, file: &str) -> [u64; 6] {
         ["opened", "replayed", "refused", "unknown", "unavailable", "skipped"]
             .map(|name| self.summary[file][name].as_u64().unwrap_or_else(|| panic!("{}", self.told)))
     }
 }
 
 /// What `write_lines` puts on accounts, in cents.
-fn total(customers: usize) -> i128 {
+pub fn total(customers: usize) -> i128 {
     (0..customers).filter(|at| at % 10 != 0).map(|at| i128::try_from(at).unwrap() * 100 + 5).sum()
 }
 
 /// What customers have, over both branches.
-async fn held_by_customers(databases: &Databases) -> i128 {
+pub async fn held_by_customers(databases: &Databases) -> i128 {
     let sum = "select coalesce(sum(balance), 0) from account where customer is not null";
     let mut all = 0;
     for branch in ["AZ", "TX"] {
@@ -299,20 +300,29 @@ async fn one_wrong_line_in_any_file_and_nothing_is_imported() {
 }
 
 #[tokio::test]
-async fn an_import_with_a_branch_down_does_the_rest_and_is_completed_later() {
-    let mut databases = Databases::start().await;
-    let server = Server::start(&databases).await;
+async fn a_branch_that_is_lost_on_the_way_keeps_nothing_from_the_other_and_the_next_run_completes_it() {
+    let databases = Databases::start().await;
+    let to_tx = Wire::to(databases.cluster("TX").port()).await;
+    let server = Server::start_through(&databases, &[("TX", &to_tx)]).await;
     let import = Import::new(&databases, &server);
     import.write_lines(100);
-    databases.cluster_mut("TX").stop(Stop::Fast).unwrap();
-    health_is(&server, "TX", "unreachable").await;
-    let ran = import.run(&["--wait", "0"]).await;
-    assert_eq!(ran.exit, Some(5), "{}", ran.told);
-    assert!(ran.told.contains("customers.csv:3: unavailable: branch TX"), "{}", ran.told);
-    assert_eq!(ran.counts("customers"), [50, 0, 0, 0, 50, 0]);
+    let mut held = to_tx.hold("insert into customer (id, request_id", Hold::Message);
+    let running = import.run(&["--wait", "0"]);
+    tokio::pin!(running);
+    tokio::select! {
+        ran = &mut running => panic!("it never asked Texas: {}", ran.told),
+        _ = held.reached() => {}
+    }
+    to_tx.be(Condition::Closed);
+    held.cut();
+    to_tx.cut_all();
+    let ran = running.await;
+    assert_eq!(ran.exit, Some(4), "{}", ran.told);
+    assert!(ran.told.contains("customers.csv:3: unknown"), "{}", ran.told);
+    assert_eq!(ran.counts("customers"), [50, 0, 0, 50, 0, 0]);
     assert_eq!(ran.counts("accounts"), [50, 0, 0, 0, 0, 50]);
     assert_eq!(ran.counts("balances"), [40, 0, 0, 0, 0, 50]);
-    databases.cluster_mut("TX").start().unwrap();
+    to_tx.be(Condition::Clear);
     health_is(&server, "TX", "reachable").await;
     let ran = import.run(&[]).await;
     assert_eq!(ran.exit, Some(0), "{}", ran.told);
@@ -332,16 +342,18 @@ async fn an_import_waits_for_a_branch_that_comes_back() {
     databases.cluster_mut("TX").stop(Stop::Fast).unwrap();
     health_is(&server, "TX", "unreachable").await;
     let running = import.run(&["--wait", "30"]);
-    let arizona = async {
-        while databases.value("AZ", "select count(*) from customer").await != "10" {
+    // Arizona is asked again and again, and nothing is sent.
+    let asked_again = async {
+        while databases.log("AZ").matches("from customer where request_id = any").count() < 3 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::pin!(running);
     tokio::select! {
         ran = &mut running => panic!("it did not wait: {}", ran.told),
-        () = arizona => {}
+        () = asked_again => {}
     }
+    assert_eq!(counts(&databases, "AZ").await, "0 0 0");
     databases.cluster_mut("TX").start().unwrap();
     let ran = running.await;
     assert_eq!(ran.exit, Some(0), "{}", ran.told);

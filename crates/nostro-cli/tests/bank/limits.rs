@@ -1,13 +1,17 @@
 //! Limits and states of accounts over HTTP: what they refuse across branches, how they are changed, and what is kept of it.
 
-use nostro_client::{Account, ChangeRequest, Client, ClientError, Page, ReversalRequest};
-use nostro_core::AccountNumber;
+use crate::entries::{all, time};
+use nostro_client::{Account, AccountChange, ChangeRequest, Client, ClientError, Entry, Page, ReversalRequest, Terms};
+use nostro_core::{AccountNumber, Timestamp};
 use nostro_torture::databases::Databases;
 use nostro_torture::money::{
     assert_posted, balance, cash, code, give_back, open, pay, reserve, take, told, undo, until_final,
 };
 use nostro_torture::server::Server;
 use nostro_torture::wire::{Hold, Wire};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 fn change() -> ChangeRequest {
@@ -242,45 +246,102 @@ async fn changes_are_idempotent_and_keep_a_history() {
 
 #[tokio::test]
 async fn changes_and_transfers_at_once_keep_every_rule() {
+    const KINDS: [&str; 4] = ["frozen", "open", "ceiling 50", "ceiling none"];
     let databases = Databases::start().await;
     let (one, two) = (Server::start(&databases).await, Server::start(&databases).await);
     let (payer, paid) = (open(&one.client, "AZ", 100_000).await, open(&one.client, "TX", 0).await);
+    let is_paying = Cell::new(true);
     let paying = async {
+        let mut refused: BTreeMap<String, usize> = BTreeMap::new();
         for round in 0..40 {
             let client = if round % 2 == 0 { &one.client } else { &two.client };
             let requests: Vec<_> = (0..20).map(|_| pay(payer, paid, 5)).collect();
             for item in client.transfers_bulk(&requests).await.unwrap() {
-                assert!(matches!(item.state.as_str(), "posted" | "refused" | "unavailable"), "{item:?}");
+                match (item.state.as_str(), item.problem) {
+                    ("posted" | "unavailable", _) => {}
+                    ("refused", Some(problem)) => *refused.entry(problem.code).or_default() += 1,
+                    other => panic!("{other:?}"),
+                }
             }
         }
+        is_paying.set(false);
+        refused
     };
     let changing = async {
-        for round in 0..40 {
+        let mut made: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut round = 0;
+        while is_paying.get() || round < 40 {
             let client = if round % 2 == 0 { &two.client } else { &one.client };
-            let requests = [state("frozen"), ceiling("50"), ceiling("none"), state("open")];
-            let request = &requests[round % 4];
+            let requests = [state("frozen"), state("open"), ceiling("50"), ceiling("none")];
             // What has the row for too long is told as such; then nothing was changed.
-            match client.change_account(paid, request).await {
-                Ok(_) => {}
-                Err(ClientError::Unavailable { problem, .. }) => assert_eq!(problem.code, "account_in_doubt"),
+            match client.change_account(paid, &requests[round % 4]).await {
+                Ok(_) => *made.entry(KINDS[round % 4]).or_default() += 1,
+                Err(ClientError::Unavailable { problem, .. }) => {
+                    assert!(["busy", "account_in_doubt"].contains(&problem.code.as_str()), "{problem:?}");
+                }
                 Err(error) => panic!("{error:?}"),
             }
+            round += 1;
         }
+        made
     };
-    tokio::join!(paying, changing);
-    let account = one.client.account(paid).await.unwrap();
-    assert_eq!(balance(&one.client, payer).await + account.posted, 100_000);
+    let (refused, made) = tokio::join!(paying, changing);
+    println!("changes {made:?}, refused {refused:?}");
+    assert!(KINDS.iter().all(|kind| made.contains_key(kind)), "too little for a proof: {made:?}");
+    assert!(refused.keys().all(|code| ["credit_account_frozen", "ceiling_exceeded"].contains(&code.as_str())));
+    let client = &one.client;
+    let account = client.account(paid).await.unwrap();
+    assert_eq!(balance(client, payer).await + account.posted, 100_000);
+    assert!(account.posted > 0, "too little for a proof");
     let outside = account.ceiling.is_some_and(|ceiling| account.posted > ceiling);
     assert_eq!(account.limit_exceeded, outside);
-    assert!(one.client.audit().await.unwrap().balanced);
+    let changes = history(client, paid).await;
+    assert_eq!(changes.len(), made.values().sum::<usize>(), "what was answered is what was made");
+    assert_terms_held(&changes, &all(client, paid).await);
+    assert!(client.audit().await.unwrap().balanced);
     databases.finish().await;
+}
+
+/// Every change of an account, oldest first.
+async fn history(client: &Client, number: AccountNumber) -> Vec<AccountChange> {
+    let mut page = Page { limit: Some(200), cursor: None };
+    let mut changes = Vec::new();
+    loop {
+        let listing = client.account_changes(number, &page).await.unwrap();
+        changes.extend(listing.data);
+        match listing.next_cursor {
+            Some(cursor) => page.cursor = Some(cursor),
+            None => break,
+        }
+    }
+    changes.reverse();
+    changes
+}
+
+/// Each change goes on where the one before it ended, and each entry is one that the account took by the terms that it
+/// had then. Changes and postings have the account's row one after the other, so their times tell their order.
+fn assert_terms_held(changes: &[AccountChange], entries: &[Entry]) {
+    let opening = Terms { overdraft_limit: 0, ceiling: None, state: "open".into() };
+    let mut terms = opening.clone();
+    for change in changes {
+        assert_eq!(change.before, terms, "at {}", change.changed_at);
+        terms = change.after.clone();
+    }
+    let changed_at = |change: &AccountChange| change.changed_at.parse::<Timestamp>().unwrap();
+    for entry in entries {
+        let before = changes.iter().take_while(|change| changed_at(change) < time(entry));
+        let terms = before.last().map_or(&opening, |change| &change.after);
+        assert_eq!((entry.side.as_str(), terms.state.as_str()), ("credit", "open"), "{entry:?} under {terms:?}");
+        assert!(terms.ceiling.is_none_or(|ceiling| entry.balance_after <= ceiling), "{entry:?} above {terms:?}");
+    }
 }
 
 #[tokio::test]
 async fn an_account_that_a_batch_in_doubt_holds_is_not_changed() {
     let databases = Databases::start().await;
     let proxy = Wire::to(databases.cluster("TX").port()).await;
-    let server = Server::start_through(&databases, &[("TX", &proxy)]).await;
+    // No recovery by itself while the test looks.
+    let server = Server::start_set(&databases, &[("TX", &proxy)], "recovery_age_ms = 600000").await;
     let client = &server.client;
     let (payer, paid) = (open(client, "AZ", 1_000).await, open(client, "TX", 0).await);
     let request = pay(payer, paid, 10);
@@ -289,7 +350,21 @@ async fn an_account_that_a_batch_in_doubt_holds_is_not_changed() {
     let asking = tokio::spawn(async move { sender.transfer(&sent).await });
     held.reached().await;
     let frozen = state("frozen");
+    // As long as its batch lives the row is busy; then it is in doubt, and soon that is known beforehand.
+    let begin = Instant::now();
+    loop {
+        let code = refused(client, paid, &frozen).await;
+        if code == "account_in_doubt" {
+            break;
+        }
+        assert_eq!(code, "busy");
+        assert!(begin.elapsed() < Duration::from_secs(15), "still busy");
+    }
     assert_eq!(refused(client, paid, &frozen).await, "account_in_doubt");
+    match client.close_account(Uuid::now_v7(), paid, None).await {
+        Err(ClientError::Unavailable { problem, .. }) => assert_eq!(problem.code, "account_in_doubt"),
+        met => panic!("{met:?}"),
+    }
     assert!(client.account_changes(paid, &Page::default()).await.unwrap().data.is_empty());
     held.release();
     asking.await.unwrap().unwrap();

@@ -8,6 +8,7 @@
 mod audit;
 mod bulks;
 mod chains;
+mod changes;
 mod closed_months;
 mod concurrency;
 mod console;
@@ -21,6 +22,7 @@ mod holds;
 mod http;
 mod identity;
 mod import;
+mod import_branches;
 mod in_doubt;
 mod limits;
 mod links;

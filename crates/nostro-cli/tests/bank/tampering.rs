@@ -49,8 +49,15 @@ impl Kept {
 
     /// Puts a table back as it was.
     pub async fn restore(&self, admin: &tokio_postgres::Client, table: &str) {
-        let sql =
-            format!("delete from {table}; insert into {table} overriding system value select * from kept.{table}");
+        // What is generated follows from the rest.
+        let columns = format!(
+            "select string_agg(column_name, ', ') from information_schema.columns
+             where table_schema = 'public' and table_name = '{table}' and is_generated = 'NEVER'"
+        );
+        let columns: String = admin.query_one(&columns, &[]).await.unwrap().get(0);
+        let sql = format!(
+            "delete from {table}; insert into {table} ({columns}) overriding system value select {columns} from kept.{table}"
+        );
         tamper(admin, &sql).await;
     }
 }

@@ -71,6 +71,23 @@ fn each_answer_has_its_meaning() {
 }
 
 #[test]
+fn of_what_is_no_money_too_202_is_unknown_and_503_did_nothing() {
+    let word = |status, body: &str| match made::<serde_json::Value>(&reply(status, &[], body)) {
+        Ok(_) => "made",
+        Err(ClientError::Unknown { .. }) => "unknown",
+        Err(ClientError::Unavailable { .. }) => "unavailable",
+        Err(ClientError::Rejected(_)) => "rejected",
+        Err(ClientError::Connect { .. }) => "connect",
+    };
+    assert_eq!(word(200, "{}"), "made");
+    assert_eq!(word(201, "{}"), "made");
+    assert_eq!(word(202, r#"{"id":"00000000-0000-0000-0000-000000000007","state":"unknown"}"#), "unknown");
+    assert_eq!(word(503, &problem_text(503, "branch_unavailable")), "unavailable");
+    assert_eq!(word(500, &problem_text(500, "internal_error")), "unknown");
+    assert_eq!(word(422, &problem_text(422, "account_closed")), "rejected");
+}
+
+#[test]
 fn a_503_says_when_to_try_again() {
     let body = problem_text(503, "busy");
     for (headers, expected) in [(&[("retry-after", "5")][..], 5), (&[("retry-after", "soon")], 1), (&[], 1)] {

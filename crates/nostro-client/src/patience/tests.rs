@@ -89,6 +89,37 @@ async fn without_an_open_attempt_the_last_answer_is_given() {
     assert!(matches!(outcome, Ok(Outcome::Refused { .. })), "{outcome:?}");
 }
 
+/// Closes an account against a script; what came of it in a word.
+async fn close(answers: Vec<Answer>, deadline: Duration) -> &'static str {
+    let client = Client::new(&format!("http://{}", scripted(answers).await), "key");
+    let (id, number) = (Uuid::from_u128(7), "AZ93000000001042".parse().unwrap());
+    match until_answered(id, deadline, || client.close_account(id, number, None)).await {
+        Ok(account) if account.state == "closed" => "closed",
+        Ok(_) => "another state",
+        Err(ClientError::Rejected(_)) => "rejected",
+        Err(ClientError::Unavailable { .. }) => "unavailable",
+        Err(ClientError::Connect { .. }) => "connect",
+        Err(ClientError::Unknown { .. }) => "unknown",
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_asked_for_again_until_it_is_answered() {
+    let closed = r#"{"number":"AZ93000000001042","branch":"AZ","customer":null,"kind":"checking","currency":"USD",
+        "normal_side":"credit","posted":"0","held":"0","available":"0","overdraft_limit":"0","ceiling":null,
+        "limit_exceeded":false,"state":"closed","opened_at":"2026-11-23T08:00:00.000000Z","seq":"0"}"#;
+    let closed = (200, closed.to_owned());
+    let unknown = (202, r#"{"id":"00000000-0000-0000-0000-000000000007","state":"unknown"}"#.to_owned());
+    let long = Duration::from_secs(20);
+    assert_eq!(close(vec![unknown.clone(), problem(503), closed], long).await, "closed");
+    assert_eq!(close(vec![unknown.clone(), problem(422)], long).await, "rejected");
+    assert_eq!(close(vec![problem(409)], long).await, "rejected");
+    let short = Duration::from_millis(900);
+    assert_eq!(close(vec![unknown.clone(), problem(503)], short).await, "unknown");
+    assert_eq!(close(vec![unknown, problem(401)], short).await, "unknown");
+    assert_eq!(close(vec![problem(503)], short).await, "unavailable");
+}
+
 #[tokio::test]
 async fn where_nobody_listens_nothing_was_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

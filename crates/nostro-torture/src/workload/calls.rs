@@ -124,6 +124,7 @@ fn no_answer(error: ClientError) -> Answer {
         ClientError::Unavailable { problem, .. } => Answer::Unavailable(problem.code.into()),
         ClientError::Connect { .. } => Answer::NotConnected,
         ClientError::Unknown { source: UnknownCause::Status { .. } } => Answer::Indeterminate(Cause::Failed),
+        ClientError::Unknown { source: UnknownCause::Told } => Answer::Indeterminate(Cause::SaidUnknown),
         ClientError::Unknown { source: UnknownCause::Body(error) } => nonsense(error.to_string()),
         ClientError::Unknown { source: UnknownCause::Transport(_) | UnknownCause::EarlierAttempt } => {
             Answer::Indeterminate(Cause::Broken)

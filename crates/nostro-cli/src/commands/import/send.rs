@@ -1,13 +1,14 @@
 //! Sends the lines of an import in bulks: customers, then the accounts of those that are there, then the opening
-//! balances of the accounts that are there.
+//! balances of the accounts that are there. A line that was imported at another branch is refused here and not sent.
 //!
 //! What stays unknown or unavailable is sent again under its id for as long as one may wait. Once a bulk ended with
 //! some of it left, the next ones are sent once only until one is answered whole: a branch that is down costs its
 //! wait one time and not with every bulk, and the lines of the others go on.
 
+use super::earlier::Elsewhere;
 use super::ids::ImportIds;
 use super::lines::Lines;
-use super::tally::{Report, Tally};
+use super::tally::{Report, Stopped, Tally};
 use nostro_client::{
     Account, CashRequest, Client, ClientError, Customer, ItemOutcome, NewAccount, NewCustomer, Transfer,
     items_until_settled,
@@ -36,20 +37,30 @@ impl Patience {
 type At = (u64, usize);
 
 /// Sends everything and tells what became of it.
-pub(super) async fn all(client: &Client, ids: &ImportIds, lines: &Lines, wait: Duration) -> Report {
-    let mut report = Report {
-        customers: Tally::of(&lines.customers_file, lines.customers.len()),
-        accounts: Tally::of(&lines.accounts_file, lines.accounts.len()),
-        balances: Tally::of(&lines.balances_file, lines.balances.len()),
-        customer_numbers: vec![None; lines.customers.len()],
-        account_numbers: vec![None; lines.accounts.len()],
-        stopped: None,
-    };
-    let mut patience = Patience { wait, is_spent: false };
-    report.stopped = steps(client, ids, lines, &mut patience, &mut report).await.err();
-    for tally in [&mut report.customers, &mut report.accounts, &mut report.balances] {
-        tally.skip_rest();
+pub(super) async fn all(
+    client: &Client,
+    ids: &ImportIds,
+    lines: &Lines,
+    elsewhere: &Elsewhere,
+    wait: Duration,
+) -> Report {
+    let mut report = Report::of(lines);
+    for (at, line) in lines.customers.iter().enumerate() {
+        if let Some(branch) = elsewhere.customers.get(&at) {
+            report.customers.elsewhere(line.line, "branch", *branch);
+        }
     }
+    for (at, line) in lines.accounts.iter().enumerate() {
+        // Where its customer is one of these too, that is what is to be mended.
+        if let Some(branch) = elsewhere.accounts.get(&at).filter(|_| !elsewhere.customers.contains_key(&line.customer))
+        {
+            report.accounts.elsewhere(line.line, "customer_ref", *branch);
+        }
+    }
+    let mut patience = Patience { wait, is_spent: false };
+    let failed = steps(client, ids, lines, elsewhere, &mut patience, &mut report).await.err();
+    report.stopped = failed.map(Stopped::Failed);
+    report.skip_rest();
     report
 }
 
@@ -57,11 +68,12 @@ async fn steps(
     client: &Client,
     ids: &ImportIds,
     lines: &Lines,
+    elsewhere: &Elsewhere,
     patience: &mut Patience,
     report: &mut Report,
 ) -> Result<(), ClientError> {
-    customers(client, ids, lines, patience, report).await?;
-    accounts(client, ids, lines, patience, report).await?;
+    customers(client, ids, lines, elsewhere, patience, report).await?;
+    accounts(client, ids, lines, elsewhere, patience, report).await?;
     balances(client, ids, lines, patience, report).await
 }
 
@@ -69,10 +81,12 @@ async fn customers(
     client: &Client,
     ids: &ImportIds,
     lines: &Lines,
+    elsewhere: &Elsewhere,
     patience: &mut Patience,
     report: &mut Report,
 ) -> Result<(), ClientError> {
-    let items = lines.customers.iter().enumerate().map(|(at, line)| {
+    let sent = lines.customers.iter().enumerate().filter(|(at, _)| !elsewhere.customers.contains_key(at));
+    let items = sent.map(|(at, line)| {
         let id = ids.customer(&line.reference);
         ((line.line, at), NewCustomer { id, branch: line.branch, name: line.name.to_string() })
     });
@@ -89,11 +103,13 @@ async fn accounts(
     client: &Client,
     ids: &ImportIds,
     lines: &Lines,
+    elsewhere: &Elsewhere,
     patience: &mut Patience,
     report: &mut Report,
 ) -> Result<(), ClientError> {
     let Report { accounts: tally, customer_numbers: customers, account_numbers: numbers, .. } = report;
-    let items = lines.accounts.iter().enumerate().filter_map(|(at, line)| {
+    let sent = lines.accounts.iter().enumerate().filter(|(at, _)| !elsewhere.accounts.contains_key(at));
+    let items = sent.filter_map(|(at, line)| {
         let new = NewAccount {
             id: ids.account(&line.reference),
             customer: customers[line.customer]?,

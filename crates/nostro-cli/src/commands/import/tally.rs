@@ -5,9 +5,10 @@
 
 use super::super::outcome::{EXIT_NOTHING_MOVED, EXIT_REFUSED, EXIT_UNKNOWN, chain};
 use super::super::table::{right, table};
+use super::lines::Lines;
 use comfy_table::Cell;
 use nostro_client::{ClientError, Problem};
-use nostro_core::{AccountNumber, CustomerNumber};
+use nostro_core::{AccountNumber, BranchCode, CustomerNumber};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -63,6 +64,13 @@ impl Tally {
         self.refused += 1;
         let why = refusal(problem);
         self.tell(line, &why);
+    }
+
+    /// An earlier run made it at another branch, by which this column names it no longer.
+    pub(super) fn elsewhere(&mut self, line: u64, column: &str, branch: BranchCode) {
+        self.refused += 1;
+        let what = format!("{column}: refused: this line was imported at branch {branch} before (id_conflict)");
+        self.tell(line, &what);
     }
 
     /// It may have been done.
@@ -149,6 +157,30 @@ fn refusal(problem: &Problem) -> String {
     }
 }
 
+/// Why an import ended before its end.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// What an earlier run made at these branches is not known.
+    Unasked(Vec<String>),
+    /// The server said no, or nobody listened.
+    Failed(ClientError),
+}
+
+impl Stopped {
+    /// In one line.
+    pub(super) fn told(&self) -> String {
+        match self {
+            Self::Unasked(branches) => {
+                let branches = branches.join(" and ");
+                format!(
+                    "{branches} cannot be asked what an earlier run imported there, and without that nothing is imported"
+                )
+            }
+            Self::Failed(error) => chain(error),
+        }
+    }
+}
+
 /// What an import came to.
 #[derive(Debug)]
 pub(super) struct Report {
@@ -160,10 +192,36 @@ pub(super) struct Report {
     /// By the place of the line.
     pub(super) account_numbers: Vec<Option<AccountNumber>>,
     /// Why it ended before its end.
-    pub(super) stopped: Option<ClientError>,
+    pub(super) stopped: Option<Stopped>,
 }
 
 impl Report {
+    /// Of lines of which nothing became yet.
+    pub(super) fn of(lines: &Lines) -> Self {
+        Self {
+            customers: Tally::of(&lines.customers_file, lines.customers.len()),
+            accounts: Tally::of(&lines.accounts_file, lines.accounts.len()),
+            balances: Tally::of(&lines.balances_file, lines.balances.len()),
+            customer_numbers: vec![None; lines.customers.len()],
+            account_numbers: vec![None; lines.accounts.len()],
+            stopped: None,
+        }
+    }
+
+    /// Of an import that sent nothing.
+    pub(super) fn stopped(lines: &Lines, why: Stopped) -> Self {
+        let mut report = Self { stopped: Some(why), ..Self::of(lines) };
+        report.skip_rest();
+        report
+    }
+
+    /// What is not counted yet was not asked for.
+    pub(super) fn skip_rest(&mut self) {
+        for tally in [&mut self.customers, &mut self.accounts, &mut self.balances] {
+            tally.skip_rest();
+        }
+    }
+
     fn tallies(&self) -> [&Tally; 3] {
         [&self.customers, &self.accounts, &self.balances]
     }
@@ -188,7 +246,7 @@ impl Report {
             "customers": self.customers.json(),
             "accounts": self.accounts.json(),
             "balances": self.balances.json(),
-            "stopped": self.stopped.as_ref().map(chain),
+            "stopped": self.stopped.as_ref().map(Stopped::told),
         })
     }
 
@@ -210,8 +268,8 @@ impl Report {
             rows.add_row(cells);
         }
         println!("{rows}");
-        if let Some(error) = &self.stopped {
-            eprintln!("stopped: {}", chain(error));
+        if let Some(stopped) = &self.stopped {
+            eprintln!("stopped: {}", stopped.told());
         }
         if self.exit() != 0 {
             eprintln!("the same command again finds what is there and goes on with the rest");
