@@ -128,7 +128,7 @@ fn expected(books: &BTreeMap<i64, Books>) -> Nets<'_> {
 }
 
 /// As the reference of the schema has it: by id, the id, both keys and the amount big-endian, the currency.
-fn hash(mut rows: Vec<&Row>) -> Vec<u8> {
+pub(super) fn hash(mut rows: Vec<&Row>) -> Vec<u8> {
     rows.sort_by_key(|row| *row.id.as_bytes());
     let mut bytes = Vec::new();
     for row in rows {
