@@ -3,7 +3,7 @@
 use super::busy::{AZ_OTHER, Busy, TX_OTHER, busy};
 use super::{AZ, TX, attempt};
 use crate::books::{ChangeRow, HoldRow, ReversalRow, Terms};
-use crate::history::{Answer, Cause, ChangeAnswer, Kind, Link};
+use crate::history::{Answer, Attempt, Cause, ChangeAnswer, Link};
 use crate::oracle::{Check, judge};
 use uuid::Uuid;
 
@@ -81,7 +81,7 @@ fn a_chain_conflicts_with_what_another_of_its_links_has_on_record() {
     }
     for name in names {
         let conflict = attempt(900, 901, Answer::Conflict);
-        busy.sent(name).attempts.push(crate::history::Attempt { content: 1, ..conflict });
+        busy.sent(name).attempts.push(Attempt { content: 1, ..conflict });
     }
     busy.world.history.chains.push(other);
     let judgement = judge(&busy.world.history, &busy.world.books);
@@ -104,9 +104,9 @@ fn a_hold_is_ended_once_and_never_exceeded() {
     use Check::Holds;
     violated("captured beyond its amount", Holds, "was captured of 300", |busy| busy.first_row("part").amount = 251);
     violated("released and captured", Holds, "ended 2 times", |busy| {
-        let release = Kind::Release { hold: busy.sent("held").id };
+        let held = busy.sent("held").id;
         let mut row = busy.first_row("release").clone();
-        row.particulars.hold = release.hold();
+        row.particulars.hold = Some(held);
         busy.world.books.get_mut(&1).unwrap().rows.push(row);
     });
     violated("expired twice", Holds, "ended 2 times", |busy| {
