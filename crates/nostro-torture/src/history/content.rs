@@ -84,19 +84,6 @@ impl Kind {
             Self::Hold { .. } | Self::Release { .. } => false,
         }
     }
-
-    /// The hold that it takes from or ends.
-    pub fn hold(self) -> Option<Uuid> {
-        match self {
-            Self::Capture { hold, .. } | Self::Release { hold } => Some(hold),
-            Self::Transfer
-            | Self::UpTo
-            | Self::Deposit
-            | Self::Withdrawal
-            | Self::Hold { .. }
-            | Self::Reversal { .. } => None,
-        }
-    }
 }
 
 /// A place in a chain.
