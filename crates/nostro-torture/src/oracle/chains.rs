@@ -55,7 +55,7 @@ impl<'a> Chains<'a> {
     /// The links before one, in their order.
     pub(super) fn before(&self, row: &Row) -> &[&'a Row] {
         let Some(link) = row.link else { return &[] };
-        let rows = self.rows.get(&link.chain).map_or(&[][..], Vec::as_slice);
+        let rows = self.rows.get(&link.chain).map(Vec::as_slice).unwrap_or_default();
         let before = rows.partition_point(|row| row.link.is_some_and(|other| other.position < link.position));
         &rows[..before]
     }

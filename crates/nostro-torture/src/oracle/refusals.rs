@@ -67,7 +67,8 @@ impl Facts<'_> {
             "hold_captured" | "hold_released" | "hold_expired" => self.hold_was_open(row, code),
             "reversal_exceeded" => self.original_had_enough(row),
             "not_reversible" => {
-                let rows = row.particulars.original.map_or(&[][..], |original| self.world.rows_of(original));
+                let original = row.particulars.original;
+                let rows = original.map(|original| self.world.rows_of(original)).unwrap_or_default();
                 untrue(rows.iter().any(|(_, row)| is_reversible(row)), "it moved money".into())
             }
             // Held against the other links by another check.
