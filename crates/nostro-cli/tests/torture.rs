@@ -8,6 +8,21 @@ use nostro_torture::torture::{Options, run};
 /// Held messages that were met in each half: the two controls, and one of the last blow, whatever else the seed has.
 const HELD_MIN: usize = 3;
 
+/// What must have been posted in each half; as many more were refused.
+const KINDS: [&str; 11] = [
+    "transfer",
+    "up to",
+    "deposit",
+    "withdrawal",
+    "hold",
+    "hold that expires",
+    "capture",
+    "final capture",
+    "release",
+    "reversal",
+    "forced reversal",
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_minute_under_faults() {
     let mut had_moved = 0;
@@ -20,6 +35,13 @@ async fn a_minute_under_faults() {
         let done = report.done;
         assert!(done.server_kills >= 2 && done.database_kills >= 1 && done.held >= HELD_MIN, "{done:?}");
         assert!(report.answers.posted_ids >= 500, "{} posted", report.answers.posted_ids);
+        let missing: Vec<&str> =
+            KINDS.into_iter().filter(|kind| !report.answers.posted_by_kind.contains_key(kind)).collect();
+        assert!(missing.is_empty(), "not one was posted of {missing:?}");
+        let answers = &report.answers;
+        let (posted, refused) = (answers.posted_chains, answers.refused_chains);
+        assert!(posted >= 10 && refused >= 5, "{posted} chains posted, {refused} refused");
+        assert!(report.expiries >= 1 && answers.changes >= 1, "{} expiries, {}", report.expiries, answers.changes);
         assert!(report.indeterminate() >= 5, "{} indeterminate answers", report.indeterminate());
         assert!(report.audits.naive_wrong >= 1);
         had_moved += report.settlement.moved;

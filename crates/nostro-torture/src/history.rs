@@ -2,7 +2,13 @@
 //!
 //! This is the oracle's own record. It is written by the clients as they go, before a request leaves and after its
 //! answer is read, so that "before" in it means before in real time. Accounts are the bare keys of the databases;
-//! nothing here knows how the bank decides.
+//! nothing here knows how the bank decides. What is asked for is in `content`, changes of accounts are in `change`.
+
+mod change;
+mod content;
+
+pub use change::{Change, ChangeAnswer, NewTerms};
+pub use content::{Chain, Content, Kind, Link, Shape, Unit};
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
@@ -10,49 +16,6 @@ use uuid::Uuid;
 
 /// Microseconds since the run began.
 pub type Micros = u64;
-
-/// Which of the three ways to move money.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// From account to account.
-    Transfer,
-    /// Cash that comes in.
-    Deposit,
-    /// Cash that goes out.
-    Withdrawal,
-}
-
-impl Kind {
-    /// The word of the API and of the tables.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Transfer => "transfer",
-            Self::Deposit => "deposit",
-            Self::Withdrawal => "withdrawal",
-        }
-    }
-}
-
-/// What a request asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Content {
-    /// How.
-    pub kind: Kind,
-    /// Key of the account that pays.
-    pub debit: i64,
-    /// Key of the account that is paid.
-    pub credit: i64,
-    /// Minor units.
-    pub amount: i64,
-    /// ISO 4217.
-    pub currency: &'static str,
-    /// 0 to 65535.
-    pub category: u16,
-    /// Text for the statement.
-    pub reference: Option<&'static str>,
-    /// The one refusal that is right, where the request can never be posted.
-    pub doomed: Option<&'static str>,
-}
 
 /// Why nothing is known of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,11 +54,15 @@ pub enum Answer {
         replayed: bool,
         /// The batch that is said to have moved it.
         batch: Box<str>,
+        /// So much was moved, reserved or given back, it says.
+        amount: i64,
     },
     /// Decided, not finished everywhere.
     Settling {
         /// The batch.
         batch: Box<str>,
+        /// So much was moved, reserved or given back, it says.
+        amount: i64,
     },
     /// Refused for good.
     Refused {
@@ -183,6 +150,10 @@ pub struct History {
     pub sent: Vec<Sent>,
     /// Accounts that were looked at.
     pub reads: Vec<Read>,
+    /// Lists of requests that were sent as chains.
+    pub chains: Vec<Chain>,
+    /// Changes of accounts.
+    pub changes: Vec<Change>,
 }
 
 /// Writes the history for many clients at once.
@@ -224,10 +195,36 @@ impl Recorder {
 
     /// Another content under the same id.
     pub fn vary(&self, sent: usize, content: Content) -> u8 {
+        vary(&mut self.history(), sent, content)
+    }
+
+    /// New ids for contents that are one chain in their order; its number.
+    pub fn open_chain(&self, shape: Shape, links: &[(Uuid, Content)]) -> usize {
         let mut history = self.history();
-        let contents = &mut history.sent[sent].contents;
-        contents.push(content);
-        u8::try_from(contents.len() - 1).expect("a handful of contents")
+        let first = history.sent.len();
+        let numbered: Vec<(usize, Content)> =
+            links.iter().enumerate().map(|(at, (_, content))| (first + at, *content)).collect();
+        let ids = links.iter().map(|(id, _)| *id);
+        history.sent.extend(ids.map(|id| Sent { id, contents: Vec::new(), attempts: Vec::new() }));
+        link(&mut history, shape, &numbered)
+    }
+
+    /// Another list of ids that are there, with contents of their own; its number.
+    pub fn vary_chain(&self, shape: Shape, links: &[(usize, Content)]) -> usize {
+        link(&mut self.history(), shape, links)
+    }
+
+    /// A chain.
+    pub fn chain(&self, at: usize) -> Chain {
+        self.history().chains[at].clone()
+    }
+
+    /// The requests of a unit, in their order.
+    pub fn items(&self, unit: Unit) -> Vec<(usize, u8)> {
+        match unit {
+            Unit::Request(sent, content) => vec![(sent, content)],
+            Unit::Chain(at) => self.chain(at).links,
+        }
     }
 
     /// The id and a content.
@@ -237,24 +234,44 @@ impl Recorder {
         (sent.id, sent.contents[usize::from(content)])
     }
 
-    /// A request is about to be sent. Until it is completed it counts as one that never ended.
-    pub fn invoke(&self, sent: usize, content: u8, server: usize) -> Place {
+    /// Requests are about to be sent as one. Until they are completed they count as some that never ended. All are
+    /// written at once, so that the attempts at a chain have one order at all of its links.
+    pub fn invoke(&self, items: &[(usize, u8)], server: usize) -> Vec<Place> {
         let invoked = self.now();
         let server = u8::try_from(server).expect("a handful of servers");
         let mut history = self.history();
-        let attempts = &mut history.sent[sent].attempts;
-        let answer = Answer::Indeterminate(Cause::Abandoned);
-        attempts.push(Attempt { content, server, invoked, completed: Micros::MAX, answer });
-        Place { sent, attempt: attempts.len() - 1 }
+        let mut places = Vec::with_capacity(items.len());
+        for (sent, content) in items {
+            let attempts = &mut history.sent[*sent].attempts;
+            let answer = Answer::Indeterminate(Cause::Abandoned);
+            attempts.push(Attempt { content: *content, server, invoked, completed: Micros::MAX, answer });
+            places.push(Place { sent: *sent, attempt: attempts.len() - 1 });
+        }
+        places
     }
 
-    /// A request was answered, or given up.
-    pub fn complete(&self, place: Place, answer: Answer) {
+    /// Requests were answered, or given up.
+    pub fn complete(&self, places: &[Place], answers: &[Answer]) {
         let now = self.now();
         let mut history = self.history();
-        let attempt = &mut history.sent[place.sent].attempts[place.attempt];
-        attempt.completed = now;
-        attempt.answer = answer;
+        for (place, answer) in places.iter().zip(answers) {
+            let attempt = &mut history.sent[place.sent].attempts[place.attempt];
+            attempt.completed = now;
+            attempt.answer = answer.clone();
+        }
+    }
+
+    /// A change is about to be sent; its number.
+    pub fn open_change(&self, account: i64, terms: NewTerms) -> (usize, Uuid) {
+        let mut history = self.history();
+        let id = Uuid::now_v7();
+        history.changes.push(Change { id, account, terms, answers: Vec::new() });
+        (history.changes.len() - 1, id)
+    }
+
+    /// A change was answered.
+    pub fn tell_change(&self, at: usize, answer: ChangeAnswer) {
+        self.history().changes[at].answers.push(answer);
     }
 
     /// An account was looked at.
@@ -262,19 +279,21 @@ impl Recorder {
         self.history().reads.push(read);
     }
 
-    /// The requests that are not settled: open, or settling. With them those of which every attempt moved nothing,
-    /// by its own words, except every second one: that half is left alone, and must never be posted.
-    pub fn unsettled(&self) -> Vec<(usize, u8)> {
+    /// What is not settled: open, or settling. With it that of which every attempt moved nothing, by its own words,
+    /// except every second one: that half is left alone, and must never be posted.
+    pub fn unsettled(&self) -> Vec<Unit> {
         let history = self.history();
         let mut unsettled = Vec::new();
         for (at, sent) in history.sent.iter().enumerate() {
-            for content in 0..u8::try_from(sent.contents.len()).expect("a handful of contents") {
-                let attempts = || sent.attempts.iter().filter(|attempt| attempt.content == content);
-                let done = attempts().any(|attempt| attempt.answer.is_final());
-                let moved_nothing = attempts().all(|attempt| !attempt.answer.may_have_moved());
-                if !done && (!moved_nothing || at % 2 == 0) {
-                    unsettled.push((at, content));
+            for (content, asked) in (0_u8..).zip(&sent.contents) {
+                if asked.link.is_none() && is_left(&history, &[(at, content)], at) {
+                    unsettled.push(Unit::Request(at, content));
                 }
+            }
+        }
+        for (at, chain) in history.chains.iter().enumerate() {
+            if is_left(&history, &chain.links, at) {
+                unsettled.push(Unit::Chain(at));
             }
         }
         unsettled
@@ -284,4 +303,36 @@ impl Recorder {
     pub fn take(&self) -> History {
         std::mem::take(&mut self.history())
     }
+}
+
+fn vary(history: &mut History, sent: usize, content: Content) -> u8 {
+    let contents = &mut history.sent[sent].contents;
+    contents.push(content);
+    u8::try_from(contents.len() - 1).expect("a handful of contents")
+}
+
+/// Makes a chain of contents of ids that are there.
+fn link(history: &mut History, shape: Shape, links: &[(usize, Content)]) -> usize {
+    let chain = history.sent[links[0].0].id;
+    let length = u16::try_from(links.len()).expect("a handful of links");
+    let linked = (0_u16..).zip(links).map(|(position, (sent, content))| {
+        let content = Content { link: Some(Link { chain, position, length }), ..*content };
+        (*sent, vary(history, *sent, content))
+    });
+    let links = linked.collect();
+    history.chains.push(Chain { shape, links });
+    history.chains.len() - 1
+}
+
+/// Whether requests that go as one are to be sent again once the faults are over.
+fn is_left(history: &History, items: &[(usize, u8)], number: usize) -> bool {
+    let is_done = items.iter().all(|item| attempts(history, *item).any(|attempt| attempt.answer.is_final()));
+    let mut all = items.iter().flat_map(|item| attempts(history, *item));
+    let moved_nothing = all.all(|attempt| !attempt.answer.may_have_moved());
+    !is_done && (!moved_nothing || number.is_multiple_of(2))
+}
+
+/// The attempts with a content.
+fn attempts(history: &History, (sent, content): (usize, u8)) -> impl Iterator<Item = &Attempt> {
+    history.sent[sent].attempts.iter().filter(move |attempt| attempt.content == content)
 }

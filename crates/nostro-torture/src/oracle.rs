@@ -4,24 +4,34 @@
 //! columns. It is a pure function, so that made-up histories can show that each check fails when it should.
 //!
 //! - `outcomes`: what was answered is what is recorded, once, and unknown answers have settled
-//! - `accounts`: histories without gaps, running balances, limits, and the oracle's own sums
+//! - `accounts`: histories without gaps, running balances, and the oracle's own sums of what is posted and held
+//! - `holds`: ended once, never beyond their amount, expired once and in time
+//! - `reversals`: never beyond the original
+//! - `chains`: all links posted or all refused, at every branch, and answered alike
 //! - `batches`: committed at all parts or at none, nets opposite
-//! - `order`: what was acknowledged first stands first; what was read was so; who was refused for want of money
-//!   had none
+//! - `order`: what was acknowledged first stands first; what was read was so
+//! - `timeline`: what an account had at an instant; from it `limits` (who goes outside, who is frozen, what is changed) and
+//!   `refusals` (each was true when it was decided)
 //! - `aftermath`: what is no matter of a history: audits, what comes back in time, servers
 
 mod accounts;
 mod aftermath;
 mod batches;
+mod chains;
+mod holds;
+mod limits;
 mod order;
 mod outcomes;
+mod refusals;
+mod reversals;
 #[cfg(test)]
 mod tests;
+mod timeline;
 
 pub use aftermath::{Aftermath, Seen, Standing, judge_aftermath};
 
-use crate::books::{Books, Row};
-use crate::history::{Answer, Content, History, Micros, Sent};
+use crate::books::{Books, Particulars, Row};
+use crate::history::{Answer, Content, History, Kind, Micros, Sent};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use uuid::Uuid;
@@ -36,13 +46,21 @@ pub enum Check {
     Acknowledged,
     /// An unknown answer settles to one outcome, and the money moves at most once.
     Settled,
-    /// Sums, running balances, sequence numbers, limits.
+    /// Sums, running balances, sequence numbers.
     Balances,
+    /// A hold is ended once, and never more is taken out of it than it reserves.
+    Holds,
+    /// Never more goes back than was moved.
+    Reversals,
+    /// The links of a chain are posted or refused together.
+    Chains,
+    /// Limits, ceilings and frozen accounts, and the mark of those outside.
+    Limits,
     /// A batch is committed at all of its parts or at none.
     Batches,
     /// Real-time order at an account, and what reads show.
     Order,
-    /// A refusal for want of money was true at some moment while it was asked for.
+    /// A refusal was true when it was decided.
     Refusals,
     /// Every answered audit is right; the naive total is wrong at least once.
     Audits,
@@ -56,10 +74,14 @@ pub enum Check {
 
 impl Check {
     /// Every one.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Acknowledged,
         Self::Settled,
         Self::Balances,
+        Self::Holds,
+        Self::Reversals,
+        Self::Chains,
+        Self::Limits,
         Self::Batches,
         Self::Order,
         Self::Refusals,
@@ -74,10 +96,14 @@ impl Check {
         match self {
             Self::Acknowledged => "acknowledged outcomes stand, once, with the content asked for",
             Self::Settled => "unknown outcomes settled to one, money moved at most once",
-            Self::Balances => "balances, sequences and limits follow from the postings",
+            Self::Balances => "balances, sequences and what is held follow from the postings",
+            Self::Holds => "holds end once, and hold what they reserve",
+            Self::Reversals => "no more goes back than was moved",
+            Self::Chains => "chains are posted or refused whole, at every branch",
+            Self::Limits => "who is outside the limits is marked, and may be; who is frozen stands still",
             Self::Batches => "batches are committed at all of their parts or at none",
             Self::Order => "real-time order of postings and reads",
-            Self::Refusals => "who was refused for want of money had none",
+            Self::Refusals => "every refusal was true",
             Self::Audits => "every answered audit is right, the naive total is not",
             Self::Drain => "everything drains after the faults",
             Self::Servers => "servers start and stay up",
@@ -150,9 +176,15 @@ fn number(code: &str) -> Option<i64> {
     BRANCHES.iter().find(|(one, _)| *one == code).map(|(_, number)| *number)
 }
 
-/// The branches that a transfer touches, in branch order.
-fn touched(debit: i64, credit: i64) -> Vec<i64> {
-    let mut branches = vec![branch_of(debit), branch_of(credit)];
+/// Whether what the tables call this moves money; else it stays at the debit account.
+fn moves_money(kind: &str) -> bool {
+    !matches!(kind, "hold" | "release" | "expiry")
+}
+
+/// The branches that something touches, in branch order.
+fn touched(moves_money: bool, debit: i64, credit: i64) -> Vec<i64> {
+    let mut branches = vec![branch_of(debit)];
+    branches.extend(moves_money.then_some(branch_of(credit)));
     branches.sort_unstable();
     branches.dedup();
     branches
@@ -165,6 +197,8 @@ struct World<'a> {
     /// The rows of an id with their branches, in branch order.
     rows: HashMap<Uuid, Vec<(i64, &'a Row)>>,
     by_id: HashMap<Uuid, &'a Sent>,
+    /// The chain in which a content of a request was sent.
+    chain_of: HashMap<(usize, u8), usize>,
 }
 
 /// What the history says of when a posted transfer happened.
@@ -227,29 +261,61 @@ fn sides(books: &BTreeMap<i64, Books>) -> BTreeMap<i64, Vec<Side<'_>>> {
     sides
 }
 
+/// What the row of a content has beside accounts and amount.
+fn particulars(content: &Content) -> Particulars {
+    let none = Particulars::default();
+    match content.kind {
+        Kind::Transfer | Kind::Deposit | Kind::Withdrawal => none,
+        Kind::UpTo => Particulars { asked: Some(content.amount), ..none },
+        Kind::Hold { expires_at } => Particulars { expires_at, ..none },
+        Kind::Capture { hold, is_final } => Particulars { hold: Some(hold), is_final: Some(is_final), ..none },
+        Kind::Release { hold } => Particulars { hold: Some(hold), ..none },
+        Kind::Reversal { original, is_forced, .. } => Particulars { original: Some(original), is_forced, ..none },
+    }
+}
+
 fn same_content(row: &Row, content: &Content) -> bool {
+    // What is available, and what is left of a hold, only the bank knows beforehand.
+    let may_be_less = row.refusal.is_none() && matches!(content.kind, Kind::UpTo | Kind::Release { .. });
+    let least = if may_be_less { 1 } else { content.amount };
     &*row.kind == content.kind.word()
-        && (row.debit, row.credit, row.amount) == (content.debit, content.credit, content.amount)
+        && (row.debit, row.credit) == (content.debit, content.credit)
+        && (least..=content.amount).contains(&row.amount)
         && &*row.currency == content.currency
         && row.category == i32::from(content.category)
         && row.reference.as_deref() == content.reference
+        && row.particulars == particulars(content)
+        && row.link == content.link
 }
 
 /// Judges a history by the books, which are those of all branches by number.
 pub fn judge(history: &History, books: &BTreeMap<i64, Books>) -> Judgement {
-    let mut world = World { history, books, rows: HashMap::new(), by_id: HashMap::new() };
+    let mut world = World { history, books, rows: HashMap::new(), by_id: HashMap::new(), chain_of: HashMap::new() };
     for (branch, books) in books {
         for row in &books.rows {
             world.rows.entry(row.id).or_default().push((*branch, row));
         }
     }
     world.by_id.extend(history.sent.iter().map(|sent| (sent.id, sent)));
+    for (at, chain) in history.chains.iter().enumerate() {
+        world.chain_of.extend(chain.links.iter().map(|link| (*link, at)));
+    }
     let mut judgement = Judgement::default();
     outcomes::check(&world, &mut judgement);
-    let sides = sides(books);
-    accounts::check(&world, &sides, &mut judgement.violations);
-    batches::check(&world, &mut judgement.violations);
-    order::check(&world, &sides, &mut judgement.violations);
+    let violations = &mut judgement.violations;
+    let (sides, holds) = (sides(books), holds::Holds::of(books));
+    let (reversals, chains) = (reversals::Reversals::of(books), chains::Chains::of(books));
+    let timelines = timeline::timelines(books, &holds);
+    accounts::check(&world, &sides, violations);
+    holds.check(books, violations);
+    reversals.check(&world, violations);
+    chains.check(&world, violations);
+    limits::check(&world, &sides, &timelines, violations);
+    batches::check(&world, violations);
+    order::check(&world, &sides, violations);
+    let facts =
+        refusals::Facts { world: &world, holds: &holds, reversals: &reversals, chains: &chains, timelines: &timelines };
+    facts.check(violations);
     judgement
 }
 

@@ -37,6 +37,8 @@ pub struct Report {
     pub reads: usize,
     /// Rows of transfers in all databases.
     pub rows: usize,
+    /// Holds that expired.
+    pub expiries: usize,
     /// Decision rows in all databases.
     pub batches: usize,
     /// How long it took after the faults until everything was back; none if it was not.
@@ -101,6 +103,15 @@ impl Report {
             ("transfers asked for", self.answers.ids.to_string()),
             ("posted", format!("{} ({rate} a second)", self.answers.posted_ids)),
             ("refused", self.answers.refused_ids.to_string()),
+            ("posted by kind", {
+                let kinds = self.answers.posted_by_kind.iter();
+                kinds.map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ")
+            }),
+            ("chains", {
+                let Answers { posted_chains, refused_chains, .. } = &self.answers;
+                format!("{posted_chains} posted, {refused_chains} refused")
+            }),
+            ("expiries, changes of accounts", format!("{}, {}", self.expiries, self.answers.changes)),
             ("indeterminate answers", { format!("{}: {}", self.indeterminate(), counts(&self.answers.indeterminate)) }),
             ("transfers with one", {
                 format!("{ids}: {moved} had moved, {moved_later} moved by a later attempt, {refused} refused")
@@ -189,6 +200,9 @@ impl Report {
             "kills": { "servers": server_kills, "postgresql": database_kills },
             "held_messages": { "met": held, "missed": missed },
             "transfers": { "asked": self.answers.ids, "posted": self.answers.posted_ids, "refused": self.answers.refused_ids },
+            "posted_by_kind": self.answers.posted_by_kind,
+            "chains": { "posted": self.answers.posted_chains, "refused": self.answers.refused_chains },
+            "expiries": self.expiries, "account_changes": self.answers.changes,
             "answers": self.answers.by_word,
             "longest_answer_ms": self.answers.longest / 1_000,
             "indeterminate": { "answers": self.indeterminate(), "by_cause": causes, "transfers": ids, "moved": moved,

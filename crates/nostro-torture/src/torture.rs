@@ -19,6 +19,8 @@ use tokio::task::JoinSet;
 /// After the faults everything must be back by itself within this time.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 const DRAIN_PAUSE: Duration = Duration::from_millis(25);
+/// An expiry is booked within this time while its branch can be reached.
+const EXPIRY_SECONDS: f64 = 2.0;
 /// Readers of accounts.
 const READERS: u64 = 2;
 /// Violations of which the whole story is told.
@@ -50,6 +52,7 @@ pub async fn run(options: Options) -> Report {
         stage: Arc::clone(&stage),
         recorder: Arc::clone(&recorder),
         cast: Arc::clone(&cast),
+        known: Arc::default(),
         stop: Arc::clone(&stop),
     };
     let faults = schedule(seed, seconds, servers);
@@ -89,6 +92,7 @@ pub async fn run(options: Options) -> Report {
         reads += read.expect("a reader works or the rig is broken");
     }
     looking.await.expect("somebody looks or the rig is broken");
+    expiries_booked(&stage, Instant::now() + DRAIN_MAX).await;
     let end = at_rest(&stage, Instant::now() + DRAIN_MAX).await;
     let mut books = BTreeMap::new();
     for (code, number) in BRANCHES {
@@ -115,6 +119,7 @@ pub async fn run(options: Options) -> Report {
         audits: aftermath.audits,
         reads,
         rows: books.values().map(|books: &Books| books.rows.len()).sum(),
+        expiries: books.values().map(expiries).sum(),
         batches: books.values().map(|books| books.decisions.len()).sum(),
         drained: drained_after,
         violations,
@@ -155,6 +160,20 @@ async fn drain(crowd: &Crowd) -> (Standing, Option<Duration>) {
     (standing, missing.is_empty().then_some(took))
 }
 
+/// Waits until no hold is open whose time is long up, or time is up: then the oracle tells which.
+async fn expiries_booked(stage: &Stage, until: Instant) {
+    while Instant::now() < until {
+        let mut overdue = 0;
+        for access in stage.access.values() {
+            overdue += access.overdue(EXPIRY_SECONDS).await.expect("the databases are up");
+        }
+        if overdue == 0 {
+            return;
+        }
+        tokio::time::sleep(DRAIN_PAUSE).await;
+    }
+}
+
 /// How the bank stands as soon as nothing is prepared or in doubt and every branch is reached, or when time is up.
 async fn at_rest(stage: &Stage, until: Instant) -> Standing {
     loop {
@@ -186,6 +205,10 @@ async fn stand(stage: &Stage) -> Standing {
         standing.servers.push(seen.map_err(|error| error.to_string()));
     }
     standing
+}
+
+fn expiries(books: &Books) -> usize {
+    books.rows.iter().filter(|row| &*row.kind == "expiry").count()
 }
 
 impl Default for Options {

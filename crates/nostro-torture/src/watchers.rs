@@ -39,7 +39,7 @@ pub async fn audit(stage: Arc<Stage>, stop: Arc<AtomicBool>) -> Audits {
                 let is_zero = !report.bank.is_empty()
                     && report.bank.iter().all(|line| line.total == 0)
                     && report.branches.len() >= 2
-                    && report.branches.iter().all(|line| line.difference == 0);
+                    && report.branches.iter().all(|line| line.difference == 0 && line.held_difference == 0);
                 if report.balanced && is_zero && report.positions.is_empty() {
                     audits.right += 1;
                 } else {

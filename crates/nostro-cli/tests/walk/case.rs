@@ -1,24 +1,23 @@
 //! One case: a point, a fault, a recovery; from the first byte to the proof.
 //!
-//! The proof is the same for all: nothing stays in doubt, the row is at both branches or at neither and agrees with
-//! what the client was told, the same id gives that outcome and moves the money at most once, the books balance.
+//! The proof is the same for all: nothing stays in doubt, the rows are at both branches or at neither and agree with
+//! what the client was told, the same ids give that outcome and move the money at most once, the books balance.
 
+use crate::asked::{ANSWER_MAX, Asked, Pairs};
 use crate::fault::{Fault, Recovery};
 use crate::point::{Point, Scene};
-use nostro_client::{CaptureRequest, Client, HoldRequest, TransferRequest};
+use nostro_client::{Client, TransferRequest};
 use nostro_commit::Message;
 use nostro_core::AccountNumber;
-use nostro_core::transfer_id::ID_DISTANCE_MAX;
 use nostro_local::Stop;
 use nostro_torture::databases::Databases;
-use nostro_torture::money::{assert_posted, balance, nothing_in_doubt_within, open, pay, reserve, take, told};
+use nostro_torture::money::{assert_posted, balance, nothing_in_doubt_within, open, pay, told};
 use nostro_torture::server::Server;
 use nostro_torture::wire::{Held, Hold, Wire};
 use std::fmt;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::{sleep, timeout};
-use uuid::Uuid;
 
 /// What Texas votes against, while the table `poison` has a row.
 const POISONED: i64 = 666;
@@ -27,8 +26,6 @@ const OPENING: i64 = 10_000_000;
 /// Far more than are inserted one by one: the first batch of a bulk begins while the rest is still being queued.
 const OTHERS: usize = 200;
 
-/// Longer than any wait of a server's own.
-const ANSWER_MAX: Duration = Duration::from_secs(60);
 /// From the end of the fault until everything is settled; recovery begins within a second and a quarter.
 const SETTLED_MAX: Duration = Duration::from_secs(20);
 
@@ -46,13 +43,14 @@ impl fmt::Display for Case {
     }
 }
 
-/// Two clusters and two accounts, used for case after case.
+/// Two clusters and the accounts of both, used for case after case.
 pub struct Ground {
     pub databases: Databases,
-    accounts: [AccountNumber; 2],
-    /// Accounts of transfers that are in a batch beside the one that counts.
-    others: [AccountNumber; 2],
+    /// The second of these are also the accounts of transfers that are in a batch beside the one that counts.
+    pairs: Pairs,
     moved: i64,
+    /// How many chains were posted, each with a cent inside each branch.
+    chains: i64,
 }
 
 /// The wires of one server.
@@ -91,12 +89,13 @@ impl Ground {
         let server = Server::start(&databases).await;
         let accounts = [open(&server.client, "AZ", OPENING).await, open(&server.client, "TX", OPENING).await];
         let others = [open(&server.client, "AZ", OPENING).await, open(&server.client, "TX", OPENING).await];
-        Self { databases, accounts, others, moved: 0 }
+        let beside = [open(&server.client, "AZ", 0).await, open(&server.client, "TX", 0).await];
+        Self { databases, pairs: Pairs { accounts, others, beside }, moved: 0, chains: 0 }
     }
 
-    /// How many of the branches have a row under the id.
-    async fn rows(&self, id: Uuid) -> [String; 2] {
-        let rows = format!("select count(*) from transfer where id = '{id}' and refusal is null");
+    /// How many rows each branch has.
+    async fn rows(&self, asked: &Asked) -> [String; 2] {
+        let rows = asked.count();
         [self.databases.value("AZ", &rows).await, self.databases.value("TX", &rows).await]
     }
 }
@@ -141,13 +140,7 @@ impl Case {
     /// Runs it; the first answer that the client got. Panics if anything does not hold.
     pub async fn run(self, ground: &mut Ground) -> String {
         let amount = if self.point.scene == Scene::VoteAgainst { POISONED } else { HARMLESS };
-        let [from, to] = ground.accounts;
-        let request = match self.point.scene {
-            Scene::Capture => Asked::Capture(reserve(from, to, 3 * amount, None), take(amount, true)),
-            Scene::Live | Scene::Many | Scene::VoteAgainst | Scene::Undecided | Scene::Decided | Scene::Finished => {
-                Asked::Transfer(looked_up(pay(from, to, amount)))
-            }
-        };
+        let request = Asked::of(self.point.scene, &ground.pairs, amount);
         if self.point.scene == Scene::VoteAgainst {
             ground.databases.sql("TX", "insert into poison default values").await;
         }
@@ -156,28 +149,36 @@ impl Case {
         let checker = &servers.last().unwrap().client;
         nothing_in_doubt_within(servers.last().unwrap(), SETTLED_MAX).await;
         ground.databases.nothing_prepared_within(SETTLED_MAX).await;
-        let rows = ground.rows(request.id()).await;
-        self.agrees(&told, &rows);
+        let rows = ground.rows(&request).await;
+        self.agrees(&request, &told, &rows);
         ground.databases.sql("TX", "delete from poison").await;
-        let expected = if rows[0] == "1" { "replayed" } else { "posted" };
+        let [first, again] = request.first_and_again();
+        let expected = if rows == request.rows() { again } else { first };
         assert_eq!(request.until_final(checker).await, expected, "{self}: told {told} first");
-        assert_eq!(request.until_final(checker).await, "replayed", "{self}");
-        assert_eq!(checker.account(from).await.unwrap().held, 0, "{self}: nothing is left of a hold");
-        ground.moved += amount;
+        assert_eq!(request.until_final(checker).await, again, "{self}");
+        assert_eq!(ground.rows(&request).await, request.rows(), "{self}: rows once it is decided");
+        let held = checker.account(ground.pairs.accounts[0]).await.unwrap().held;
+        assert_eq!(held, 0, "{self}: nothing is left of a hold");
+        if request.is_posted() {
+            ground.moved += amount;
+            ground.chains += i64::from(request.is_chain());
+        }
         self.balances(ground, checker).await;
         told
     }
 
-    /// What the client was told, against the rows.
-    fn agrees(self, told: &str, rows: &[String; 2]) {
-        assert_eq!(rows[0], rows[1], "{self}: told {told}, rows at Arizona and Texas");
+    /// What the client was told, against the rows: all of them, or none.
+    fn agrees(self, request: &Asked, told: &str, rows: &[String; 2]) {
+        let is_decided = *rows == request.rows();
+        assert!(is_decided || *rows == ["0", "0"], "{self}: told {told}, rows at Arizona and Texas {rows:?}");
+        let [decided, _] = request.first_and_again();
         let expected = match told {
-            "posted" | "settling" => Some("1"),
+            told if told == decided || (told == "settling" && request.is_posted()) => Some(true),
             "unknown" => None,
-            unavailable if unavailable.starts_with("unavailable") => Some("0"),
+            unavailable if unavailable.starts_with("unavailable") => Some(false),
             other => panic!("{self}: told {other}, which is wrong in any case"),
         };
-        assert!(expected.is_none_or(|expected| expected == rows[0]), "{self}: told {told}, {} rows", rows[0]);
+        assert!(expected.is_none_or(|expected| expected == is_decided), "{self}: told {told}, rows {rows:?}");
     }
 
     async fn balances(self, ground: &Ground, checker: &Client) {
@@ -191,9 +192,13 @@ impl Case {
             sleep(Duration::from_millis(50)).await;
         };
         assert!(audit.balanced, "{self}: {audit:?}");
-        let found = (balance(checker, ground.accounts[0]).await, balance(checker, ground.accounts[1]).await);
+        let Pairs { accounts, beside, .. } = &ground.pairs;
+        let found = (balance(checker, accounts[0]).await, balance(checker, accounts[1]).await);
         let moved = i128::from(ground.moved);
         assert_eq!(found, (i128::from(OPENING) - moved, i128::from(OPENING) + moved), "{self}: moved once");
+        let found = (balance(checker, beside[0]).await, balance(checker, beside[1]).await);
+        let chains = i128::from(ground.chains);
+        assert_eq!(found, (chains, chains), "{self}: moved once inside each branch");
         ground.databases.every_batch_is_whole().await;
     }
 
@@ -204,7 +209,7 @@ impl Case {
         let wires = Wires::new(databases).await;
         let mut recoverers = Vec::new();
         let (server, asking, mut held) = match scene {
-            Scene::Live | Scene::Many | Scene::Capture | Scene::VoteAgainst => {
+            Scene::Live | Scene::Many | Scene::Capture | Scene::Chain | Scene::BrokenChain | Scene::VoteAgainst => {
                 let server = wires.server(databases, self.recovery).await;
                 wires.watched().await;
                 recoverers = self.recoverers(databases).await;
@@ -213,8 +218,12 @@ impl Case {
                 }
                 let held = wires.hold(message, branch, hold);
                 let asking = match request {
-                    Asked::Transfer(transfer) if scene == Scene::Many => ask_many(&server, transfer, ground.others),
-                    Asked::Transfer(_) | Asked::Capture(..) => ask(&server, request),
+                    Asked::Transfer(transfer) if scene == Scene::Many => {
+                        ask_many(&server, transfer, ground.pairs.others)
+                    }
+                    Asked::Transfer(_) | Asked::Capture(..) | Asked::Chain(_) | Asked::BrokenChain(_) => {
+                        ask(&server, request)
+                    }
                 };
                 (server, asking, held)
             }
@@ -246,7 +255,11 @@ impl Case {
             // They look four times a second.
             sleep(Duration::from_millis(300)).await;
         }
-        if matches!(scene, Scene::Live | Scene::Capture | Scene::VoteAgainst) {
+        let is_held_up = match scene {
+            Scene::Live | Scene::Capture | Scene::Chain | Scene::BrokenChain | Scene::VoteAgainst => true,
+            Scene::Many | Scene::Undecided | Scene::Decided | Scene::Finished => false,
+        };
+        if is_held_up {
             assert!(!asking.is_finished(), "the batch went on without the message that is held");
         }
         Stage { wires, server, recoverers, asking, held, backend }
@@ -353,55 +366,9 @@ pub fn assert_numbered(text: &str) {
     assert!(known, "a message without a number: {text}");
 }
 
-/// With an id that is looked up before it is used: its time is nearly as far from the clock as an id's may be. Ahead
-/// of it, so that it stays good however long the case takes.
-pub fn looked_up(request: TransferRequest) -> TransferRequest {
-    let ahead = SystemTime::now() + ID_DISTANCE_MAX - Duration::from_secs(30);
-    let since = ahead.duration_since(UNIX_EPOCH).unwrap();
-    let time = uuid::Timestamp::from_unix(uuid::NoContext, since.as_secs(), since.subsec_nanos());
-    TransferRequest { id: uuid::Uuid::new_v7(time), ..request }
-}
-
 fn ask(server: &Server, request: &Asked) -> JoinHandle<String> {
     let (client, request) = (server.client.clone(), request.clone());
     tokio::spawn(async move { request.send(&client).await })
-}
-
-/// What the case asks for.
-#[derive(Clone, Debug)]
-enum Asked {
-    Transfer(TransferRequest),
-    /// Of a hold that is placed before.
-    Capture(HoldRequest, CaptureRequest),
-}
-
-impl Asked {
-    fn id(&self) -> Uuid {
-        match self {
-            Self::Transfer(request) => request.id,
-            Self::Capture(_, request) => request.id,
-        }
-    }
-
-    async fn send(&self, client: &Client) -> String {
-        match self {
-            Self::Transfer(request) => told(&client.transfer(request).await),
-            Self::Capture(hold, request) => told(&client.capture_hold(hold.id, None, request).await),
-        }
-    }
-
-    /// The same request until the answer is final.
-    async fn until_final(&self, client: &Client) -> String {
-        let begin = Instant::now();
-        loop {
-            let outcome = self.send(client).await;
-            if ["posted", "replayed", "refused", "conflict"].iter().any(|word| outcome.starts_with(word)) {
-                return outcome;
-            }
-            assert!(begin.elapsed() < ANSWER_MAX, "still {outcome}");
-            sleep(Duration::from_millis(100)).await;
-        }
-    }
 }
 
 /// The transfer with as many others as make a COPY of their rows; what became of the one.

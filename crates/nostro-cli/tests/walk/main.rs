@@ -3,6 +3,7 @@
 //!
 //! - [`point`]: where: each message of [`nostro_commit::Message`] at each branch, held or answered
 //! - [`fault`]: what breaks there, and how and when somebody recovers
+//! - [`asked`]: what is asked for, by the scene
 //! - [`case`]: one of them from its first byte to the proof that the money moved once or not at all
 //! - [`report`]: what was walked
 //!
@@ -10,6 +11,7 @@
 //! NOSTRO_WALK="Prepare TX Answer" walks the cases whose name contains that.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
+mod asked;
 mod case;
 mod fault;
 mod point;
@@ -123,7 +125,7 @@ async fn no_message_of_a_transfer_is_without_a_number_or_a_crash_point() {
     let server = Server::start_through(&databases, &[("AZ", &to_az), ("TX", &to_tx)]).await;
     to_az.record();
     to_tx.record();
-    assert_posted(server.client.transfer(&case::looked_up(pay(az, tx, 100))).await);
+    assert_posted(server.client.transfer(&asked::looked_up(pay(az, tx, 100))).await);
     nothing_in_doubt_within(&server, Duration::from_secs(5)).await;
     let mut seen = BTreeSet::new();
     for (branch, wire) in [("AZ", &to_az), ("TX", &to_tx)] {

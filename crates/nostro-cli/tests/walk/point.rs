@@ -13,7 +13,11 @@ pub enum Scene {
     Many,
     /// A capture of a hold at Arizona in favour of Texas.
     Capture,
-    /// The same transfer, and Texas votes against it.
+    /// A chain of three links: one across, one inside each branch.
+    Chain,
+    /// The same, and one of its links is refused: all are, and their records are written at their homes.
+    BrokenChain,
+    /// The transfer, and Texas votes against it.
     VoteAgainst,
     /// A server died with Texas prepared and no decision; another one resolves.
     Undecided,
@@ -21,6 +25,20 @@ pub enum Scene {
     Decided,
     /// The answer to COMMIT PREPARED was lost; the coordinator itself resolves.
     Finished,
+}
+
+impl Scene {
+    pub const ALL: [Self; 9] = [
+        Self::Live,
+        Self::Many,
+        Self::Capture,
+        Self::Chain,
+        Self::BrokenChain,
+        Self::VoteAgainst,
+        Self::Undecided,
+        Self::Decided,
+        Self::Finished,
+    ];
 }
 
 /// A message at a branch, before it arrives there or before its answer arrives.
@@ -43,7 +61,7 @@ impl fmt::Display for Point {
 fn branches(message: Message, scene: Scene) -> &'static [&'static str] {
     match (scene, message) {
         (
-            Scene::Live,
+            Scene::Live | Scene::Chain,
             Message::OpenSession
             | Message::EnterGate
             | Message::LockRows
@@ -55,6 +73,18 @@ fn branches(message: Message, scene: Scene) -> &'static [&'static str] {
             | Message::InsertRows
             | Message::InsertNets,
         ) => &["AZ", "TX"],
+        // What is refused changes no account and moves nothing between branches.
+        (
+            Scene::BrokenChain,
+            Message::OpenSession
+            | Message::EnterGate
+            | Message::LockRows
+            | Message::ReadKnown
+            | Message::ReadPeriods
+            | Message::ReadClock
+            | Message::LeaveGate
+            | Message::InsertRows,
+        ) => &["AZ", "TX"],
         (Scene::Many, Message::InsertRows) => &["AZ", "TX"],
         // What is not as of any transfer: its hold is read under the locks, and written with the rows.
         (Scene::Capture, Message::ReadKnown | Message::UpdateRows | Message::InsertRows) => &["AZ", "TX"],
@@ -62,15 +92,25 @@ fn branches(message: Message, scene: Scene) -> &'static [&'static str] {
         (Scene::Capture, Message::Prepare | Message::CommitPrepared) => &["TX"],
         // Texas voted against by an error, and its connection is closed.
         (Scene::VoteAgainst, Message::RollBack)
-        | (Scene::Live, Message::DrawNumbers | Message::Decide)
+        | (Scene::Live | Scene::Chain | Scene::BrokenChain, Message::DrawNumbers | Message::Decide)
         | (Scene::Undecided | Scene::Decided, Message::Settle) => &["AZ"],
-        (Scene::Live | Scene::Decided, Message::CommitPrepared)
-        | (Scene::Live, Message::Mark | Message::Prepare)
+        (Scene::Live | Scene::Chain | Scene::BrokenChain | Scene::Decided, Message::CommitPrepared)
+        | (Scene::Live | Scene::Chain | Scene::BrokenChain, Message::Mark | Message::Prepare)
         | (Scene::Undecided, Message::RollBackPrepared | Message::Tombstone)
         | (Scene::Finished, Message::ReadMarker) => &["TX"],
         (
-            Scene::Live,
+            Scene::Live | Scene::Chain,
             Message::RollBack | Message::Settle | Message::RollBackPrepared | Message::Tombstone | Message::ReadMarker,
+        )
+        | (
+            Scene::BrokenChain,
+            Message::UpdateRows
+            | Message::InsertNets
+            | Message::RollBack
+            | Message::Settle
+            | Message::RollBackPrepared
+            | Message::Tombstone
+            | Message::ReadMarker,
         )
         | (
             Scene::Many | Scene::Capture | Scene::VoteAgainst | Scene::Undecided | Scene::Decided | Scene::Finished,
@@ -96,8 +136,5 @@ pub fn live() -> Vec<Point> {
 
 /// Every point.
 pub fn all() -> Vec<Point> {
-    [Scene::Live, Scene::Many, Scene::Capture, Scene::VoteAgainst, Scene::Undecided, Scene::Decided, Scene::Finished]
-        .into_iter()
-        .flat_map(of)
-        .collect()
+    Scene::ALL.into_iter().flat_map(of).collect()
 }

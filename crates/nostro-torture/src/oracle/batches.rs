@@ -1,6 +1,6 @@
 //! Batches: committed at all of their parts or at none, and with opposite nets.
 
-use super::{Check, Violation, World, branch_of, code, number, touched};
+use super::{Check, Violation, World, branch_of, code, moves_money, number, touched};
 use crate::books::{Books, Mark, Row};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ pub(super) fn check(world: &World<'_>, violations: &mut Vec<Violation>) {
                 );
             }
             let is_everywhere = row.refusal.is_some()
-                || touched(row.debit, row.credit).iter().all(|branch| {
+                || touched(moves_money(&row.kind), row.debit, row.credit).iter().all(|branch| {
                     world.rows_of(row.id).iter().any(|(at, other)| at == branch && other.batch == row.batch)
                 });
             if !is_everywhere {
@@ -113,7 +113,9 @@ fn nets(world: &World<'_>, told: &mut impl FnMut(&str, String)) {
 fn expected(books: &BTreeMap<i64, Books>) -> Nets<'_> {
     let mut across: BTreeMap<(&str, i64, &str), Vec<&Row>> = BTreeMap::new();
     for (branch, books) in books {
-        for row in books.rows.iter().filter(|row| row.refusal.is_none() && touched(row.debit, row.credit).len() == 2) {
+        let is_across =
+            |row: &&Row| row.refusal.is_none() && touched(moves_money(&row.kind), row.debit, row.credit).len() == 2;
+        for row in books.rows.iter().filter(is_across) {
             across.entry((&row.batch, *branch, &row.currency)).or_default().push(row);
         }
     }
@@ -126,7 +128,7 @@ fn expected(books: &BTreeMap<i64, Books>) -> Nets<'_> {
 }
 
 /// As the reference of the schema has it: by id, the id, both keys and the amount big-endian, the currency.
-fn hash(mut rows: Vec<&Row>) -> Vec<u8> {
+pub(super) fn hash(mut rows: Vec<&Row>) -> Vec<u8> {
     rows.sort_by_key(|row| *row.id.as_bytes());
     let mut bytes = Vec::new();
     for row in rows {

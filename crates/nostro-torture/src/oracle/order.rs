@@ -1,11 +1,8 @@
 //! Real time: an account's history agrees with when things were acknowledged, read and refused.
 
 use super::{Check, Side, Violation, When, World};
-use crate::history::{Answer, Micros, Read};
+use crate::history::{Answer, Attempt, Micros, Read};
 use std::collections::BTreeMap;
-
-/// The refusal whose truth depends on the moment.
-const INSUFFICIENT_FUNDS: &str = "insufficient_funds";
 
 /// The history of one account with what is known of when each posting happened.
 struct Line<'a> {
@@ -119,38 +116,35 @@ impl<'a> Line<'a> {
         (expected != Some(read.balance)).then(|| format!("{shown}, its history has {expected:?} there"))
     }
 
-    /// The least that the account can have had between two instants.
-    fn lowest_balance(&self, from: Micros, to: Micros) -> i64 {
-        let (least, most) = (self.at_least(from), self.at_most(to).max(self.at_least(from)));
-        let from = self.sides.partition_point(|side| side.seq <= least);
-        let to = self.sides.partition_point(|side| side.seq <= most);
-        let between = self.sides.get(from..to).unwrap_or(&[]).iter().map(|side| side.balance_after);
-        between.chain(self.balance(least)).min().unwrap_or(0)
+    /// What is wrong with a refusal that was decided at this instant of the branch, and asked for and answered at these.
+    fn misjudged(&self, decided: i64, invoked: Micros, completed: Micros) -> Option<String> {
+        let number = |sides: &[Side<'_>]| sides.last().map_or(0, |side| side.seq);
+        let before = self.sides.partition_point(|side| side.row.posted_at < decided);
+        let by_then = self.sides.partition_point(|side| side.row.posted_at <= decided);
+        let (first, last) = (number(&self.sides[..before]), number(&self.sides[..by_then]));
+        let (least, most) = (self.at_least(invoked), self.at_most(completed));
+        let account = self.account;
+        if last < least {
+            return Some(format!("refused after number {last} of {account}, {least} had been acknowledged as posted"));
+        }
+        let text = || format!("refused after number {first} of {account}, {} had not been asked for", most + 1);
+        (first > most).then(text)
     }
 }
 
-/// A refusal for want of money, not a replay of one, was true at some moment between its invocation and its answer.
+/// A refusal was decided between its invocation and its answer, as far as the entries of its debit account tell.
 fn refusals(world: &World<'_>, lines: &BTreeMap<i64, Line<'_>>, violations: &mut Vec<Violation>) {
     for sent in &world.history.sent {
-        let refused = |answer: &Answer| matches!(answer, Answer::Refused { code, .. } if &**code == INSUFFICIENT_FUNDS);
-        let Some(answered) = sent.attempts.iter().find(|attempt| refused(&attempt.answer)) else { continue };
+        let is_refused = |attempt: &&Attempt| matches!(attempt.answer, Answer::Refused { .. });
+        let Some(answered) = sent.attempts.iter().find(is_refused) else { continue };
         // The refusal may be an earlier attempt's, whose answer was lost.
         let asked = sent.attempts.iter().filter(|attempt| attempt.content == answered.content);
         let invoked = asked.map(|attempt| attempt.invoked).min().unwrap_or(answered.invoked);
-        let content = &sent.contents[usize::from(answered.content)];
-        let lowest = lines.get(&content.debit).map_or(0, |line| line.lowest_balance(invoked, answered.completed));
-        let accounts = world.books.values().flat_map(|books| books.accounts.get(&content.debit));
-        let limit: i64 = accounts.filter_map(|row| row.limit).sum();
-        if lowest + limit >= content.amount {
-            violations.push(Violation {
-                check: Check::Refusals,
-                text: format!(
-                    "{} had at least {lowest} with a limit of {limit}, {} was refused",
-                    content.debit, content.amount
-                ),
-                transfer: Some(sent.id),
-                batch: None,
-            });
+        let Some((_, row)) = world.rows_of(sent.id).iter().find(|(_, row)| row.refusal.is_some()) else { continue };
+        let line = lines.get(&row.debit);
+        if let Some(text) = line.and_then(|line| line.misjudged(row.posted_at, invoked, answered.completed)) {
+            let (transfer, batch) = (Some(sent.id), Some(row.batch.to_string()));
+            violations.push(Violation { check: Check::Order, text, transfer, batch });
         }
     }
 }

@@ -5,8 +5,8 @@ use crate::books::Row;
 use crate::history::{Answer, Attempt, Content, Sent};
 
 pub(super) fn check(world: &World<'_>, judgement: &mut Judgement) {
-    for sent in &world.history.sent {
-        let one = One { sent, rows: world.rows_of(sent.id) };
+    for (at, sent) in world.history.sent.iter().enumerate() {
+        let one = One { world, at, sent, rows: world.rows_of(sent.id) };
         let mut told = |check, text| {
             let batch = one.rows.first().map(|(_, row)| row.batch.to_string());
             judgement.violations.push(Violation { check, text, transfer: Some(sent.id), batch });
@@ -19,8 +19,9 @@ pub(super) fn check(world: &World<'_>, judgement: &mut Judgement) {
         one.count(&mut judgement.settlement);
     }
     for (id, rows) in &world.rows {
-        if !world.by_id.contains_key(id) {
-            let (branch, row) = rows[0];
+        let (branch, row) = rows[0];
+        // Holds expire by themselves.
+        if !world.by_id.contains_key(id) && &*row.kind != "expiry" {
             judgement.violations.push(Violation {
                 check: Check::Acknowledged,
                 text: format!("a row at {} that nobody asked for", code(branch)),
@@ -33,6 +34,9 @@ pub(super) fn check(world: &World<'_>, judgement: &mut Judgement) {
 
 /// An id, what was sent under it and what is recorded under it.
 struct One<'a> {
+    world: &'a World<'a>,
+    /// Its place in the history.
+    at: usize,
     sent: &'a Sent,
     rows: &'a [(i64, &'a Row)],
 }
@@ -42,32 +46,35 @@ impl One<'_> {
         &self.sent.contents[usize::from(attempt.content)]
     }
 
-    /// Whether exactly the branches that the content touches have it as posted, by one batch.
-    fn is_posted_as(&self, content: &Content, batch: Option<&str>) -> bool {
+    fn touched(content: &Content) -> Vec<i64> {
+        touched(content.kind.moves_money(), content.debit, content.credit)
+    }
+
+    /// Whether exactly the branches that the content touches have it as posted, alike, by one batch.
+    fn is_posted_as(&self, content: &Content, told: Option<(&str, i64)>) -> bool {
         let branches: Vec<i64> = self.rows.iter().map(|(branch, _)| *branch).collect();
-        branches == touched(content.debit, content.credit)
+        branches == Self::touched(content)
             && self.rows.iter().all(|(_, row)| {
                 row.refusal.is_none()
                     && same_content(row, content)
-                    && *row.batch == *self.rows[0].1.batch
-                    && batch.is_none_or(|batch| *row.batch == *batch)
+                    && (&row.batch, row.amount) == (&self.rows[0].1.batch, self.rows[0].1.amount)
+                    && told.is_none_or(|told| told == (&*row.batch, row.amount))
             })
     }
 
     /// Whether the first branch, and no other, has it as refused.
     fn is_refused_as(&self, content: &Content, refusal: &str) -> bool {
         let [(branch, row)] = self.rows else { return false };
-        *branch == touched(content.debit, content.credit)[0]
-            && row.refusal.as_deref() == Some(refusal)
-            && same_content(row, content)
+        *branch == Self::touched(content)[0] && row.refusal.as_deref() == Some(refusal) && same_content(row, content)
     }
 
     fn answer_stands(&self, attempt: &Attempt, told: &mut impl FnMut(Check, String)) {
         let content = self.content(attempt);
         match &attempt.answer {
-            Answer::Posted { batch, replayed } => {
-                if !self.is_posted_as(content, Some(batch)) {
-                    told(Check::Acknowledged, format!("answered posted in {batch}, found {}", self.found()));
+            Answer::Posted { batch, replayed, amount } => {
+                if !self.is_posted_as(content, Some((&**batch, *amount))) {
+                    let found = self.found();
+                    told(Check::Acknowledged, format!("answered posted in {batch}, {amount}, found {found}"));
                 }
                 if content.doomed.is_some() {
                     told(Check::Acknowledged, format!("posted, expected the refusal {:?}", content.doomed));
@@ -76,22 +83,22 @@ impl One<'_> {
                     told(Check::Settled, "replayed, and no earlier attempt can have moved it".into());
                 }
             }
-            Answer::Settling { batch } => {
-                if !self.is_posted_as(content, Some(batch)) {
-                    told(Check::Acknowledged, format!("answered settling in {batch}, found {}", self.found()));
+            Answer::Settling { batch, amount } => {
+                if !self.is_posted_as(content, Some((&**batch, *amount))) {
+                    let found = self.found();
+                    told(Check::Acknowledged, format!("answered settling in {batch}, {amount}, found {found}"));
                 }
             }
             Answer::Refused { code, .. } => {
                 if !self.is_refused_as(content, code) {
                     told(Check::Acknowledged, format!("answered refused {code}, found {}", self.found()));
                 }
-                if content.doomed.is_some_and(|doomed| doomed != &**code) {
+                if content.doomed.is_some_and(|doomed| doomed != &**code && !comes_before(code, doomed)) {
                     told(Check::Acknowledged, format!("refused {code}, expected {:?}", content.doomed));
                 }
             }
             Answer::Conflict => {
-                let differs = self.rows.iter().all(|(_, row)| !same_content(row, content));
-                if self.rows.is_empty() || !differs {
+                if !self.conflicts(attempt) {
                     told(Check::Acknowledged, format!("answered conflict, found {}", self.found()));
                 }
             }
@@ -103,6 +110,22 @@ impl One<'_> {
             }
             Answer::Unavailable(_) | Answer::NotConnected | Answer::Indeterminate(_) => {}
         }
+    }
+
+    /// Whether what is recorded is not what was sent: under this id, or under that of another link of the same chain.
+    fn conflicts(&self, attempt: &Attempt) -> bool {
+        let differs = |id, content: &Content| {
+            let rows = self.world.rows_of(id);
+            !rows.is_empty() && rows.iter().all(|(_, row)| !same_content(row, content))
+        };
+        let Some(chain) = self.world.chain_of.get(&(self.at, attempt.content)) else {
+            return differs(self.sent.id, self.content(attempt));
+        };
+        let history = self.world.history;
+        history.chains[*chain].links.iter().any(|(sent, content)| {
+            let sent = &history.sent[*sent];
+            differs(sent.id, &sent.contents[usize::from(*content)])
+        })
     }
 
     /// Attempts that began before this one was answered.
@@ -172,4 +195,10 @@ impl One<'_> {
         }
         found
     }
+}
+
+/// Whether what can never be posted may be refused with another code than its own: another link of its chain broke it, or
+/// an account is frozen, which is looked at before money.
+fn comes_before(code: &str, doomed: &str) -> bool {
+    code == "chain_broken" || (code.ends_with("_account_frozen") && doomed == "insufficient_funds")
 }

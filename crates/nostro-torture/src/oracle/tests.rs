@@ -1,7 +1,11 @@
-//! Made-up histories: one that is right, and for each check those that violate it.
+//! Made-up histories: one that is right, and for each check those that violate it. `busy` is a second one that is right, with
+//! everything but plain transfers in it, and `operations` has what violates its checks.
+
+mod busy;
+mod operations;
 
 use super::{Check, Settlement, judge};
-use crate::books::{AccountRow, Books, Mark, Row};
+use crate::books::{AccountRow, Books, Mark, Particulars, Row, Terms};
 use crate::history::{Answer, Attempt, Cause, Content, History, Kind, Micros, Read, Sent};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -32,19 +36,20 @@ fn bytes(hex: &str) -> Vec<u8> {
 }
 
 fn content(kind: Kind, debit: i64, credit: i64, amount: i64) -> Content {
-    Content { kind, debit, credit, amount, currency: "USD", category: 0, reference: None, doomed: None }
+    let currency = "USD";
+    Content { kind, debit, credit, amount, currency, category: 0, reference: None, doomed: None, link: None }
 }
 
 fn attempt(invoked: Micros, completed: Micros, answer: Answer) -> Attempt {
     Attempt { content: 0, server: 0, invoked, completed, answer }
 }
 
-fn posted(batch: &str) -> Answer {
-    Answer::Posted { replayed: false, batch: batch.into() }
+fn posted(batch: &str, amount: i64) -> Answer {
+    Answer::Posted { replayed: false, batch: batch.into(), amount }
 }
 
-fn replayed(batch: &str) -> Answer {
-    Answer::Posted { replayed: true, batch: batch.into() }
+fn replayed(batch: &str, amount: i64) -> Answer {
+    Answer::Posted { replayed: true, batch: batch.into(), amount }
 }
 
 fn refused() -> Answer {
@@ -66,7 +71,18 @@ fn row(at: usize, content: Content, batch: &str, debit: Option<(i64, i64)>, cred
         refusal: None,
         debit_side: debit,
         credit_side: credit,
+        particulars: Particulars::default(),
+        link: None,
     }
+}
+
+/// A customer's account without a limit that holds nothing.
+fn account(balance: i64, seq: i64) -> AccountRow {
+    AccountRow { balance, held: 0, seq, terms: Some(Terms::default()), limit_exceeded: false }
+}
+
+fn with_limit(limit: i64) -> Option<Terms> {
+    Some(Terms { limit, ..Terms::default() })
 }
 
 fn mark(parts: &[&str]) -> Mark {
@@ -83,8 +99,12 @@ fn right() -> World {
         |at: usize, content: Content, attempts: Vec<Attempt>| Sent { id: id(at), contents: vec![content], attempts };
     let history = History {
         sent: vec![
-            sent(DEPOSIT, deposit, vec![attempt(10, 20, posted("AZ-1-1"))]),
-            sent(ACROSS, across, vec![attempt(30, 40, posted("AZ-1-2")), attempt(41, 42, replayed("AZ-1-2"))]),
+            sent(DEPOSIT, deposit, vec![attempt(10, 20, posted("AZ-1-1", 1_000))]),
+            sent(
+                ACROSS,
+                across,
+                vec![attempt(30, 40, posted("AZ-1-2", 100)), attempt(41, 42, replayed("AZ-1-2", 100))],
+            ),
             sent(SHORT, short, vec![attempt(50, 60, refused())]),
             sent(
                 LOST,
@@ -92,11 +112,12 @@ fn right() -> World {
                 vec![
                     attempt(70, 80, Answer::Unavailable("busy".into())),
                     attempt(81, 90, Answer::Indeterminate(Cause::Broken)),
-                    attempt(100, 110, replayed("AZ-1-4")),
+                    attempt(100, 110, replayed("AZ-1-4", 50)),
                 ],
             ),
         ],
         reads: vec![Read { account: AZ, invoked: 61, completed: 65, seq: 2, balance: 900 }],
+        ..History::default()
     };
     let mut refusal = row(SHORT, short, "AZ-1-3", None, None);
     refusal.refusal = Some("insufficient_funds".into());
@@ -111,10 +132,7 @@ fn right() -> World {
             refusal,
             row(LOST, lost, "AZ-1-4", Some((3, 850)), None),
         ],
-        accounts: BTreeMap::from([
-            (AZ, AccountRow { balance: 850, seq: 3, limit: Some(0) }),
-            (AZ_CASH, AccountRow { balance: -1_000, seq: 1, limit: None }),
-        ]),
+        accounts: BTreeMap::from([(AZ, account(850, 3)), (AZ_CASH, AccountRow { terms: None, ..account(-1_000, 1) })]),
         decisions: BTreeMap::from([
             ("AZ-1-1".into(), mark(&["AZ"])),
             ("AZ-1-2".into(), mark(&both)),
@@ -124,13 +142,14 @@ fn right() -> World {
         ]),
         markers: BTreeMap::new(),
         nets: BTreeMap::from([net("AZ-1-2", "TX", 100, ACROSS_HASH), net("AZ-1-4", "TX", 50, LOST_HASH)]),
+        ..Books::default()
     };
     let texas = Books {
         rows: vec![
             row(ACROSS, across, "AZ-1-2", None, Some((1, 100))),
             row(LOST, lost, "AZ-1-4", None, Some((2, 150))),
         ],
-        accounts: BTreeMap::from([(TX, AccountRow { balance: 150, seq: 2, limit: Some(0) })]),
+        accounts: BTreeMap::from([(TX, account(150, 2))]),
         decisions: BTreeMap::new(),
         markers: BTreeMap::from([
             ("AZ-1-2".into(), mark(&both)),
@@ -139,6 +158,7 @@ fn right() -> World {
             ("AZ-1-5".into(), Mark { committed: false, parts: vec!["AZ".into(), "TX".into()] }),
         ]),
         nets: BTreeMap::from([net("AZ-1-2", "AZ", -100, ACROSS_HASH), net("AZ-1-4", "AZ", -50, LOST_HASH)]),
+        ..Books::default()
     };
     World { history, books: BTreeMap::from([(1, arizona), (2, texas)]) }
 }
@@ -164,8 +184,8 @@ impl World {
             books.decisions.remove("AZ-1-4");
             books.markers.remove("AZ-1-4");
         }
-        *self.arizona().accounts.get_mut(&AZ).unwrap() = AccountRow { balance: 900, seq: 2, limit: Some(0) };
-        *self.texas().accounts.get_mut(&TX).unwrap() = AccountRow { balance: 100, seq: 1, limit: Some(0) };
+        *self.arizona().accounts.get_mut(&AZ).unwrap() = account(900, 2);
+        *self.texas().accounts.get_mut(&TX).unwrap() = account(100, 1);
     }
 }
 
@@ -200,10 +220,10 @@ fn what_was_acknowledged_must_stand() {
         world.arizona().rows[1].reference = Some("not asked for".into());
     });
     violated("another batch", Acknowledged, "answered posted in AZ-1-9", |world| {
-        world.attempts(ACROSS)[0].answer = posted("AZ-1-9");
+        world.attempts(ACROSS)[0].answer = posted("AZ-1-9", 100);
     });
     violated("settling is a promise too", Acknowledged, "answered settling", |world| {
-        world.attempts(SHORT).push(attempt(61, 62, Answer::Settling { batch: "AZ-1-3".into() }));
+        world.attempts(SHORT).push(attempt(61, 62, Answer::Settling { batch: "AZ-1-3".into(), amount: 5_000 }));
     });
     violated("refused and posted", Acknowledged, "answered refused", |world| {
         world.attempts(ACROSS)[0].answer = refused();
@@ -247,16 +267,16 @@ fn unknown_answers_must_settle_to_one_outcome() {
     });
     violated("settling for ever", Settled, "never settled", |world| {
         world.attempts(LOST).pop();
-        world.attempts(LOST).push(attempt(100, 110, Answer::Settling { batch: "AZ-1-4".into() }));
+        world.attempts(LOST).push(attempt(100, 110, Answer::Settling { batch: "AZ-1-4".into(), amount: 50 }));
     });
     violated("moved twice, it is said", Settled, "2 attempts say", |world| {
-        world.attempts(ACROSS)[1].answer = posted("AZ-1-2");
+        world.attempts(ACROSS)[1].answer = posted("AZ-1-2", 100);
     });
     violated("replayed from nothing", Settled, "no earlier attempt", |world| {
         world.attempts(LOST)[1].answer = Answer::Unavailable("busy".into());
     });
     violated("replayed from what came later", Settled, "no earlier attempt", |world| {
-        world.attempts(ACROSS)[0].answer = replayed("AZ-1-2");
+        world.attempts(ACROSS)[0].answer = replayed("AZ-1-2", 100);
     });
     violated("posted although every attempt moved nothing", Settled, "by no attempt", |world| {
         *world.attempts(LOST) = vec![attempt(70, 80, Answer::Unavailable("busy".into()))];
@@ -279,9 +299,9 @@ fn balances_must_follow_from_the_postings() {
     violated("a running balance is wrong", Balances, "leaves", |world| {
         world.arizona().rows[1].debit_side = Some((2, 901));
     });
-    violated("below the limit", Balances, "below its limit", |world| {
+    violated("below the limit", Check::Limits, "below its limit", |world| {
         let account = world.arizona().accounts.get_mut(&AZ).unwrap();
-        account.limit = Some(-860);
+        account.terms = with_limit(-860);
     });
     violated("time runs backwards", Balances, "is posted before", |world| world.arizona().rows[3].posted_at = -1);
     violated("a side at the wrong branch", Balances, "has the side", |world| {
@@ -291,7 +311,7 @@ fn balances_must_follow_from_the_postings() {
         world.arizona().rows[2].debit_side = Some((3, 0));
     });
     violated("money without an entry", Balances, "without an entry", |world| {
-        world.texas().accounts.insert(TX + 1, AccountRow { balance: 5, seq: 0, limit: Some(0) });
+        world.texas().accounts.insert(TX + 1, account(5, 0));
     });
     violated("lost on both sides alike", Balances, "the acknowledged postings sum up", |world| {
         world.without_lost();
@@ -366,7 +386,7 @@ fn real_time_order_must_hold_for_postings_and_reads() {
     use Check::Order;
     violated("acknowledged first, numbered last", Order, "was acknowledged at", |world| {
         // The second transfer was long acknowledged when the first one was asked for.
-        *world.attempts(LOST) = vec![attempt(21, 22, posted("AZ-1-4"))];
+        *world.attempts(LOST) = vec![attempt(21, 22, posted("AZ-1-4", 50))];
     });
     violated("a stale read", Order, "had been acknowledged as posted", |world| {
         world.history.reads.push(Read { account: AZ, invoked: 120, completed: 130, seq: 2, balance: 900 });
@@ -376,6 +396,12 @@ fn real_time_order_must_hold_for_postings_and_reads() {
     });
     violated("a read of what never was", Order, "its history has", |world| {
         world.history.reads.push(Read { account: AZ, invoked: 61, completed: 65, seq: 2, balance: 901 });
+    });
+    violated("a refusal that did not see what was acknowledged before", Order, "had been acknowledged", |world| {
+        world.arizona().rows[2].posted_at = 0;
+    });
+    violated("a refusal that saw what was asked for later", Order, "had not been asked for", |world| {
+        world.arizona().rows[2].posted_at = 4;
     });
     violated("a read of an account without entries", Order, "it has no entry", |world| {
         world.history.reads.push(Read { account: TX + 1, invoked: 61, completed: 65, seq: 1, balance: 1 });
@@ -395,15 +421,16 @@ fn a_read_may_show_what_is_settling_or_not_yet() {
 #[test]
 fn a_refusal_for_want_of_money_must_have_been_true() {
     use Check::Refusals;
-    violated("there was enough all the time", Refusals, "was refused", |world| {
+    violated("there was enough when it was decided", Refusals, "was refused", |world| {
         world.history.sent[SHORT].contents[0].amount = 850;
         world.arizona().rows[2].amount = 850;
     });
     violated("with its limit there was enough", Refusals, "was refused", |world| {
-        world.arizona().accounts.get_mut(&AZ).unwrap().limit = Some(4_200);
+        world.arizona().accounts.get_mut(&AZ).unwrap().terms = with_limit(4_200);
     });
-    // It is enough that there was too little at one moment of it: before the deposit.
+    // Before the deposit there was nothing, and the refusal was asked for by then.
     let mut world = right();
+    world.arizona().rows[2].posted_at = -1;
     world.history.sent[SHORT].contents[0].amount = 850;
     world.arizona().rows[2].amount = 850;
     world.attempts(SHORT)[0].invoked = 5;

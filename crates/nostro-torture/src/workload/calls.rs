@@ -1,154 +1,104 @@
-//! One request and what its answer says, written into the history.
+//! Requests that are sent as one, and what their answers say, written into the history.
 
-use super::PATIENCE;
-use super::cast::{key, number};
-use crate::history::{Answer, Cause, Content, Kind, Place, Recorder};
-use nostro_client::{BulkItem, CashRequest, Client, ClientError, Outcome, Transfer, TransferRequest, UnknownCause};
-use nostro_core::Amount;
+use super::requests::{linked, multi_leg, operation, plain};
+use super::shown::{Asked, answer, item_answers, leg_answers};
+use crate::history::{Answer, Cause, Recorder, Shape, Unit};
+use nostro_client::{BulkOperation, BulkOrder, Client, ClientError, Outcome, TransferRequest};
 use std::time::Duration;
-use uuid::Uuid;
+use tokio::time::timeout;
 
-fn transfer_request(id: Uuid, content: &Content) -> TransferRequest {
-    TransferRequest {
-        id,
-        debit_account: number(content.debit),
-        credit_account: number(content.credit),
-        amount: Amount::new(content.amount).expect("an amount"),
-        currency: content.currency.parse().expect("a currency"),
-        up_to: false,
-        category: content.category,
-        reference: content.reference.map(str::to_owned),
-    }
-}
-
+/// Sends a request or a chain; an answer for each request of it.
 pub(super) async fn send(
     client: &Client,
     recorder: &Recorder,
-    sent: usize,
-    content: u8,
+    unit: Unit,
     server: usize,
     patience: Duration,
-) -> Answer {
-    let (id, asked) = recorder.request(sent, content);
-    let cash = |account: i64| CashRequest {
-        id,
-        account: number(account),
-        amount: Amount::new(asked.amount).expect("an amount"),
-        currency: asked.currency.parse().expect("a currency"),
-        category: asked.category,
-        reference: asked.reference.map(str::to_owned),
-    };
-    let place: Place = recorder.invoke(sent, content, server);
-    let sending = async {
-        match asked.kind {
-            Kind::Transfer => client.transfer(&transfer_request(id, &asked)).await,
-            Kind::Deposit => client.deposit(&cash(asked.credit)).await,
-            Kind::Withdrawal => client.withdraw(&cash(asked.debit)).await,
-        }
-    };
-    let answer = match tokio::time::timeout(patience, sending).await {
-        Ok(outcome) => answer(outcome, id, &asked),
-        Err(_) => Answer::Indeterminate(Cause::HungUp),
-    };
-    recorder.complete(place, answer.clone());
-    answer
-}
-
-pub(super) async fn send_bulk(
-    client: &Client,
-    recorder: &Recorder,
-    items: &[(usize, u8)],
-    server: usize,
 ) -> Vec<Answer> {
-    let asked: Vec<(Uuid, Content)> = items.iter().map(|(sent, content)| recorder.request(*sent, *content)).collect();
-    let requests: Vec<TransferRequest> = asked.iter().map(|(id, content)| transfer_request(*id, content)).collect();
-    let places: Vec<Place> = items.iter().map(|(sent, content)| recorder.invoke(*sent, *content, server)).collect();
-    let answers: Vec<Answer> = match tokio::time::timeout(PATIENCE, client.transfers_bulk(&requests)).await {
-        Ok(Ok(results)) if results.len() == items.len() => {
-            results.iter().zip(&asked).map(|(item, (id, content))| item_answer(item, *id, content)).collect()
+    let items = recorder.items(unit);
+    let asked = asked(recorder, &items);
+    let places = recorder.invoke(&items, server);
+    let sending = async {
+        match unit {
+            Unit::Request(..) => vec![answer(single(client, operation(&asked[0])).await, &asked[0])],
+            Unit::Chain(at) => chain(client, recorder.chain(at).shape, &asked).await,
         }
-        Ok(Ok(results)) => vec![nonsense(format!("{} results for {}", results.len(), items.len())); items.len()],
-        Ok(Err(error)) => vec![no_answer(error); items.len()],
-        Err(_) => vec![Answer::Indeterminate(Cause::HungUp); items.len()],
     };
-    for (place, answer) in places.into_iter().zip(&answers) {
-        recorder.complete(place, answer.clone());
-    }
+    // In a box, as there are many ways.
+    let answers = timeout(patience, Box::pin(sending)).await.unwrap_or_else(|_| hung_up(items.len()));
+    recorder.complete(&places, &answers);
     answers
 }
 
-fn nonsense(what: String) -> Answer {
-    Answer::Nonsense(what.into())
+/// Sends many in one request; an answer for each request of them, in their order. Chains among them have two links or
+/// more.
+pub(super) async fn send_bulk(
+    client: &Client,
+    recorder: &Recorder,
+    units: &[Unit],
+    server: usize,
+    patience: Duration,
+) -> Vec<Answer> {
+    let parts: Vec<Vec<(usize, u8)>> = units.iter().map(|unit| recorder.items(*unit)).collect();
+    let items = parts.concat();
+    let asked = asked(recorder, &items);
+    let places = recorder.invoke(&items, server);
+    let sending = async {
+        let transfers: Option<Vec<TransferRequest>> = asked.iter().map(plain).collect();
+        let results = match transfers {
+            Some(transfers) => client.transfers_bulk(&transfers).await,
+            None => client.bulk(&orders(&parts, &asked)).await,
+        };
+        item_answers(results, &asked)
+    };
+    // In a box, as there are many ways.
+    let answers = timeout(patience, Box::pin(sending)).await.unwrap_or_else(|_| hung_up(items.len()));
+    recorder.complete(&places, &answers);
+    answers
 }
 
-/// Whether a transfer that is shown is the one that was asked for.
-fn is_the_one(transfer: &Transfer, id: Uuid, asked: &Content) -> bool {
-    transfer.id == id
-        && transfer.kind == asked.kind.word()
-        && (key(transfer.debit_account), key(transfer.credit_account)) == (asked.debit, asked.credit)
-        && transfer.amount == asked.amount
-        && transfer.currency.code() == asked.currency
-        && transfer.category == asked.category
-        && transfer.reference.as_deref() == asked.reference
+fn asked(recorder: &Recorder, items: &[(usize, u8)]) -> Vec<Asked> {
+    items.iter().map(|(sent, content)| recorder.request(*sent, *content)).collect()
 }
 
-fn answer(outcome: Result<Outcome, ClientError>, id: Uuid, asked: &Content) -> Answer {
-    match outcome {
-        Ok(Outcome::Posted { transfer, replayed }) => {
-            if transfer.state == "posted" && is_the_one(&transfer, id, asked) {
-                Answer::Posted { replayed, batch: transfer.batch.into() }
-            } else {
-                nonsense(format!("{transfer:?}"))
-            }
+fn hung_up(requests: usize) -> Vec<Answer> {
+    vec![Answer::Indeterminate(Cause::HungUp); requests]
+}
+
+/// The items of a bulk, of which those of a part are linked.
+fn orders(parts: &[Vec<(usize, u8)>], asked: &[Asked]) -> Vec<BulkOrder> {
+    let mut rest = asked;
+    let mut orders = Vec::with_capacity(asked.len());
+    for part in parts {
+        let (now, later) = rest.split_at(part.len());
+        orders.extend(linked(now));
+        rest = later;
+    }
+    orders
+}
+
+async fn chain(client: &Client, shape: Shape, asked: &[Asked]) -> Vec<Answer> {
+    match shape {
+        Shape::Linked => {
+            let orders: Vec<BulkOrder> = linked(asked).collect();
+            item_answers(client.bulk(&orders).await, asked)
         }
-        Ok(Outcome::Settling(transfer)) => {
-            if is_the_one(&transfer, id, asked) {
-                Answer::Settling { batch: transfer.batch.into() }
-            } else {
-                nonsense(format!("{transfer:?}"))
-            }
+        Shape::Atomic => {
+            let orders: Vec<BulkOrder> = asked.iter().map(|link| operation(link).into()).collect();
+            item_answers(client.atomic_bulk(&orders).await, asked)
         }
-        Ok(Outcome::Unknown { id: of }) if of == id => Answer::Indeterminate(Cause::SaidUnknown),
-        Ok(Outcome::Unknown { id: of }) => nonsense(format!("unknown of {of}")),
-        Ok(Outcome::Refused { problem, replayed }) => Answer::Refused { replayed, code: problem.code.into() },
-        Ok(Outcome::Conflict(problem)) if problem.code == "id_conflict" => Answer::Conflict,
-        Ok(Outcome::Conflict(problem)) => nonsense(format!("{problem:?}")),
-        Ok(Outcome::Unavailable { problem, .. }) => Answer::Unavailable(problem.code.into()),
-        Err(error) => no_answer(error),
+        Shape::MultiLeg => leg_answers(client.multi_leg(&multi_leg(asked)).await, asked),
     }
 }
 
-fn no_answer(error: ClientError) -> Answer {
-    match error {
-        ClientError::Rejected(problem) => Answer::Rejected(problem.code.into()),
-        ClientError::Unavailable { problem, .. } => Answer::Unavailable(problem.code.into()),
-        ClientError::Connect { .. } => Answer::NotConnected,
-        ClientError::Unknown { source: UnknownCause::Status { .. } } => Answer::Indeterminate(Cause::Failed),
-        ClientError::Unknown { source: UnknownCause::Told } => Answer::Indeterminate(Cause::SaidUnknown),
-        ClientError::Unknown { source: UnknownCause::Body(error) } => nonsense(error.to_string()),
-        ClientError::Unknown { source: UnknownCause::Transport(_) | UnknownCause::EarlierAttempt } => {
-            Answer::Indeterminate(Cause::Broken)
-        }
-    }
-}
-
-fn item_answer(item: &BulkItem, id: Uuid, asked: &Content) -> Answer {
-    let code = || item.problem.as_ref().map_or("none", |problem| &problem.code);
-    if item.id != id {
-        return nonsense(format!("the result of {} in place of {id}", item.id));
-    }
-    match (item.state.as_str(), &item.transfer) {
-        ("posted", Some(transfer)) if is_the_one(transfer, id, asked) => {
-            Answer::Posted { replayed: item.replayed, batch: transfer.batch.as_str().into() }
-        }
-        ("settling", Some(transfer)) if is_the_one(transfer, id, asked) => {
-            Answer::Settling { batch: transfer.batch.as_str().into() }
-        }
-        ("refused", _) => Answer::Refused { replayed: item.replayed, code: code().into() },
-        ("conflict", _) => Answer::Conflict,
-        ("unavailable", _) => Answer::Unavailable(code().into()),
-        ("unknown", _) if item.problem.is_some() => Answer::Indeterminate(Cause::Failed),
-        ("unknown", _) => Answer::Indeterminate(Cause::SaidUnknown),
-        _ => nonsense(format!("{item:?}")),
+async fn single(client: &Client, operation: BulkOperation) -> Result<Outcome, ClientError> {
+    match operation {
+        BulkOperation::Transfer(request) => client.transfer(&request).await,
+        BulkOperation::Deposit(request) => client.deposit(&request).await,
+        BulkOperation::Withdrawal(request) => client.withdraw(&request).await,
+        BulkOperation::Hold(request) => client.place_hold(&request).await,
+        BulkOperation::Capture { hold, request } => client.capture_hold(hold, None, &request).await,
+        BulkOperation::Release { hold, request } => client.release_hold(hold, None, &request).await,
+        BulkOperation::Reversal { original, request } => client.reverse(original, None, &request).await,
     }
 }
