@@ -356,9 +356,11 @@ pub fn assert_numbered(text: &str) {
         // this month's partition and the next one's, before any batch
         "make_transfer_period(",
         // before a capture, on a connection for look-ups: the hold's accounts
-        "from hold where id = $1",
+        "from hold where id = any($1)",
+        // and whether it was done before
+        "from unnest($1::integer[], $2::uuid[]) as asked (in_period, under)\n         join transfer on",
         // twice a second, which holds are past their time
-        "state = 'open' and expires_at <= statement_timestamp()",
+        "due_at <= statement_timestamp()",
         // after a row lock that was not given, on a connection for look-ups: which accounts are in doubt
         "x.transaction = a.xmax",
     ];

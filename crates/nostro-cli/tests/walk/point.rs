@@ -87,8 +87,8 @@ fn branches(message: Message, scene: Scene) -> &'static [&'static str] {
         ) => &["AZ", "TX"],
         (Scene::Many, Message::InsertRows) => &["AZ", "TX"],
         // What is not as of any transfer: its hold is read under the locks, and written with the rows.
-        (Scene::Capture, Message::ReadKnown | Message::UpdateRows | Message::InsertRows) => &["AZ", "TX"],
-        (Scene::Capture, Message::Decide) => &["AZ"],
+        (Scene::Capture, Message::UpdateRows | Message::InsertRows) => &["AZ", "TX"],
+        (Scene::Capture, Message::ReadKnown | Message::Decide) => &["AZ"],
         (Scene::Capture, Message::Prepare | Message::CommitPrepared) => &["TX"],
         // Texas voted against by an error, and its connection is closed.
         (Scene::VoteAgainst, Message::RollBack)
