@@ -5,6 +5,7 @@ mod chains;
 mod holds;
 mod limits;
 mod model;
+mod precedence;
 mod reversals;
 mod table;
 
@@ -100,34 +101,6 @@ const REFUSALS: &str = "
     A1 0 held=9223372036854775807 cash  |                        | 2: A1 > T1 50 hold           | balance_out_of_range
 ";
 
-/// The same, where another refusal would apply too: the second is what is given once the first is mended.
-const PRECEDENCE: &str = "
-    A2 0                                |                        | 2: A1 > T1 50                | debit_account_not_found
-    A1 0 EUR closed                     |                        | 2: A1 > T1 50                | credit_account_not_found
-    A1 0 EUR closed, T1 0 closed        |                        | 2: A1 > T1 50                | currency_mismatch
-    A1 0 EUR, T1 0                      |                        | 2: A1 > T1 50 capture=1      | currency_mismatch
-    A1 0, T1 0 closed                   |                        | 2: A1 > T1 50 capture=1      | hold_mismatch
-    A1 0, T1 0 closed                   | 1: A1 > T1 50 captured=50 state=captured | 2: A1 > T1 50 capture=1 | hold_captured
-    A1 0, T1 0 closed                   | 1: A1 > T1 50 until=1000 captured=50 state=captured | 2: A1 > T1 50 capture=1 | hold_captured
-    A1 0, T1 0 closed                   | 1: A1 > T1 50 until=1000 released=50 state=released | 2: A1 > T1 50 capture=1 | hold_released
-    A1 50 held=50, T1 0 closed          | 1: A1 > T1 50 until=1000 | 2: A1 > T1 51 capture=1    | hold_expired
-    A1 0 closed                         |                        | 2: A1 > T1 50 hold until=999 | hold_expired
-    A1 0 EUR, T1 0                      |                        | 2: A1 > T1 50 reversal=1     | currency_mismatch
-    A1 0 closed, T1 0                   |                        | 2: A1 > T1 50 reversal=1     | not_reversible
-    A1 0 closed, T1 0 closed            |                        | 2: A1 > T1 50                | debit_account_closed
-    A1 0 closed, T1 0                   | 1: T1 > A1 50 was      | 2: A1 > T1 51 reversal=1     | debit_account_closed
-    A1 0, T1 0 closed                   | 1: T1 > A1 50 was      | 2: A1 > T1 51 reversal=1     | credit_account_closed
-    A1 0, T1 9223372036854775807        | 1: T1 > A1 50 was      | 2: A1 > T1 51 reversal=1     | reversal_exceeded
-    A1 0, T1 9223372036854775807        | 1: T1 > A1 50 was      | 2: A1 > T1 50 reversal=1     | reversal_not_covered
-    A1 0, T1 0 closed                   |                        | 2: A1 > T1 50                | credit_account_closed
-    A1 50 held=50, T1 0 closed          | 1: A1 > T1 50          | 2: A1 > T1 51 capture=1      | credit_account_closed
-    A1 50 held=50, T1 9223372036854775807 | 1: A1 > T1 50        | 2: A1 > T1 51 capture=1      | hold_exceeded
-    A1 0, T1 9223372036854775807        |                        | 2: A1 > T1 50                | insufficient_funds
-    A1 0 frozen, T1 0 frozen            |                        | 2: A1 > T1 50                | debit_account_frozen
-    A1 0, T1 0 frozen                   |                        | 2: A1 > T1 50                | credit_account_frozen
-    A1 -9223372036854775808 cash, T1 0 ceiling=0 |               | 2: A1 > T1 50                | ceiling_exceeded
-";
-
 /// Each line of a table is refused as it says, with no effect; the codes that were met.
 fn refused(table: &str) -> BTreeSet<Refusal> {
     let mut met = BTreeSet::new();
@@ -146,12 +119,6 @@ fn every_refusal_has_its_case() {
     let mut met = refused(REFUSALS);
     met.insert(Refusal::ChainBroken);
     assert_eq!(met.len(), Refusal::ALL.len(), "a refusal without a case");
-}
-
-#[test]
-fn the_first_refusal_in_order_of_precedence_is_given() {
-    assert_eq!(refused(PRECEDENCE).len(), Refusal::ALL.len() - 2, "a refusal that precedes nothing, beside the last");
-    assert!(Refusal::ALL.is_sorted());
 }
 
 #[test]
