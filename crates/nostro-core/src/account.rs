@@ -233,3 +233,48 @@ pub(crate) fn is_outside(
     let is_below = available(kind, balance, held, overdraft_limit).is_some_and(|available| available < Balance::ZERO);
     is_below || ceiling.is_some_and(|ceiling| balance > ceiling)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_for_people_are_on_the_normal_side() {
+        for (kind, balance, shown) in [
+            (AccountKind::Checking, 7, Some(7)),
+            (AccountKind::Savings, -7, Some(-7)),
+            (AccountKind::Cash, -7, Some(7)),
+            (AccountKind::Cash, i64::MIN, None),
+        ] {
+            assert_eq!(kind.normal_side().figure(Balance::new(balance)), shown.map(Balance::new), "{kind} {balance}");
+        }
+    }
+
+    #[test]
+    fn what_is_available_is_bounded_by_a_bigint_and_unlimited_for_the_bank() {
+        let of = |kind, balance, held, limit| {
+            available(kind, Balance::new(balance), Balance::new(held), Balance::new(limit)).map(Balance::minor_units)
+        };
+        assert_eq!(of(AccountKind::Checking, 100, 30, 5), Some(75));
+        assert_eq!(of(AccountKind::Savings, -100, 30, 5), Some(-125));
+        assert_eq!(of(AccountKind::Checking, i64::MAX, 0, i64::MAX), Some(i64::MAX));
+        assert_eq!(of(AccountKind::Checking, i64::MIN, i64::MAX, 0), Some(i64::MIN));
+        assert_eq!(of(AccountKind::Cash, 100, 30, 5), None);
+    }
+
+    #[test]
+    fn an_account_is_outside_below_its_limit_and_above_its_ceiling() {
+        for (kind, balance, held, limit, ceiling, outside) in [
+            (AccountKind::Checking, -5, 0, 5, None, false),
+            (AccountKind::Checking, -5, 1, 5, None, true),
+            (AccountKind::Checking, -6, 0, 5, None, true),
+            (AccountKind::Savings, 10, 0, 0, Some(10), false),
+            (AccountKind::Savings, 11, 0, 0, Some(10), true),
+            (AccountKind::Cash, -6, 0, 5, None, false),
+        ] {
+            let [balance, held, limit] = [balance, held, limit].map(Balance::new);
+            let found = is_outside(kind, balance, held, limit, ceiling.map(Balance::new));
+            assert_eq!(found, outside, "{kind} {balance} {held} {limit} {ceiling:?}");
+        }
+    }
+}

@@ -103,3 +103,93 @@ impl AccountChange {
         .find_map(|(differs, field)| differs.then_some(field))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::AccountKind;
+    use crate::account_number::AccountNumber;
+
+    fn account(balance: i64, held: i64) -> Account {
+        Account {
+            number: AccountNumber::new("AZ".parse().unwrap(), 1).unwrap(),
+            customer: None,
+            kind: AccountKind::Checking,
+            currency: "USD".parse().unwrap(),
+            balance: Balance::new(balance),
+            held: Balance::new(held),
+            overdraft_limit: Balance::new(10),
+            ceiling: Some(Balance::new(100)),
+            limit_exceeded: false,
+            state: AccountState::Open,
+            opened_at: Timestamp::from_micros(0),
+            seq: 3,
+        }
+    }
+
+    fn limit(limit: i64) -> AccountChange {
+        AccountChange { overdraft_limit: Some(Balance::new(limit)), ..AccountChange::default() }
+    }
+
+    fn ceiling(ceiling: Option<i64>) -> AccountChange {
+        AccountChange { ceiling: Some(ceiling.map(Balance::new)), ..AccountChange::default() }
+    }
+
+    fn state(state: AccountState) -> AccountChange {
+        AccountChange { state: Some(state), ..AccountChange::default() }
+    }
+
+    #[test]
+    fn what_is_absent_stays_and_what_is_there_is_different() {
+        let before = account(50, 0);
+        let ask = AccountChange { ceiling: Some(None), ..limit(7) };
+        let expected = Account { overdraft_limit: Balance::new(7), ceiling: None, ..before.clone() };
+        assert_eq!(ask.applied(&before), Ok(expected));
+        let expected = Account { state: AccountState::Frozen, ..before.clone() };
+        assert_eq!(state(AccountState::Frozen).applied(&before), Ok(expected));
+        assert_eq!(AccountChange::default().applied(&before), Ok(before.clone()));
+        assert!(AccountChange::default().is_empty());
+        assert!(!ceiling(None).is_empty());
+    }
+
+    #[test]
+    fn an_account_outside_its_new_limits_is_marked_until_they_are_wider() {
+        let marked = |account: &Account, ask: AccountChange| ask.applied(account).map(|after| after.limit_exceeded);
+        assert_eq!(marked(&account(-5, 3), limit(8)), Ok(false));
+        assert_eq!(marked(&account(-5, 3), limit(7)), Ok(true));
+        assert_eq!(marked(&account(50, 0), ceiling(Some(50))), Ok(false));
+        assert_eq!(marked(&account(50, 0), ceiling(Some(49))), Ok(true));
+        let outside = Account { limit_exceeded: true, ..account(-5, 8) };
+        assert_eq!(marked(&outside, limit(12)), Ok(true));
+        assert_eq!(marked(&outside, limit(13)), Ok(false));
+    }
+
+    #[test]
+    fn only_an_empty_account_is_closed_and_a_closed_one_stays_so() {
+        let close = state(AccountState::Closed);
+        assert_eq!(close.applied(&account(0, 0)).map(|after| after.state), Ok(AccountState::Closed));
+        for (balance, held) in [(1, 0), (-1, 0), (0, 1), (10, 10)] {
+            assert_eq!(close.applied(&account(balance, held)), Err(ChangeRefusal::NotEmpty), "{balance} {held}");
+        }
+        let closed = Account { state: AccountState::Closed, ..account(0, 0) };
+        assert_eq!(state(AccountState::Open).applied(&closed), Err(ChangeRefusal::Closed));
+        let cash = Account { kind: AccountKind::Cash, ..closed };
+        assert_eq!(limit(1).applied(&cash), Err(ChangeRefusal::BankAccount));
+    }
+
+    #[test]
+    fn the_first_field_that_differs_is_named() {
+        let ask = AccountChange { overdraft_limit: Some(Balance::ZERO), ceiling: Some(None), state: None };
+        assert_eq!(ask.differs_from(ask), None);
+        assert_eq!(ask.differs_from(AccountChange::default()), Some("overdraft_limit"));
+        assert_eq!(ask.differs_from(limit(0)), Some("ceiling"));
+        assert_eq!(ask.differs_from(AccountChange { state: Some(AccountState::Open), ..ask }), Some("state"));
+    }
+
+    #[test]
+    fn terms_are_those_of_the_account() {
+        let expected =
+            Terms { overdraft_limit: Balance::new(10), ceiling: Some(Balance::new(100)), state: AccountState::Open };
+        assert_eq!(Terms::of(&account(5, 0)), expected);
+    }
+}

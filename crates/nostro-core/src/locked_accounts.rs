@@ -180,3 +180,56 @@ impl FromIterator<(AccountNumber, LockedAccount)> for Accounts {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(serial: u64) -> AccountNumber {
+        AccountNumber::new("AZ".parse().unwrap(), serial).unwrap()
+    }
+
+    fn account(balance: i64, limit_exceeded: bool) -> LockedAccount {
+        LockedAccount {
+            kind: AccountKind::Checking,
+            currency: "USD".parse().unwrap(),
+            balance: Balance::new(balance),
+            held: Balance::ZERO,
+            overdraft_limit: Balance::ZERO,
+            ceiling: None,
+            limit_exceeded,
+            state: AccountState::Open,
+            seq: 0,
+            last_transfer: None,
+            last_posted_at: None,
+        }
+    }
+
+    /// Whether the account is marked once it stands at the balance.
+    fn is_marked_after(account: LockedAccount, balance: i64, may_exceed: bool) -> bool {
+        let mut accounts: Accounts = [(number(1), account)].into_iter().collect();
+        let (place, _) = accounts.find(number(1)).unwrap();
+        let posting = Posting { place, balance: Balance::new(balance), held: Balance::ZERO, seq: 1, may_exceed };
+        accounts.post(&posting, TransferId(uuid::Uuid::nil()), Timestamp::from_micros(0)).unwrap();
+        accounts.posted()[0].1.limit_exceeded
+    }
+
+    #[test]
+    fn figures_that_nobody_may_bring_outside_are_not_marked_so_that_the_database_refuses_them() {
+        assert!(!is_marked_after(account(0, false), -1, false));
+        assert!(is_marked_after(account(0, false), -1, true));
+        assert!(!is_marked_after(account(0, false), 0, true));
+        assert!(is_marked_after(account(-5, true), -1, false));
+        assert!(!is_marked_after(account(-5, true), 0, false));
+    }
+
+    #[test]
+    fn an_account_that_is_read_again_is_replaced() {
+        let mut accounts: Accounts =
+            [(number(1), account(1, false)), (number(2), account(2, false))].into_iter().collect();
+        accounts.extend([(number(1), account(3, true))]);
+        let balances: Vec<i64> = accounts.iter().map(|(_, account)| account.balance.minor_units()).collect();
+        assert_eq!(balances, [3, 2]);
+        assert!(accounts.has_marked());
+    }
+}
