@@ -41,7 +41,7 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Make databases that you run branches of a bank, or bring them up to date
     Migrate(migrate::MigrateArgs),
-    /// List accounts or show one, now or at a past instant
+    /// Accounts: lists, balances, statements, limits and states
     Account(commands::account::AccountArgs),
     /// Move money from one account to another
     Transfer(commands::transfer::TransferArgs),
@@ -49,9 +49,9 @@ enum Command {
     Split(commands::together::SplitArgs),
     /// Make transfers one after the other, all or none
     Chain(commands::together::ChainArgs),
-    /// Reserves money, captures it, and gives it back
+    /// Reserve money, capture it, and give it back
     Hold(commands::hold::HoldArgs),
-    /// Moves money of a posted transfer back, all of it or a part
+    /// Move money of a posted transfer back, all of it or a part
     Reverse(commands::reverse::ReverseArgs),
     /// Import customers, accounts and opening balances from CSV files
     Import(commands::import::ImportArgs),

@@ -32,9 +32,9 @@ enum AccountCommand {
     List(ListArgs),
     /// One account with its last entries
     Show(ShowArgs),
-    /// Changes its limits, freezes it or opens it again
+    /// Change its limits, freeze it or open it again
     Change(ChangeArgs),
-    /// Closes it; it must be empty and without open holds
+    /// Close it; it must be empty and without open holds
     Close(CloseArgs),
     /// What was changed of it, newest first
     Changes(ChangesArgs),

@@ -52,8 +52,10 @@ enum State {
     /// Takes all postings
     Open,
     /// Takes credits only
+    #[value(name = "debits_frozen")]
     DebitsFrozen,
     /// Takes debits only
+    #[value(name = "credits_frozen")]
     CreditsFrozen,
     /// Takes none
     Frozen,

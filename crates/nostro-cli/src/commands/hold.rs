@@ -16,7 +16,7 @@ use uuid::Uuid;
 /// As many holds as one request brings; a list is complete, so there may be several.
 const PAGE_ROWS: u16 = 200;
 
-/// Reserves money, captures it, and gives it back
+/// Reserve money, capture it, and give it back
 #[derive(Args, Debug)]
 pub(crate) struct HoldArgs {
     #[command(subcommand)]

@@ -25,8 +25,8 @@ pub(crate) struct BalanceArgs {
     /// Account number; spaces are allowed in quotes
     #[arg(value_parser = parse_number)]
     number: AccountNumber,
-    /// A past instant, such as 2026-11-30T00:00:00Z; now by default
-    #[arg(long, value_name = "TIME")]
+    /// A past instant, such as 2026-11-30T00:00:00Z, or the beginning of a day (UTC), such as 2026-11-30; now by default
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     at: Option<Timestamp>,
     /// Print JSON
     #[arg(long)]
@@ -41,11 +41,11 @@ pub(crate) struct StatementArgs {
     /// Account number; spaces are allowed in quotes
     #[arg(value_parser = parse_number)]
     number: AccountNumber,
-    /// The first instant of the period, such as 2026-11-01T00:00:00Z
-    #[arg(long, value_name = "TIME")]
+    /// The first instant of the period, such as 2026-11-01T00:00:00Z, or its first day (UTC), such as 2026-11-01
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     from: Timestamp,
-    /// The first instant behind it, not in the future
-    #[arg(long, value_name = "TIME")]
+    /// The first instant or day behind it, not in the future
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     to: Timestamp,
     /// Write CSV to this file, or to standard output if it is -
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
@@ -55,6 +55,15 @@ pub(crate) struct StatementArgs {
     json: bool,
     #[command(flatten)]
     connection: ConnectionArgs,
+}
+
+/// An instant of RFC 3339, or a day, which begins at midnight UTC.
+fn parse_time(text: &str) -> Result<Timestamp, &'static str> {
+    let begins = |day: &str| format!("{day}T00:00:00Z").parse::<Timestamp>();
+    let time = text.parse::<Timestamp>().or_else(|_| begins(text));
+    time.map_err(
+        |_| "expected an instant such as 2026-11-23T08:00:00Z, or a day such as 2026-11-23 (from midnight UTC)",
+    )
 }
 
 /// Prints a balance.
@@ -134,4 +143,19 @@ async fn csv(client: &Client, args: &StatementArgs, to: &mut impl Write) -> anyh
         to.write_all(&bytes).context("cannot write the statement")?;
     }
     to.flush().context("cannot write the statement")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_begins_at_midnight_utc_and_anything_else_is_an_instant_or_an_error() {
+        let instant = |text: &str| Ok(text.parse::<Timestamp>().unwrap());
+        assert_eq!(parse_time("2026-11-01"), instant("2026-11-01T00:00:00Z"));
+        assert_eq!(parse_time("2026-11-01T00:00:00-07:00"), instant("2026-11-01T07:00:00Z"));
+        for text in ["", "2026-11", "2026-11-31", "01.11.2026", "2026-11-01T00:00:00", "yesterday"] {
+            assert!(parse_time(text).is_err(), "{text:?}");
+        }
+    }
 }

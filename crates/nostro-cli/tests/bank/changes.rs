@@ -153,7 +153,7 @@ async fn a_command_that_ends_without_a_change_tells_the_id_and_how_to_ask_again(
     let ran = account(&databases, &nobody, &["close", &number, "--id", ID]).await;
     assert_eq!(ran.exit, Some(4), "{}", ran.complained);
     assert!(ran.complained.contains(&format!("--id {ID}")), "{}", ran.complained);
-    let ran = account(&databases, &nobody, &["change", &number, "--state", "debits-frozen"]).await;
+    let ran = account(&databases, &nobody, &["change", &number, "--state", "debits_frozen"]).await;
     assert_eq!(ran.exit, Some(5), "{}", ran.complained);
     databases.finish().await;
 }
