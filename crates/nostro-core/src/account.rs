@@ -251,6 +251,27 @@ mod tests {
     }
 
     #[test]
+    fn an_account_shows_what_is_posted_and_what_is_available() {
+        let account = |kind, balance| Account {
+            number: AccountNumber::new("AZ".parse().unwrap(), 1).unwrap(),
+            customer: None,
+            kind,
+            currency: "USD".parse().unwrap(),
+            balance: Balance::new(balance),
+            held: Balance::new(30),
+            overdraft_limit: Balance::new(5),
+            ceiling: None,
+            limit_exceeded: false,
+            state: AccountState::Open,
+            opened_at: Timestamp::from_micros(0),
+            seq: 1,
+        };
+        let shown = |account: Account| (account.posted(), account.available());
+        assert_eq!(shown(account(AccountKind::Savings, 100)), (Some(Balance::new(100)), Some(Balance::new(75))));
+        assert_eq!(shown(account(AccountKind::Cash, 100)), (Some(Balance::new(-100)), None));
+    }
+
+    #[test]
     fn what_is_available_is_bounded_by_a_bigint_and_unlimited_for_the_bank() {
         let of = |kind, balance, held, limit| {
             available(kind, Balance::new(balance), Balance::new(held), Balance::new(limit)).map(Balance::minor_units)
