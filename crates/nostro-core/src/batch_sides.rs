@@ -37,8 +37,9 @@ pub struct Group {
     pub net: i128,
     /// As the branch keeps it of the whole batch; none where no money moved between branches.
     pub hash: Option<Vec<u8>>,
-    /// Over their kinds.
-    pub kinds: Option<Vec<u8>>,
+    /// Over what else both branches have of them, such as their kinds and references; none where no money moved between
+    /// branches, or where it was not kept.
+    pub contents: Option<Vec<u8>>,
     /// When the first of them was posted.
     pub first_posted_at: Timestamp,
     /// When the last was.
@@ -290,7 +291,7 @@ fn difference(
             one.transfers == other.transfers
                 && one.net == other.net.saturating_neg()
                 && one.hash == other.hash
-                && one.kinds == other.kinds
+                && one.contents.as_ref().zip(other.contents.as_ref()).is_none_or(|(one, other)| one == other)
         });
         let words = |at: BranchCode, group: Option<&Group>| match group {
             Some(group) => {

@@ -36,6 +36,10 @@ pub enum Rule {
     AccountLimit,
     /// An account has the limits and the state that its changes left, one after the other, from what it was opened with.
     AccountTerms,
+    /// A customer's account is of a customer who is there, and changes are of accounts that are.
+    AccountCustomer,
+    /// A transfer stands in the partition of its id.
+    TransferPeriod,
     /// A posted transfer has a line on each account of the branch; one that is refused or moves no money has none.
     TransferLines,
     /// A posted transfer is in the currency of its accounts at the branch.
@@ -99,6 +103,8 @@ impl Rule {
             Self::AccountHeld => "account_held",
             Self::AccountLimit => "account_limit",
             Self::AccountTerms => "account_terms",
+            Self::AccountCustomer => "account_customer",
+            Self::TransferPeriod => "transfer_period",
             Self::TransferLines => "transfer_lines",
             Self::TransferCurrency => "transfer_currency",
             Self::TransferKind => "transfer_kind",

@@ -11,7 +11,7 @@ use crate::in_flight::{Admission, InFlight};
 use crate::lane::{Company, Lanes};
 use crate::register::ReadError;
 use futures_util::future::join_all;
-use nostro_core::{BranchCode, Hold, Operation, Timestamp, Transfer, TransferId};
+use nostro_core::{BranchCode, Hold, Operation, Transfer, TransferId};
 use nostro_store::read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,8 +37,8 @@ pub(crate) async fn run(
     loop {
         let round = async {
             // A branch that cannot be asked is the watcher's to tell of.
-            let due = due(&bank, code, after).await.unwrap_or_default();
-            after = if due.len() < DUE_MAX { None } else { due.last().and_then(|hold| hold.expires_at) };
+            let due = due(&bank, code, after.as_ref()).await.unwrap_or_default();
+            after = if due.len() < DUE_MAX { None } else { due.last().copied() };
             let booked = join_all(due.iter().map(|hold| book(hold, &lanes, &in_flight))).await;
             let booked =
                 booked.iter().filter(|answer| matches!(answer, Some(Answer::Posted(_) | Answer::Settling(_)))).count();
@@ -56,7 +56,7 @@ pub(crate) async fn run(
     }
 }
 
-async fn due(bank: &Bank, code: BranchCode, after: Option<Timestamp>) -> Result<Vec<Hold>, ReadError> {
+async fn due(bank: &Bank, code: BranchCode, after: Option<&Hold>) -> Result<Vec<Hold>, ReadError> {
     if bank.away([code]).is_some() {
         return Ok(Vec::new());
     }

@@ -40,7 +40,7 @@ pub async fn batches(
           group by 1, 2, 3
         ), piece as (
           select id as batch, 0 as what, null::text as counterparty, null::text as currency, null::integer as period,
-            null::bigint as transfers, null::numeric as net, null::bytea as hash, null::bytea as kinds, parts,
+            null::bigint as transfers, null::numeric as net, null::bytea as hash, null::bytea as contents, parts,
             decided_at as first_at, null::timestamptz as last_at
           from batch
           where outcome = 'committed'
@@ -52,17 +52,17 @@ pub async fn batches(
           select batch, 1, counterparty, currency, null, null, amount, hash, null, null, null, null
           from batch_net
           union all
-          select batch, 2, counterparty, currency, period, transfers, net, hash, kinds, null, first_posted_at, last_posted_at
+          select batch, 2, counterparty, currency, period, transfers, net, hash, contents, null, first_posted_at, last_posted_at
           from audit_batch
           where period = any($3)
           union all
-          select batch, 2, counterparty, currency, period, transfers, net, hash, kinds, null, first_posted_at, last_posted_at
+          select batch, 2, counterparty, currency, period, transfers, net, hash, contents, null, first_posted_at, last_posted_at
           from draw_batches($1, $2)
           union all
           select batch, 3, counterparty, currency, null, transfers, null, hash, null, null, null, null
           from whole
         )
-        select batch, what, counterparty, currency, period, transfers, net::text, hash, kinds, parts, first_at, last_at
+        select batch, what, counterparty, currency, period, transfers, net::text, hash, contents, parts, first_at, last_at
         from piece
         order by batch collate \"C\", what, counterparty, currency, period";
     Rows::ask(client, statement, &[&periods.read, &number(branch), &periods.known], |row| {
@@ -91,7 +91,7 @@ fn batch_piece(row: &Row) -> Result<BatchPiece, RowError> {
             transfers: row.try_get(5)?,
             net: wide(row, 6, "net")?,
             hash: row.try_get(7)?,
-            kinds: row.try_get(8)?,
+            contents: row.try_get(8)?,
             first_posted_at: time(row, 10)?,
             last_posted_at: time(row, 11)?,
         }),
@@ -113,7 +113,11 @@ pub async fn contents(
     second: BranchNumber,
 ) -> Result<Vec<Content>, RowError> {
     let statement = "
-        select id, concat_ws(' ', kind, debit, 'to', credit, amount, currency)
+        select id, concat_ws(
+            ' ', kind, debit, 'to', credit, amount, currency, 'category ' || nullif(category, 0), 'reference ' || quote_literal(reference),
+            'asked ' || asked, case when is_forced then 'forced' end, case when is_final then 'final' end, 'of hold ' || hold,
+            'of ' || original, 'link ' || chain_position || ' of ' || chain_length || ' of ' || chain
+          )
         from transfer
         where batch = $1
           and refusal is null

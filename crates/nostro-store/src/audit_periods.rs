@@ -120,7 +120,7 @@ impl Kept {
             Self::Reversals => ("draw_reversals($1)", "original, debit, credit, currency, reversed"),
             Self::Batches => (
                 "draw_batches($1, $2)",
-                "batch, counterparty, currency, transfers, net, coalesce(encode(hash, 'hex'), '-'), coalesce(encode(kinds, 'hex'), '-'),
+                "batch, counterparty, currency, transfers, net, coalesce(encode(hash, 'hex'), '-'), coalesce(encode(contents, 'hex'), '-'),
                  first_posted_at, last_posted_at",
             ),
         }

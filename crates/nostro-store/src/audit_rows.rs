@@ -255,6 +255,29 @@ pub async fn account_breaches(client: &Client) -> Result<Rows<AccountBreach>, Ro
     .await
 }
 
+/// What names a row that is not there.
+#[derive(Clone, Copy, Debug)]
+pub struct Dangling {
+    /// The account's key.
+    pub account: i64,
+    /// The account's customer; none where it is changes that name the account.
+    pub customer: Option<i64>,
+}
+
+/// Accounts of customers who do not exist, and accounts that do not exist and have changes; by key.
+pub async fn dangling(client: &Client) -> Result<Rows<Dangling>, RowError> {
+    let statement = "
+        select a.id, a.customer
+        from account a
+        where a.customer is not null and not exists (select from customer c where c.id = a.customer)
+        union all
+        select distinct c.account, null::bigint
+        from account_change c
+        where not exists (select from account a where a.id = c.account)
+        order by 1";
+    Rows::ask(client, statement, &[], |row| Ok(Dangling { account: row.try_get(0)?, customer: row.try_get(1)? })).await
+}
+
 /// Every hold with what transfers did to it, by id.
 pub async fn holds(client: &Client, branch: BranchId, periods: &AuditedPeriods) -> Result<Rows<HoldAudit>, RowError> {
     let statement = "

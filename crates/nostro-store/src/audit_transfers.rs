@@ -5,7 +5,7 @@
 use crate::audit_periods::AuditedPeriods;
 use crate::audit_rows::{Rows, number, transfer_id};
 use crate::rows::{BranchId, RowError};
-use nostro_core::TransferId;
+use nostro_core::{Period, TransferId};
 use tokio_postgres::Client;
 
 /// A transfer with a line where it should have none, or without one where it should have one.
@@ -49,6 +49,33 @@ pub struct ChainBreach {
     pub ends: [i32; 2],
     /// The least and the greatest length of the chain that they name.
     pub lengths: [i32; 2],
+}
+
+/// Transfers that stand in another partition than that of their ids, where nobody would find them; by id.
+pub async fn period_breaches(
+    client: &Client,
+    periods: &AuditedPeriods,
+) -> Result<Rows<(TransferId, Period)>, RowError> {
+    // What transfer_period_of() says, once a partition and not once a row: a month's ids of version 7 lie between two bounds.
+    let statement = "
+        with month as (
+          select period,
+            rpad(lpad(to_hex((extract(epoch from begins) * 1000)::bigint), 12, '0'), 32, '0')::uuid as first_id,
+            rpad(lpad(to_hex((extract(epoch from begins + interval '1 month') * 1000)::bigint), 12, '0'), 32, '0')::uuid as next_id
+          from (select p as period, make_date(p / 100, p % 100, 1) as begins from unnest($1::integer[]) p where p <> 0) b
+        ), placed as (
+          select t.id, t.period, t.id < m.first_id or t.id >= m.next_id as is_outside,
+            get_byte(uuid_send(t.id), 6) >> 4 = 7 and get_byte(uuid_send(t.id), 8) >> 6 = 2 as has_time
+          from transfer t
+          left join month m on m.period = t.period
+          where t.period = any($1)
+        )
+        select id, period
+        from placed
+        where case when period = 0 then has_time and id < 'e6707a6e-b000-0000-0000-000000000000' else is_outside or not has_time end
+        order by id";
+    Rows::ask(client, statement, &[&periods.read], |row| Ok((transfer_id(row, 0)?, Period::from_i32(row.try_get(1)?))))
+        .await
 }
 
 /// Transfers whose lines are not those that they should have; by id.

@@ -38,6 +38,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 10, name: "statements", sql: include_str!("migrations/0010_statements.sql") },
     Migration { number: 11, name: "audit", sql: include_str!("migrations/0011_audit.sql") },
     Migration { number: 12, name: "due", sql: include_str!("migrations/0012_due.sql") },
+    Migration { number: 13, name: "contents", sql: include_str!("migrations/0013_contents.sql") },
+    Migration { number: 14, name: "due_order", sql: include_str!("migrations/0014_due_order.sql") },
 ];
 
 /// A branch as it stands in the directory.

@@ -5,7 +5,7 @@ use crate::rows::{
     entry, hold, stored_transfer,
 };
 use crate::statements::Statements;
-use nostro_core::{Account, AccountNumber, Customer, Entry, Hold, Timestamp, TransferId};
+use nostro_core::{Account, AccountNumber, Customer, Entry, Hold, TransferId};
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
@@ -135,19 +135,21 @@ pub fn due_holds_statement() -> String {
     format!(
         "select {HOLD_COLUMNS}
          from hold
-         where due_at <= statement_timestamp() and due_at > coalesce($1::timestamptz, '-infinity')
-         order by due_at
-         limit $2"
+         where due_at <= statement_timestamp()
+           and (due_at, id) > (coalesce($1::timestamptz, '-infinity'), coalesce($2::uuid, '00000000-0000-0000-0000-000000000000'))
+         order by due_at, id
+         limit $3"
     )
 }
 
-/// Open holds whose time ran out after an instant and has by now, by the branch's clock, the oldest first.
+/// Open holds whose time has run out by now, by the branch's clock, in the order of time and id, behind one of them.
 pub async fn due_holds(
     client: &Client,
     directory: &Directory,
-    after: Option<Timestamp>,
+    after: Option<&Hold>,
     limit: i64,
 ) -> Result<Vec<Hold>, RowError> {
-    let after = after.map(SystemTime::from);
-    client.query(&due_holds_statement(), &[&after, &limit]).await?.iter().map(|row| hold(row, directory)).collect()
+    let time = after.and_then(|hold| hold.expires_at).map(SystemTime::from);
+    let id = after.map(|hold| hold.id.0);
+    client.query(&due_holds_statement(), &[&time, &id, &limit]).await?.iter().map(|row| hold(row, directory)).collect()
 }

@@ -221,7 +221,7 @@ async fn an_expiry_is_booked_once_by_however_many_servers_and_after_a_restart() 
 #[tokio::test]
 async fn what_is_due_is_found_by_its_index() {
     let databases = Databases::start().await;
-    let statement = nostro_store::read::due_holds_statement().replace("$1", "null").replace("$2", "10");
+    let statement = nostro_store::read::due_holds_statement().replace("$1", "null").replace("$2", "null").replace("$3", "10");
     let plan = format!("explain {statement}");
     let admin = databases.admin("AZ").await;
     let server = Server::start(&databases).await;
@@ -242,15 +242,18 @@ async fn more_holds_than_one_look_takes_expire_though_the_oldest_cannot() {
     let client = &server.client;
     let (az, tx) = (open(client, "AZ", 1_000).await, open(client, "TX", 1_000).await);
     let other = open(client, "TX", 1_000).await;
-    let later = reserve(other, az, 10, Some(Duration::from_secs(2)));
+    let later = reserve(other, az, 10, Some(Duration::from_secs(8)));
     assert_posted(client.place_hold(&later).await);
-    // An account in doubt with more holds than one look takes, all older.
+    // An account in doubt with more holds than one look takes, some older, most due at the same instant and before it by their ids.
     let number = nostro_core::BranchNumber::new(2).unwrap();
     let [debit, credit] = [tx, other].map(|account| account.key(number).as_i64());
     let holds = format!(
         "insert into hold (id, debit, credit, amount, currency, placed_at, expires_at)
-         select gen_random_uuid(), {debit}, {credit}, 1, 'USD', now(), now() - interval '1 hour' + at * interval '1 ms'
-         from generate_series(1, 2500) at"
+         select ('00000000-0000-4000-8000-' || lpad(at::text, 12, '0'))::uuid, {debit}, {credit}, 1, 'USD', now(),
+           expires_at - case when at <= 100 then at * interval '1 ms' else interval '0' end
+         from hold, generate_series(1, 2500) at
+         where id = '{}'",
+        later.id
     );
     let mut held = to_az.hold("insert into batch (id", Hold::Message);
     let (asker, request) = (client.clone(), pay(az, tx, 10));

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// The tables that are tampered with.
-const TABLES: [&str; 8] =
-    ["account", "account_change", "transfer", "hold", "reversal", "batch", "participation", "batch_net"];
+const TABLES: [&str; 9] =
+    ["customer", "account", "account_change", "transfer", "hold", "reversal", "batch", "participation", "batch_net"];
 
 /// A way to break a row, and what must be found at its branch.
 pub struct Case {
@@ -75,6 +75,8 @@ pub struct Bank {
     other: AccountNumber,
     chain: Uuid,
     chain_batch: String,
+    /// The chain's second link, which is between branches.
+    linked: Uuid,
     chained: Uuid,
     payment: Uuid,
     batch: String,
@@ -86,6 +88,10 @@ pub struct Bank {
     ended: Uuid,
     released: Uuid,
     reversed: Uuid,
+    /// A capture between branches of the open hold.
+    taken: Uuid,
+    /// A reversal between branches.
+    undone: Uuid,
 }
 
 /// Transfers over both branches, refusals, holds of every end, reversals.
@@ -112,7 +118,8 @@ pub async fn busy(client: &Client) -> Bank {
     for hold in [&expiring, &open_hold, &ended, &released] {
         assert_posted(client.place_hold(hold).await);
     }
-    assert_posted(client.capture_hold(open_hold.id, None, &take(100, false)).await);
+    let taken = take(100, false);
+    assert_posted(client.capture_hold(open_hold.id, None, &taken).await);
     assert_posted(client.capture_hold(ended.id, None, &take(50, false)).await);
     assert_posted(client.capture_hold(ended.id, None, &take(150, true)).await);
     assert_posted(client.release_hold(released.id, None, &give_back()).await);
@@ -123,7 +130,8 @@ pub async fn busy(client: &Client) -> Bank {
     }
     let reversed = pay(az, tx, 90);
     assert_posted(client.transfer(&reversed).await);
-    assert_posted(client.reverse(reversed.id, None, &undo(Some(20))).await);
+    let undone = undo(Some(20));
+    assert_posted(client.reverse(reversed.id, None, &undone).await);
     assert_posted(client.reverse(reversed.id, None, &undo(Some(30))).await);
     // So that what is tampered with is not the last of its accounts.
     assert_posted(client.transfer(&pay(az, tx, 1)).await);
@@ -142,6 +150,7 @@ pub async fn busy(client: &Client) -> Bank {
         az,
         other,
         chain: chain[0].id,
+        linked: chain[1].id,
         chain_batch: client.transfer_by_id(chain[0].id, None).await.unwrap().batch,
         chained: client.transfer_by_id(refused[0].id, None).await.unwrap().id,
         payment: sent.id,
@@ -153,6 +162,8 @@ pub async fn busy(client: &Client) -> Bank {
         ended: ended.id,
         released: released.id,
         reversed: reversed.id,
+        taken: taken.id,
+        undone: undone.id,
     }
 }
 
@@ -262,7 +273,7 @@ pub fn cases(bank: &Bank) -> Vec<Case> {
 
 /// The same for what never changes of a row: accounts, currencies, kinds, times and terms.
 pub fn cases_of_terms(bank: &Bank) -> Vec<Case> {
-    let Bank { chain, payment, batch, local, open, ended, released, reversed, .. } = bank;
+    let Bank { chain, linked, payment, batch, local, poor, open, ended, released, reversed, taken, undone, .. } = bank;
     let (other, other_key) = (bank.other.to_string(), key(bank.other));
     let (number, az) = (bank.az.to_string(), key(bank.az));
     let case = |branch, table, sql: String, rule, key: String| Case { branch, table, sql, rule, key };
@@ -327,6 +338,34 @@ pub fn cases_of_terms(bank: &Bank) -> Vec<Case> {
         changed("AZ", "currency = 'EUR'", is(local), "transfer_currency", local),
         changed("AZ", "kind = 'deposit'", is(local), "transfer_kind", local),
         changed("AZ", "kind = 'withdrawal'", is(local), "transfer_kind", local),
+        changed("AZ", "period = 0", is(payment), "transfer_period", payment),
+        changed("TX", "period = 0", is(payment), "transfer_period", payment),
+        changed("AZ", "period = 0", is(local), "transfer_period", local),
+        changed("AZ", "period = 0", is(poor), "transfer_period", poor),
+        changed("AZ", "period = 0", is(open), "transfer_period", open),
+        changed("TX", "category = 5", is(payment), "transfer_sides", payment),
+        changed("TX", "reference = 'another'", is(payment), "transfer_sides", payment),
+        changed("TX", "asked = amount", is(payment), "transfer_sides", payment),
+        changed("TX", "is_final = true", is(taken), "transfer_sides", taken),
+        changed("TX", &format!("hold = '{ended}'"), is(taken), "transfer_sides", taken),
+        changed("TX", "is_forced = true", is(undone), "transfer_sides", undone),
+        changed("TX", &format!("original = '{payment}'"), is(undone), "transfer_sides", undone),
+        changed("TX", "chain = null, chain_position = null, chain_length = null", link(1), "transfer_sides", linked),
+        case(
+            "AZ",
+            "customer",
+            format!("delete from customer where id = (select customer from account where id = {az})"),
+            "account_customer",
+            number.clone(),
+        ),
+        case(
+            "AZ",
+            "account",
+            format!("update account set customer = 1 where id = {az}"),
+            "account_customer",
+            number.clone(),
+        ),
+        case("AZ", "account_change", "update account_change set account = 1".into(), "account_customer", "1".into()),
         changed("AZ", "chain_position = 1", link(2), "chain_links", chain),
         changed("AZ", "chain_length = 4", link(1), "chain_links", chain),
     ]

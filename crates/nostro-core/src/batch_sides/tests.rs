@@ -18,7 +18,7 @@ fn group(counterparty: &str, period: i32, transfers: i64, net: i128) -> Group {
         transfers,
         net,
         hash: Some(vec![7; 32]),
-        kinds: Some(vec![8; 32]),
+        contents: Some(vec![8; 32]),
         first_posted_at: time(90),
         last_posted_at: time(90),
     }
@@ -68,7 +68,7 @@ fn a_batch_that_is_the_same_at_both_branches_is_right() {
     assert_eq!(found(|_, _| ()), Vec::<String>::new());
     let local = BatchSide {
         recorded: Some(Recorded { parts: BTreeSet::from([code("AZ")]), at: time(1) }),
-        groups: vec![Group { hash: None, kinds: None, ..group("AZ", 0, 2, 0) }],
+        groups: vec![Group { hash: None, contents: None, ..group("AZ", 0, 2, 0) }],
         ..BatchSide::default()
     };
     assert_eq!(judged(&BTreeMap::from([(code("AZ"), local)]), &BTreeMap::new()), Vec::<String>::new());
@@ -109,7 +109,7 @@ fn a_record_without_transfers_is_none_unless_the_archive_may_hold_them() {
         let recorded = Some(Recorded { parts: BTreeSet::from([code("AZ")]), at: time(100) });
         BTreeMap::from([(code("AZ"), BatchSide { recorded, groups, ..BatchSide::default() })])
     };
-    let groups = vec![Group { hash: None, kinds: None, ..group("AZ", 202_611, 2, 0) }];
+    let groups = vec![Group { hash: None, contents: None, ..group("AZ", 202_611, 2, 0) }];
     assert_eq!(judged(&refused(groups), &BTreeMap::new()), Vec::<String>::new());
     assert_eq!(judged(&refused(Vec::new()), &BTreeMap::new()), ["AZ batch_rows transfer"]);
     for (until, expected) in [(101, &[][..]), (100, &["AZ batch_rows transfer"])] {
@@ -127,7 +127,13 @@ fn all_transfers_of_a_batch_have_one_time() {
     assert_eq!(found(other), ["TX batch_time transfer"]);
     let local = |az: &mut BatchSide, _: &mut BatchSide| {
         let own = group("AZ", 202_611, 1, 0);
-        az.groups.push(Group { hash: None, kinds: None, first_posted_at: time(89), last_posted_at: time(89), ..own });
+        az.groups.push(Group {
+            hash: None,
+            contents: None,
+            first_posted_at: time(89),
+            last_posted_at: time(89),
+            ..own
+        });
     };
     assert_eq!(found(local), ["AZ batch_time transfer", "TX batch_time transfer"], "the first branch has two times");
 }
@@ -154,7 +160,12 @@ fn every_branch_of_a_batch_has_part_in_what_is_found_of_it() {
 #[test]
 fn both_branches_must_have_the_same_transfers() {
     let expected = ["TX batch_transfers transfer"];
-    assert_eq!(found(|az, _| az.groups[0].kinds = Some(vec![9; 32])), expected);
+    assert_eq!(found(|az, _| az.groups[0].contents = Some(vec![9; 32])), expected);
+    assert_eq!(
+        found(|az, _| az.groups[0].contents = None),
+        [""; 0],
+        "of a month that was taken out before it was kept"
+    );
     let amount = |az: &mut BatchSide, _: &mut BatchSide| {
         az.groups[0].net += 1;
         az.nets[0].amount += 1;

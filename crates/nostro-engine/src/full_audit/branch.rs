@@ -25,6 +25,10 @@ pub(super) async fn look(session: &Session, periods: &AuditedPeriods, progress: 
     histories(session, periods, &mut looked).await?;
     at("accounts");
     accounts(session, &mut looked.findings).await?;
+    at("customers and changes");
+    dangling(session, &mut looked.findings).await?;
+    at("partitions");
+    partitions(session, periods, &mut looked.findings).await?;
     at("lines");
     lines(session, periods, &mut looked.findings).await?;
     at("kinds and currencies");
@@ -79,6 +83,32 @@ async fn accounts(session: &Session, findings: &mut Findings) -> Result<(), RowE
             let (expected, found) = ("what its changes left, one after the other", "other limits or another state");
             wrong(Rule::AccountTerms, expected.into(), found.into());
         }
+    }
+    Ok(())
+}
+
+/// Customers of accounts, and accounts of changes, that are not there.
+async fn dangling(session: &Session, findings: &mut Findings) -> Result<(), RowError> {
+    let mut rows = audit_rows::dangling(session.client()).await?;
+    while let Some(row) = rows.next().await? {
+        let (table, expected, found) = match row.customer {
+            Some(customer) => ("account", "a customer who is there", format!("customer {customer}")),
+            None => ("account_change", "an account that is there", "changes of none".to_owned()),
+        };
+        let key = account_name(session.branch.code, session.branch.number, row.account);
+        let (branch, rule, expected) = (Some(session.branch.code), Rule::AccountCustomer, expected.to_owned());
+        findings.push(Finding { branch, rule, table, key, expected, found });
+    }
+    Ok(())
+}
+
+/// Where transfers stand: looked up elsewhere, they would be posted again.
+async fn partitions(session: &Session, periods: &AuditedPeriods, findings: &mut Findings) -> Result<(), RowError> {
+    let mut rows = audit_transfers::period_breaches(session.client(), periods).await?;
+    while let Some((id, found)) = rows.next().await? {
+        let (branch, rule, key) = (Some(session.branch.code), Rule::TransferPeriod, id.to_string());
+        let (expected, found) = (format!("in partition {}", id.period()), format!("in partition {found}"));
+        findings.push(Finding { branch, rule, table: "transfer", key, expected, found });
     }
     Ok(())
 }
