@@ -71,4 +71,7 @@ pub struct TrialBank {
     /// What the positions of all branches net to.
     #[serde(with = "text")]
     pub in_flight: i128,
+    /// That less what the batches in flight net to: zero, or so much is in flight for ever.
+    #[serde(with = "text")]
+    pub difference: i128,
 }

@@ -1,9 +1,10 @@
 //! The trial balance: debits and credits by branch, currency and kind of account, with the nostro positions.
 //!
 //! Each branch's own books balance in every snapshot of it, so its debits equal its credits. Over the bank, the nostro
-//! positions net to what is in flight between the branches' snapshots, and to zero when nothing is.
+//! positions net to the batches in flight between the branches' snapshots (see [`crate::audit`]), and to zero when none is.
 
 use crate::account::AccountKind;
+use crate::audit::Candidate;
 use crate::branch::BranchCode;
 use crate::currency::Currency;
 use std::collections::BTreeMap;
@@ -68,6 +69,8 @@ pub struct BankSum {
     pub sides: Sides,
     /// What the positions of all branches net to: what is in flight between their snapshots.
     pub in_flight: i128,
+    /// That less the nets of the batches that are: zero, or so much is in flight for ever.
+    pub difference: i128,
 }
 
 /// The report.
@@ -93,14 +96,15 @@ impl Sides {
 }
 
 impl TrialBalance {
-    /// Whether debits equal credits at every branch.
+    /// Whether debits equal credits at every branch, and the positions net to the batches in flight.
     pub fn is_balanced(&self) -> bool {
         self.branches.iter().all(|sum| sum.sides.debits == sum.sides.credits)
+            && self.bank.iter().all(|sum| sum.difference == 0)
     }
 }
 
-/// Draws up the report.
-pub fn trial_balance(books: &BTreeMap<BranchCode, BranchBooks>) -> TrialBalance {
+/// Draws up the report from the books and the batches that may be in one branch's snapshot and not in another's.
+pub fn trial_balance(books: &BTreeMap<BranchCode, BranchBooks>, candidates: &[Candidate]) -> TrialBalance {
     let mut report = TrialBalance::default();
     let mut bank: BTreeMap<Currency, (Sides, i128)> = BTreeMap::new();
     for (branch, books) in books {
@@ -123,14 +127,30 @@ pub fn trial_balance(books: &BTreeMap<BranchCode, BranchBooks>) -> TrialBalance 
         }
         report.branches.extend(sums.into_iter().map(|(currency, sides)| BranchSum { branch, currency, sides }));
     }
-    let of_bank = |(currency, (sides, in_flight))| BankSum { currency, sides, in_flight };
+    let of_batches = in_flight(candidates);
+    let of_bank = |(currency, (sides, in_flight)): (Currency, (Sides, i128))| {
+        let difference = in_flight.saturating_sub(of_batches.get(&currency).copied().unwrap_or(0));
+        BankSum { currency, sides, in_flight, difference }
+    };
     report.bank = bank.into_iter().map(of_bank).collect();
     report
+}
+
+/// The nets of the batches that are visible at some of their branches only, by currency.
+fn in_flight(candidates: &[Candidate]) -> BTreeMap<Currency, i128> {
+    let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
+    for net in candidates.iter().filter(|batch| batch.is_in_flight()).flat_map(|batch| batch.visible.values().flatten())
+    {
+        let sum = sums.entry(net.currency).or_default();
+        *sum = sum.saturating_add(i128::from(net.amount));
+    }
+    sums
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::Net;
 
     fn code(text: &str) -> BranchCode {
         text.parse().unwrap()
@@ -148,19 +168,31 @@ mod tests {
         }
     }
 
+    fn net(with: &str, amount: i64) -> Net {
+        Net { counterparty: code(with), currency: "USD".parse().unwrap(), amount }
+    }
+
     #[test]
     fn debits_equal_credits_at_each_branch_and_positions_net_to_what_is_in_flight() {
         // Arizona has paid 30 and 20 to Texas; Texas's snapshot does not show the 20 yet.
         let az = branch((100, 0), (5, 55), "TX", 50);
         let tx = branch((200, 0), (0, 230), "AZ", -30);
-        let report = trial_balance(&BTreeMap::from([(code("AZ"), az), (code("TX"), tx.clone())]));
+        let books = BTreeMap::from([(code("AZ"), az), (code("TX"), tx.clone())]);
+        let candidate = |visible: &[(&str, &str, i64)]| Candidate {
+            parts: ["AZ", "TX"].map(code).into(),
+            visible: visible.iter().map(|(at, with, amount)| (code(at), vec![net(with, *amount)])).collect(),
+        };
+        let whole = candidate(&[("AZ", "TX", 30), ("TX", "AZ", -30)]);
+        let report = trial_balance(&books, &[whole.clone(), candidate(&[("AZ", "TX", 20)])]);
         assert!(report.is_balanced(), "{report:?}");
+        let lost = trial_balance(&books, &[whole]);
+        assert_eq!((lost.is_balanced(), lost.bank[0].in_flight, lost.bank[0].difference), (false, 20, 20));
         let sides: Vec<(i128, i128)> =
             report.branches.iter().map(|sum| (sum.sides.debits, sum.sides.credits)).collect();
         assert_eq!(sides, [(105, 105), (230, 230)]);
         assert_eq!((report.bank[0].sides, report.bank[0].in_flight), (Sides { debits: 305, credits: 285 }, 20));
         assert_eq!(report.lines.len(), 6);
         let wrong = branch((100, 0), (5, 56), "TX", 50);
-        assert!(!trial_balance(&BTreeMap::from([(code("AZ"), wrong), (code("TX"), tx)])).is_balanced());
+        assert!(!trial_balance(&BTreeMap::from([(code("AZ"), wrong), (code("TX"), tx)]), &[]).is_balanced());
     }
 }

@@ -8,17 +8,19 @@ use crate::answer::Unavailable;
 use crate::bank::{Bank, part};
 use crate::pool::Lease;
 use crate::register::ReadError;
-use futures_util::future::try_join_all;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, try_join_all};
 use nostro_commit::BatchId;
 use nostro_commit::recovery::{self, Prepared};
 use nostro_core::BranchCode;
-use nostro_core::audit::{AuditReport, BranchTotals, Candidate, Net, audit};
-use nostro_core::trial_balance::{self, BranchBooks, TrialBalance};
+use nostro_core::audit::{AuditReport, Candidate, Net, audit};
+use nostro_core::trial_balance::{self, TrialBalance};
 use nostro_store::rows::RowError;
 use nostro_store::totals::{self, BatchParts, Mark};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::timeout;
+use tokio_postgres::Client;
 
 /// One step at one branch; sums over millions of accounts take seconds.
 const STEP_MAX: Duration = Duration::from_secs(60);
@@ -29,13 +31,27 @@ struct Audited {
     lease: Lease,
 }
 
-/// What the snapshot of a branch shows.
-struct Shown {
-    totals: BranchTotals,
-    recent: BatchParts,
+/// What is read in the snapshot of a branch.
+type Read<T> = for<'a> fn(&'a Client) -> BoxFuture<'a, Result<T, RowError>>;
+
+/// What the snapshots of all branches show, and the batches that may be in one of them and not in another.
+struct Cut<T> {
+    shown: BTreeMap<BranchCode, T>,
+    candidates: Vec<Candidate>,
 }
 
 pub(crate) async fn run(bank: &Bank) -> Result<AuditReport, ReadError> {
+    let Cut { shown, candidates } = cut(bank, |client| totals::totals(client).boxed()).await?;
+    Ok(audit(shown, &candidates))
+}
+
+/// Debits and credits of every branch, each in a snapshot of its own.
+pub(crate) async fn trial_balance(bank: &Bank) -> Result<TrialBalance, ReadError> {
+    let Cut { shown, candidates } = cut(bank, |client| totals::books(client).boxed()).await?;
+    Ok(trial_balance::trial_balance(&shown, &candidates))
+}
+
+async fn cut<T>(bank: &Bank, read: Read<T>) -> Result<Cut<T>, ReadError> {
     let leases =
         bank.branches.keys().map(|code| async { Ok(Audited { code: *code, lease: bank.reader(*code).await? }) });
     let branches: Vec<Audited> = try_join_all(leases).await?;
@@ -43,37 +59,22 @@ pub(crate) async fn run(bank: &Bank) -> Result<AuditReport, ReadError> {
     let listed = branches.iter().map(|branch| prepared(bank, branch));
     let listed = at_all(bank, &branches, listed).await?;
     at_all(bank, &branches, branches.iter().map(|branch| totals::open(branch.client()))).await?;
-    let shown = branches.iter().zip(&marks).map(|(branch, mark)| show(branch, mark));
-    let shown = at_all(bank, &branches, shown).await?;
+    let shown = branches.iter().zip(&marks).map(|(branch, mark)| show(branch, mark, read));
+    let (shown, recent): (Vec<T>, Vec<BatchParts>) = at_all(bank, &branches, shown).await?.into_iter().unzip();
     let mut candidates: BatchParts = BTreeMap::new();
     for prepared in listed.iter().flatten() {
         candidates.insert(prepared.gid.batch, prepared.batch().parts().into_iter().collect());
     }
-    let mut sums = BTreeMap::new();
-    for (branch, shown) in branches.iter().zip(shown) {
-        candidates.extend(shown.recent);
-        sums.insert(branch.code, shown.totals);
-    }
+    candidates.extend(recent.into_iter().flatten());
     let ids: Vec<BatchId> = candidates.keys().copied().collect();
     let visible = branches.iter().map(|branch| totals::look_up(branch.client(), &ids));
     let visible = at_all(bank, &branches, visible).await?;
     at_all(bank, &branches, branches.iter().map(|branch| totals::close(branch.client()))).await?;
-    let candidates = gather(bank, &candidates, branches.iter().map(|branch| branch.code), visible);
+    let codes = branches.iter().map(|branch| branch.code);
+    let candidates = gather(bank, &candidates, codes.clone(), visible);
+    let shown = codes.zip(shown).collect();
     branches.into_iter().for_each(|branch| branch.lease.give_back());
-    Ok(audit(sums, &candidates))
-}
-
-/// Debits and credits of every branch, each in a snapshot of its own.
-pub(crate) async fn trial_balance(bank: &Bank) -> Result<TrialBalance, ReadError> {
-    let leases =
-        bank.branches.keys().map(|code| async { Ok(Audited { code: *code, lease: bank.reader(*code).await? }) });
-    let branches: Vec<Audited> = try_join_all(leases).await?;
-    at_all(bank, &branches, branches.iter().map(|branch| totals::open(branch.client()))).await?;
-    let books = at_all(bank, &branches, branches.iter().map(|branch| totals::books(branch.client()))).await?;
-    at_all(bank, &branches, branches.iter().map(|branch| totals::close(branch.client()))).await?;
-    let books: BTreeMap<BranchCode, BranchBooks> = branches.iter().map(|branch| branch.code).zip(books).collect();
-    branches.into_iter().for_each(|branch| branch.lease.give_back());
-    Ok(trial_balance::trial_balance(&books))
+    Ok(Cut { shown, candidates })
 }
 
 impl Audited {
@@ -86,9 +87,9 @@ async fn prepared(bank: &Bank, branch: &Audited) -> Result<Vec<Prepared>, RowErr
     Ok(recovery::list(branch.client(), bank.connector.deployment()).await?)
 }
 
-async fn show(branch: &Audited, mark: &Mark) -> Result<Shown, RowError> {
+async fn show<T>(branch: &Audited, mark: &Mark, read: Read<T>) -> Result<(T, BatchParts), RowError> {
     let client = branch.client();
-    Ok(Shown { totals: totals::totals(client).await?, recent: totals::recent(client, mark).await? })
+    Ok((read(client).await?, totals::recent(client, mark).await?))
 }
 
 /// One step at every branch, all at once, each within its time. `steps` are in the order of the branches.

@@ -65,6 +65,9 @@ struct BankSumView {
     /// What the positions of all branches net to: what was in flight between their snapshots.
     #[schema(example = "0")]
     in_flight: String,
+    /// That less the nets of the batches that were: "0", or so much is in flight for ever.
+    #[schema(example = "0")]
+    difference: String,
 }
 
 impl From<&TrialBalance> for TrialBalanceView {
@@ -85,8 +88,8 @@ impl From<&TrialBalance> for TrialBalanceView {
         });
         let bank = report.bank.iter().map(|sum| {
             let (debits, credits) = figures(sum.sides);
-            let in_flight = sum.in_flight.to_string();
-            BankSumView { currency: sum.currency.to_string(), debits, credits, in_flight }
+            let (in_flight, difference) = (sum.in_flight.to_string(), sum.difference.to_string());
+            BankSumView { currency: sum.currency.to_string(), debits, credits, in_flight, difference }
         });
         Self {
             balanced: report.is_balanced(),

@@ -221,7 +221,8 @@ async fn an_expiry_is_booked_once_by_however_many_servers_and_after_a_restart() 
 #[tokio::test]
 async fn what_is_due_is_found_by_its_index() {
     let databases = Databases::start().await;
-    let statement = nostro_store::read::due_holds_statement().replace("$1", "null").replace("$2", "null").replace("$3", "10");
+    let statement =
+        nostro_store::read::due_holds_statement().replace("$1", "null").replace("$2", "null").replace("$3", "10");
     let plan = format!("explain {statement}");
     let admin = databases.admin("AZ").await;
     let server = Server::start(&databases).await;

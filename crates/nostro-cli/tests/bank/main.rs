@@ -37,5 +37,6 @@ mod statements;
 mod tampering;
 mod tools;
 mod transfers;
+mod trial_balance;
 mod two_servers;
 mod votes;

@@ -1,0 +1,36 @@
+//! The trial balance while a batch is in one branch's snapshot and not in the other's.
+
+use nostro_torture::databases::Databases;
+use nostro_torture::money::{assert_posted, open, pay};
+use nostro_torture::server::Server;
+use nostro_torture::wire::{Hold, Wire};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn positions_net_to_the_batches_in_flight_and_to_nothing_else() {
+    let databases = Databases::start().await;
+    let to_tx = Wire::to(databases.cluster("TX").port()).await;
+    let server = Server::start_through(&databases, &[("TX", &to_tx)]).await;
+    let client = &server.client;
+    let (az, tx) = (open(client, "AZ", 1_000).await, open(client, "TX", 500).await);
+    let bank = || async {
+        let report = client.trial_balance().await.unwrap();
+        let [sum] = report.bank.as_slice() else { panic!("{report:?}") };
+        (report.balanced, sum.debits, sum.credits, sum.in_flight, sum.difference)
+    };
+    assert_eq!(bank().await, (true, 1_500, 1_500, 0, 0));
+    let mut held = to_tx.hold("commit prepared", Hold::Message);
+    let (payer, request) = (client.clone(), pay(az, tx, 300));
+    let paying = tokio::spawn(async move { payer.transfer(&request).await });
+    held.reached().await;
+    // Decided at Arizona, prepared at Texas.
+    assert_eq!(bank().await, (true, 1_500, 1_200, 300, 0));
+    held.release();
+    assert_posted(paying.await.unwrap());
+    assert_eq!(bank().await, (true, 1_500, 1_500, 0, 0));
+    // Texas loses what it was paid: its books balance, and no batch is in flight.
+    let lost = "alter table batch_net disable trigger user; update batch_net set amount = 0;
+        alter table batch_net enable trigger user; update account set balance = balance - 300 where id % 1000000000000 = 1042";
+    databases.sql("TX", lost).await;
+    assert_eq!(bank().await, (false, 1_500, 1_200, 300, 300));
+    databases.finish().await;
+}
