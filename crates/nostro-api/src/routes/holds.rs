@@ -49,7 +49,8 @@ pub(crate) async fn create(State(api): State<Api>, body: JsonBody) -> Result<Res
     request_body = NewCapture,
     responses(
         MoneyMoved,
-        (status = 404, description = "`hold_not_found`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "`hold_not_found`: it may still be on its way. This attempt moved nothing; only sending \
+            the same id again settles it.", body = ProblemBody, content_type = "application/problem+json"),
         Refused, BodyRefused, Unavailable
     )
 )]
@@ -76,7 +77,8 @@ pub(crate) async fn capture(
     request_body = NewRelease,
     responses(
         MoneyMoved,
-        (status = 404, description = "`hold_not_found`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "`hold_not_found`: it may still be on its way. This attempt moved nothing; only sending \
+            the same id again settles it.", body = ProblemBody, content_type = "application/problem+json"),
         Refused, BodyRefused, Unavailable
     )
 )]
@@ -102,7 +104,8 @@ pub(crate) async fn release(
     ),
     responses(
         (status = 200, description = "The hold.", body = HoldView),
-        (status = 404, description = "`hold_not_found`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "`hold_not_found`: no proof that it will not be placed; only sending the same id again \
+            settles that.", body = ProblemBody, content_type = "application/problem+json"),
         Refused, Unavailable
     )
 )]

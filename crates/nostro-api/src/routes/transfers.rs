@@ -133,8 +133,8 @@ pub(crate) async fn show(
     request_body = NewReversal,
     responses(
         MoneyMoved,
-        (status = 404, description = "`transfer_not_found`", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 404, description = "`transfer_not_found`: it may still be on its way. This attempt moved nothing; only \
+            sending the same id again settles it.", body = ProblemBody, content_type = "application/problem+json"),
         Refused, BodyRefused, Unavailable
     )
 )]

@@ -38,4 +38,5 @@ mod tampering;
 mod tools;
 mod transfers;
 mod two_servers;
+mod unsent;
 mod votes;
