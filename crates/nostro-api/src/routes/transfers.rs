@@ -117,7 +117,7 @@ pub(crate) async fn show(
     parameters: Parameters,
 ) -> Result<Json<TransferView>, Problem> {
     let found = found(&api, &segment, parameters).await?;
-    Ok(Json(TransferView::new(&found.receipt, found.settled)))
+    Ok(Json(TransferView::new(&found.receipt, found.settled).with_reversed(found.reversed)))
 }
 
 /// Money of a posted transfer goes back: all of it, or a part.
