@@ -1,6 +1,6 @@
 //! The routes: each parses its request, asks the engine once, and says what the engine answered.
 //!
-//! - [`transfers`], [`multi_leg`], [`holds`]: moving money
+//! - [`transfers`], [`multi_leg`], [`holds`]: moving money; [`moving`]: what they share
 //! - [`customers`], [`accounts`], [`account_changes`]: the register; [`statements`]: what an account was at a past instant
 //! - [`bank`]: branches, batches in doubt, the quick audit; [`audits`]: full ones
 //! - [`probes`]: for load balancers, Prometheus and readers of the description
@@ -13,6 +13,7 @@ pub(crate) mod audits;
 pub(crate) mod bank;
 pub(crate) mod customers;
 pub(crate) mod holds;
+mod moving;
 pub(crate) mod multi_leg;
 pub(crate) mod probes;
 pub(crate) mod statements;
@@ -26,8 +27,12 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use nostro_core::{AccountNumber, BranchCode};
-use nostro_engine::{Engine, Made, Page, RegisterError};
+use nostro_engine::{Engine, Made, Page, ReadError, RegisterError};
 use uuid::Uuid;
+
+/// What a list with filters answers, for its description.
+const FILTERED_PAGE: &str =
+    "A page. With filters it may be shorter than `limit` and not the last: go on until `next_cursor` is null.";
 
 /// The answer to a single request that made or changed nothing, or may have; `number` is the account in the URL, if there
 /// is one. What is not known is told as such: a 503 would say that this attempt did nothing.
@@ -92,6 +97,22 @@ fn page(limit: u16, before: Option<i64>) -> Page {
     Page { limit: limit.saturating_add(1), before }
 }
 
+/// A page without the row too many, and the key of its last row if there is a next page.
+fn cut<T, K>(limit: u16, mut rows: Vec<T>, key: impl FnOnce(&T) -> K) -> (Vec<T>, Option<K>) {
+    let more = rows.len() > usize::from(limit);
+    rows.truncate(usize::from(limit));
+    let last = rows.last().filter(|_| more).map(key);
+    (rows, last)
+}
+
+/// An unknown branch in the URL's own number is an account that does not exist.
+fn read_problem(error: ReadError, number: AccountNumber) -> Problem {
+    match error {
+        ReadError::UnknownBranch(_) => Problem::account_not_found(number),
+        ReadError::Unavailable(_) | ReadError::Bug => error.into(),
+    }
+}
+
 /// The branch and the place at which a list of a branch begins: from its cursor, or from its parameter.
 fn branch_list(
     engine: &Engine,
@@ -118,6 +139,18 @@ fn branch_list(
 mod tests {
     use super::*;
     use nostro_engine::Unavailable;
+
+    #[test]
+    fn a_page_has_a_next_one_if_a_row_too_many_was_found() {
+        for (found, expected) in [
+            (vec![], (vec![], None)),
+            (vec![9], (vec![9], None)),
+            (vec![9, 8], (vec![9, 8], None)),
+            (vec![9, 8, 7], (vec![9, 8], Some(8))),
+        ] {
+            assert_eq!(cut(2, found, |row| *row), expected);
+        }
+    }
 
     #[test]
     fn of_a_single_request_too_unknown_is_never_unavailable() {

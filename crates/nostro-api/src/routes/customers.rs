@@ -11,7 +11,7 @@ use crate::problem::{Problem, ProblemBody};
 use crate::register_body::{self, NewCustomerBody, NewCustomersBody, WantedIdsBody};
 use crate::request_context::RequestContext;
 use crate::router::Api;
-use crate::routes::{branch_list, not_made, page, registered};
+use crate::routes::{branch_list, cut, not_made, page, registered};
 use crate::view::PageView;
 use crate::view::account::CustomerView;
 use crate::view::registered::{CustomerResult, CustomerResults, FoundCustomers, UnknownRequest};
@@ -111,10 +111,8 @@ pub(crate) async fn list(
 ) -> Result<Json<PageView<CustomerView>>, Problem> {
     let asked = parameters.branch_list()?;
     let (branch, before) = branch_list(&api.engine, List::Customers, asked.branch, asked.cursor.as_deref())?;
-    let mut rows = api.engine.customers(branch, page(asked.limit, before)).await?;
-    let more = rows.len() > usize::from(asked.limit);
-    rows.truncate(usize::from(asked.limit));
-    let last = rows.last().filter(|_| more).map(|customer| customer.number);
+    let rows = api.engine.customers(branch, page(asked.limit, before)).await?;
+    let (rows, last) = cut(asked.limit, rows, |customer| customer.number);
     let key = last.and_then(|number| Some(number.key(api.engine.branch_number(branch)?).as_i64()));
     let next_cursor = key.map(|key| cursor::seal(List::Customers, branch.as_str(), key));
     Ok(Json(PageView { data: rows.iter().map(CustomerView::from).collect(), next_cursor }))

@@ -1,6 +1,5 @@
 //! What an account was at a past instant: balances and statements.
 
-use super::accounts::read_problem;
 use crate::cursor;
 use crate::fields;
 use crate::openapi::{Refused, Unavailable};
@@ -8,6 +7,7 @@ use crate::parameters::{Parameters, Segment};
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::request_context::RequestContext;
 use crate::router::Api;
+use crate::routes::read_problem;
 use crate::statement_csv;
 use crate::statement_parameters::{Period, Place, StatementParameters};
 use crate::view::statement::{BalanceView, Heading, StatementView};

@@ -10,7 +10,7 @@ use crate::parameters::{Parameters, Segment};
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::request_context::RequestContext;
 use crate::router::Api;
-use crate::routes::holds::{asked, known_branch};
+use crate::routes::moving::{asked, known_branch, moved};
 use crate::transfer_body::{self, CashMovement, NewCashMovement, NewReversal, NewTransfer};
 use crate::view::transfer::{BulkResults, TransferView};
 use crate::wire;
@@ -159,6 +159,5 @@ async fn found(api: &Api, segment: &Segment, parameters: Parameters) -> Result<F
 
 async fn move_cash(api: &Api, body: &JsonBody, movement: CashMovement) -> Result<Response, Problem> {
     let transfer = transfer_body::cash(body.parse()?, movement, &|code| api.engine.has_branch(code))?;
-    let answer = api.engine.transfer(transfer.clone()).await;
-    Ok(answer::single(&transfer, answer))
+    Ok(moved(api, transfer).await)
 }
