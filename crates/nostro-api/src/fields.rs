@@ -133,7 +133,7 @@ impl<'a, 'e> Fields<'a, 'e> {
         errors: &'e mut Errors,
     ) -> Option<Self> {
         let JsonValue::Object(members) = value else {
-            errors.push(place.to_string(), Broken::Rule(format!("is a JSON object, not {}", value.noun())));
+            errors.push(place.to_string(), Broken::Rule(format!("must be a JSON object, found {}", value.noun())));
             return None;
         };
         let mut values: Vec<Option<JsonValue<'a>>> = names.iter().map(|_| None).collect();

@@ -124,7 +124,7 @@ pub(crate) fn read_hold(fields: &mut Fields<'_, '_>, has_branch: HasBranch<'_>) 
     let expires_at = fields.optional("expires_at", None, |value| fields::time(&value).map(Some));
     let classified = read_classified(fields);
     if debit.is_some() && debit == credit {
-        fields.push("credit_account", Broken::Rule("the two accounts of a hold differ".to_owned()));
+        fields.push("credit_account", Broken::Rule("must be another account than the debit account".to_owned()));
         return None;
     }
     let Classified { id, category, reference } = classified?;

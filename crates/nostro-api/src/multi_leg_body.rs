@@ -144,9 +144,9 @@ fn leg(
     has_branch: HasBranch<'_>,
     errors: &mut Errors,
 ) -> Option<Transfer> {
-    let (names, other) = match common.shared {
-        Shared::Debit(_) => (&CREDIT_LEG_FIELDS, "credit_account"),
-        Shared::Credit(_) => (&DEBIT_LEG_FIELDS, "debit_account"),
+    let (names, other, shared) = match common.shared {
+        Shared::Debit(_) => (&CREDIT_LEG_FIELDS, "credit_account", "debit"),
+        Shared::Credit(_) => (&DEBIT_LEG_FIELDS, "debit_account", "credit"),
     };
     let mut fields = Fields::read(value, Place::Item { list: "legs", at: usize::from(place) }, names, errors)?;
     let account = fields.required(other, |value| fields::account_number(&value, has_branch));
@@ -160,7 +160,7 @@ fn leg(
         Shared::Credit(credit) => (account?, credit),
     };
     if debit == credit {
-        fields.push(other, Broken::Rule("the two accounts of a leg differ".to_owned()));
+        fields.push(other, Broken::Rule(format!("must be another account than the {shared} account")));
         return None;
     }
     Some(Transfer {

@@ -79,7 +79,7 @@ impl Period {
     fn of(from: Option<Timestamp>, to: Option<Timestamp>) -> Result<Self, Problem> {
         let missing = |name| invalid(format!("{name}: name an instant, such as 2026-11-01T00:00:00Z"));
         let (from, to) = (from.ok_or_else(|| missing("from"))?, to.ok_or_else(|| missing("to"))?);
-        if from < to { Ok(Self { from, to }) } else { Err(invalid("to: later than from")) }
+        if from < to { Ok(Self { from, to }) } else { Err(invalid("to: must be later than from")) }
     }
 }
 
@@ -180,7 +180,7 @@ mod tests {
         for (pairs, detail) in [
             (vec![NOVEMBER[0]], "to: name an instant, such as 2026-11-01T00:00:00Z"),
             (vec![NOVEMBER[1]], "from: name an instant, such as 2026-11-01T00:00:00Z"),
-            (vec![NOVEMBER[0], ("to", NOVEMBER[0].1)], "to: later than from"),
+            (vec![NOVEMBER[0], ("to", NOVEMBER[0].1)], "to: must be later than from"),
             (vec![NOVEMBER[0], ("to", "then")], "to: a time is RFC 3339, such as 2026-11-23T08:00:00.000000Z"),
             (with(&[("format", "pdf")]), "format: json or csv"),
             (with(&[("format", "csv"), ("limit", "5")]), "limit: a CSV has no pages, it is whole"),

@@ -181,7 +181,7 @@ pub(crate) fn read_transfer(fields: &mut Fields<'_, '_>, has_branch: HasBranch<'
     let up_to = fields.optional("up_to", false, |value| fields::flag(&value));
     let common = read_common(fields);
     if debit.is_some() && debit == credit {
-        fields.push("credit_account", Broken::Rule("the two accounts of a transfer differ".to_owned()));
+        fields.push("credit_account", Broken::Rule("must be another account than the debit account".to_owned()));
         return None;
     }
     let common = common?;

@@ -63,7 +63,7 @@ pub(crate) async fn balance(
         ("number" = String, Path, description = "The account.", example = "AZ93000000001042"),
         ("from" = Option<String>, Query, description = "The first instant of the period, RFC 3339; may be left out beside a cursor.",
             example = "2026-11-01T00:00:00Z"),
-        ("to" = Option<String>, Query, description = "The first instant behind it, not in the future; may be left out beside a cursor.",
+        ("to" = Option<String>, Query, description = "The first instant after it, not in the future; may be left out beside a cursor.",
             example = "2026-12-01T00:00:00Z"),
         ("format" = Option<String>, Query, description = "`json` in pages, or `csv` whole. Default: CSV if `Accept` names `text/csv` \
             and not `application/json`, else JSON.", example = "json"),
@@ -150,7 +150,7 @@ fn past_problem(error: PastError, number: AccountNumber, field: &'static str) ->
             invalid(format!("at: must lie before the branch's clock, which is {clock}"))
         }
         PastError::NotPast { clock } => {
-            invalid(format!("{field}: must not lie behind the branch's clock, which is {clock}"))
+            invalid(format!("{field}: must not be later than the branch's clock, which is {clock}"))
         }
         PastError::Archived => Problem::history_archived(number),
         PastError::TooLong { lines } => invalid(format!(
