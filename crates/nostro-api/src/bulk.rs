@@ -1,9 +1,8 @@
 //! What a bulk moves: its items become orders, once the branches have told what they name, and the answers its results.
 
-use crate::ask::Ask;
+use crate::ask::{Ask, Reserved};
 use crate::bulk_body::Bulk;
 use crate::facts::{Facts, Missing};
-use crate::hold_body::Reserved;
 use crate::problem::{Code, Problem};
 use crate::request_context::RequestContext;
 use crate::view::transfer::State;
@@ -169,8 +168,7 @@ pub(crate) fn refusal(answer: &Answer) -> Option<(Refusal, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ask::OfHold;
-    use crate::transfer_body::Classified;
+    use crate::ask::{Classified, OfHold};
     use nostro_core::Amount;
     use uuid::Uuid;
 

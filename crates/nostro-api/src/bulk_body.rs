@@ -94,7 +94,7 @@ pub(crate) struct Bulk {
 pub(crate) fn bulk(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Bulk, Problem> {
     let mut errors = Errors::default();
     let read = Fields::read(value, Place::Body, &BULK_FIELDS, &mut errors).and_then(|mut fields| {
-        let items = fields.required("transfers", bulk_items);
+        let items = fields.required("transfers", |value| fields::list_of(value, "transfers", BULK_TRANSFERS_MAX));
         let atomic = fields.optional("atomic", false, |value| fields::flag(&value));
         Some((items?, atomic?))
     });
@@ -117,19 +117,6 @@ pub(crate) fn bulk(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Bu
     let follows: Vec<bool> = std::iter::once(false).chain(linked.iter().copied()).take(items.len()).collect();
     let is_link = linked.iter().zip(&follows).map(|(linked, follows)| atomic || *linked || *follows).collect();
     errors.none_or(Some(Bulk { items, follows, is_link }))
-}
-
-fn bulk_items(value: JsonValue<'_>) -> fields::Ruled<Vec<JsonValue<'_>>> {
-    match value {
-        JsonValue::List(items) if (1..=BULK_TRANSFERS_MAX).contains(&items.len()) => Ok(items),
-        JsonValue::List(items) => {
-            let found = items.len();
-            Err(Broken::Rule(format!("a bulk has 1 to {BULK_TRANSFERS_MAX} transfers, this one has {found}")))
-        }
-        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) | JsonValue::Text(_) | JsonValue::Object(_) => {
-            Err(Broken::Rule(format!("expected a list of transfers, found {}", value.noun())))
-        }
-    }
 }
 
 fn read_item(

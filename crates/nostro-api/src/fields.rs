@@ -5,11 +5,9 @@
 //! function from a value to a type of the core; single and bulk transfers read with the same ones.
 
 use crate::json::JsonValue;
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, FieldError, Problem};
 use nostro_core::{AccountNumber, Amount, Balance, BranchCode, Currency, CustomerNumber, Timestamp};
-use serde::Serialize;
 use std::fmt;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// No answer names more broken rules than this: whoever sends a bulk of 8,192 wrong items sees the pattern in
@@ -23,16 +21,6 @@ const TIME_END_MICROS: i64 = 253_370_764_800_000_000;
 
 /// Whether a branch has this code.
 pub type HasBranch<'a> = &'a dyn Fn(BranchCode) -> bool;
-
-/// A field and the rule that it breaks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct FieldError {
-    /// JSON pointer into the request's body; empty for the body itself.
-    #[schema(example = "/amount")]
-    pub(crate) pointer: String,
-    /// The rule, and what was found.
-    pub(crate) detail: String,
-}
 
 /// Why a value is not what its field takes.
 #[derive(Debug)]
@@ -221,7 +209,8 @@ pub(crate) fn bulk<'a, T>(
     errors.none_or(Some(all))
 }
 
-fn list_of<'a>(value: JsonValue<'a>, list: &str, items_max: usize) -> Ruled<Vec<JsonValue<'a>>> {
+/// The items of a list of so many at most, and of one at least.
+pub(crate) fn list_of<'a>(value: JsonValue<'a>, list: &str, items_max: usize) -> Ruled<Vec<JsonValue<'a>>> {
     match value {
         JsonValue::List(items) if (1..=items_max).contains(&items.len()) => Ok(items),
         JsonValue::List(items) => {

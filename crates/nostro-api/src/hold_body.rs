@@ -1,13 +1,13 @@
-//! The bodies of holds, captures and releases, read into [`Transfer`]s.
+//! The bodies of holds, captures and releases: a hold is read into a [`Transfer`], the others into an [`Ask`].
 //!
 //! A capture or a release names its hold in the URL; its accounts and its currency follow from the hold.
 
-use crate::ask::{Ask, OfHold};
+use crate::ask::{Ask, Classified, OfHold};
 use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
 use crate::json::JsonValue;
 use crate::problem::Problem;
-use crate::transfer_body::{Classified, read_classified};
-use nostro_core::{AccountNumber, Amount, BranchCode, Currency, Hold, Operation, Transfer, TransferId};
+use crate::transfer_body::read_classified;
+use nostro_core::{Amount, BranchCode, Operation, Transfer, TransferId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -139,37 +139,6 @@ pub(crate) fn read_hold(fields: &mut Fields<'_, '_>, has_branch: HasBranch<'_>) 
         reference,
         link: None,
     })
-}
-
-/// Of a hold, what the transfers that end it or take from it need.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reserved {
-    pub(crate) debit: AccountNumber,
-    pub(crate) credit: AccountNumber,
-    pub(crate) amount: Amount,
-    pub(crate) currency: Currency,
-}
-
-impl From<&Hold> for Reserved {
-    fn from(hold: &Hold) -> Self {
-        let Hold { debit, credit, amount, currency, .. } = *hold;
-        Self { debit, credit, amount, currency }
-    }
-}
-
-impl From<&Transfer> for Reserved {
-    /// Of the transfer that places it.
-    fn from(transfer: &Transfer) -> Self {
-        let Transfer { debit, credit, amount, currency, .. } = *transfer;
-        Self { debit, credit, amount, currency }
-    }
-}
-
-/// What is done to a hold: its accounts and its currency are the hold's.
-pub(crate) fn of_hold(hold: Reserved, operation: Operation, amount: Amount, classified: Classified) -> Transfer {
-    let Classified { id, category, reference } = classified;
-    let Reserved { debit, credit, currency, .. } = hold;
-    Transfer { id, operation, debit, credit, amount, currency, category, reference, link: None }
 }
 
 #[cfg(test)]

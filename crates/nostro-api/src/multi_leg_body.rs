@@ -2,10 +2,11 @@
 //!
 //! The first leg has the request's id, the others have ids derived from it, so that a retry finds them all.
 
+use crate::ask::Classified;
 use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
 use crate::json::JsonValue;
 use crate::problem::Problem;
-use crate::transfer_body::{Classified, category, read_classified};
+use crate::transfer_body::{category, read_classified};
 use nostro_core::chain::{ChainError, LINKS_MAX};
 use nostro_core::{AccountNumber, Amount, Chain, Currency, Operation, Reference, Transfer};
 use utoipa::ToSchema;

@@ -4,7 +4,6 @@
 //! becomes a whole body only in [`crate::request_context`], which knows the path and the request id; on the way
 //! there it travels in the response's extensions. Nothing internal is in it: that is logged with the request id.
 
-use crate::fields::FieldError;
 use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -227,6 +226,16 @@ pub struct Problem {
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
     replayed: bool,
+}
+
+/// A field and the rule that it breaks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct FieldError {
+    /// JSON pointer into the request's body; empty for the body itself.
+    #[schema(example = "/amount")]
+    pub(crate) pointer: String,
+    /// The rule, and what was found.
+    pub(crate) detail: String,
 }
 
 /// The body of problem details.

@@ -4,7 +4,7 @@
 //! account; the other side is the cash of that account's branch. What is refused here was never tried: the id is
 //! not used up.
 
-use crate::ask::Ask;
+use crate::ask::{Ask, Classified};
 use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
 use crate::json::JsonValue;
 use crate::problem::Problem;
@@ -110,40 +110,11 @@ pub(crate) fn read_reversal(fields: &mut Fields<'_, '_>) -> Option<(Option<Amoun
     Some((amount?, is_forced?, classified?))
 }
 
-/// A reversal of so much of a transfer, or of all: the account that was paid pays back.
-pub(crate) fn of_original(
-    original: &Transfer,
-    amount: Option<Amount>,
-    is_forced: bool,
-    classified: Classified,
-) -> Transfer {
-    let Classified { id, category, reference } = classified;
-    Transfer {
-        id,
-        operation: Operation::Reversal { original: original.id, is_forced },
-        debit: original.credit,
-        credit: original.debit,
-        amount: amount.unwrap_or(original.amount),
-        currency: original.currency,
-        category,
-        reference,
-        link: None,
-    }
-}
-
 /// Which way cash moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CashMovement {
     Deposit,
     Withdrawal,
-}
-
-/// What a client calls a transfer, whatever it does.
-#[derive(Clone, Debug)]
-pub(crate) struct Classified {
-    pub(crate) id: TransferId,
-    pub(crate) category: u16,
-    pub(crate) reference: Option<Reference>,
 }
 
 /// The fields that transfers and cash share.

@@ -1,7 +1,8 @@
 //! Every kind of bad field of a hold, a capture and a release, as tables.
 
 use super::*;
-use nostro_core::{Balance, HoldState, Timestamp, TransferId};
+use crate::ask::{self, Reserved};
+use nostro_core::{Balance, Hold, HoldState, Timestamp};
 
 const ID: &str = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001";
 
@@ -80,7 +81,7 @@ fn a_hold_is_read_with_its_time_or_without() {
 /// What is asked for of the hold that is there.
 fn of_placed(ask: Ask) -> Transfer {
     let Ask::OfHold { hold, what, classified, .. } = ask else { panic!("it names a hold") };
-    crate::ask::of_hold(hold, what, &classified, Reserved::from(&placed()))
+    ask::of_hold(hold, what, &classified, Reserved::from(&placed()))
 }
 
 #[test]
