@@ -4,7 +4,7 @@
 //! the body says, here, and what the branches know, in [`crate::facts`].
 
 use crate::ask::{Ask, OfHold};
-use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
+use crate::fields::{self, Broken, Errors, Fields, HasBranch, Pointer};
 use crate::hold_body;
 use crate::json::JsonValue;
 use crate::problem::Problem;
@@ -93,7 +93,7 @@ pub(crate) struct Bulk {
 /// The items of a bulk; one that is malformed refuses them all.
 pub(crate) fn bulk(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Bulk, Problem> {
     let mut errors = Errors::default();
-    let read = Fields::read(value, Place::Body, &BULK_FIELDS, &mut errors).and_then(|mut fields| {
+    let read = Fields::read(value, Pointer::Body, &BULK_FIELDS, &mut errors).and_then(|mut fields| {
         let items = fields.required("transfers", |value| fields::list_of(value, "transfers", BULK_TRANSFERS_MAX));
         let atomic = fields.optional("atomic", false, |value| fields::flag(&value));
         Some((items?, atomic?))
@@ -102,7 +102,7 @@ pub(crate) fn bulk(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Bu
     let count = values.len();
     let (mut items, mut linked) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for (at, value) in values.into_iter().enumerate() {
-        let read = read_item(value, Place::Item { list: "transfers", at }, has_branch, &mut errors);
+        let read = read_item(value, Pointer::Item { list: "transfers", at }, has_branch, &mut errors);
         let Some((item, is_linked)) = read else { continue };
         if is_linked && atomic {
             let rule = "an atomic bulk is one chain; linked is for chains among others";
@@ -121,7 +121,7 @@ pub(crate) fn bulk(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Bu
 
 fn read_item(
     value: JsonValue<'_>,
-    place: Place,
+    place: Pointer,
     has_branch: HasBranch<'_>,
     errors: &mut Errors,
 ) -> Option<(Ask, bool)> {

@@ -81,9 +81,9 @@ impl Errors {
     }
 }
 
-/// Where in the body an object stands.
+/// Where in the body an object stands, as a JSON pointer (RFC 6901).
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Place {
+pub(crate) enum Pointer {
     /// It is the body.
     Body,
     /// It is an item of a bulk.
@@ -95,7 +95,7 @@ pub(crate) enum Place {
     },
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Body => Ok(()),
@@ -106,7 +106,7 @@ impl fmt::Display for Place {
 
 /// The members of one object, by the names that it may have.
 pub(crate) struct Fields<'a, 'e> {
-    place: Place,
+    place: Pointer,
     names: Vec<&'static str>,
     values: Vec<Option<JsonValue<'a>>>,
     errors: &'e mut Errors,
@@ -116,7 +116,7 @@ impl<'a, 'e> Fields<'a, 'e> {
     /// Sorts an object's members; unknown and repeated ones are errors. `None` if the value is no object.
     pub(crate) fn read(
         value: JsonValue<'a>,
-        place: Place,
+        place: Pointer,
         names: &[&'static str],
         errors: &'e mut Errors,
     ) -> Option<Self> {
@@ -196,15 +196,15 @@ pub(crate) fn bulk<'a, T>(
     value: JsonValue<'a>,
     names: &'static [&'static str; 1],
     items_max: usize,
-    mut read: impl FnMut(JsonValue<'a>, Place, &mut Errors) -> Option<T>,
+    mut read: impl FnMut(JsonValue<'a>, Pointer, &mut Errors) -> Option<T>,
 ) -> Result<Vec<T>, Problem> {
     let [list] = *names;
     let mut errors = Errors::default();
-    let items = Fields::read(value, Place::Body, names, &mut errors)
+    let items = Fields::read(value, Pointer::Body, names, &mut errors)
         .and_then(|mut fields| fields.required(list, |value| list_of(value, list, items_max)));
     let mut all = Vec::with_capacity(items.as_ref().map_or(0, Vec::len));
     for (at, item) in items.into_iter().flatten().enumerate() {
-        all.extend(read(item, Place::Item { list, at }, &mut errors));
+        all.extend(read(item, Pointer::Item { list, at }, &mut errors));
     }
     errors.none_or(Some(all))
 }

@@ -3,7 +3,7 @@
 //! A capture or a release names its hold in the URL; its accounts and its currency follow from the hold.
 
 use crate::ask::{Ask, Classified, OfHold};
-use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
+use crate::fields::{self, Broken, Errors, Fields, HasBranch, Pointer};
 use crate::json::JsonValue;
 use crate::problem::Problem;
 use crate::transfer_body::read_classified;
@@ -83,7 +83,7 @@ pub(crate) struct NewRelease {
 /// A hold from its body.
 pub(crate) fn hold(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Transfer, Problem> {
     let mut errors = Errors::default();
-    let transfer = Fields::read(value, Place::Body, &HOLD_FIELDS, &mut errors)
+    let transfer = Fields::read(value, Pointer::Body, &HOLD_FIELDS, &mut errors)
         .and_then(|mut fields| read_hold(&mut fields, has_branch));
     errors.none_or(transfer)
 }
@@ -91,7 +91,7 @@ pub(crate) fn hold(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Tr
 /// A capture of a hold from its body.
 pub(crate) fn capture(value: JsonValue<'_>, hold: TransferId, branch: Option<BranchCode>) -> Result<Ask, Problem> {
     let mut errors = Errors::default();
-    let ask = Fields::read(value, Place::Body, &CAPTURE_FIELDS, &mut errors).and_then(|mut fields| {
+    let ask = Fields::read(value, Pointer::Body, &CAPTURE_FIELDS, &mut errors).and_then(|mut fields| {
         let (amount, is_final, classified) = read_capture(&mut fields)?;
         Some(Ask::OfHold { hold, what: OfHold::Capture { amount, is_final }, classified, branch })
     });
@@ -101,7 +101,7 @@ pub(crate) fn capture(value: JsonValue<'_>, hold: TransferId, branch: Option<Bra
 /// A release of a hold from its body.
 pub(crate) fn release(value: JsonValue<'_>, hold: TransferId, branch: Option<BranchCode>) -> Result<Ask, Problem> {
     let mut errors = Errors::default();
-    let ask = Fields::read(value, Place::Body, &RELEASE_FIELDS, &mut errors).and_then(|mut fields| {
+    let ask = Fields::read(value, Pointer::Body, &RELEASE_FIELDS, &mut errors).and_then(|mut fields| {
         Some(Ask::OfHold { hold, what: OfHold::Release, classified: read_classified(&mut fields)?, branch })
     });
     errors.none_or(ask)

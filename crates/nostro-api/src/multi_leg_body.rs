@@ -3,7 +3,7 @@
 //! The first leg has the request's id, the others have ids derived from it, so that a retry finds them all.
 
 use crate::ask::Classified;
-use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
+use crate::fields::{self, Broken, Errors, Fields, HasBranch, Pointer};
 use crate::json::JsonValue;
 use crate::problem::Problem;
 use crate::transfer_body::{category, read_classified};
@@ -85,7 +85,7 @@ struct Common {
 pub(crate) fn multi_leg(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<(Chain, Shared), Problem> {
     let mut errors = Errors::default();
     let mut total = None;
-    let read = Fields::read(value, Place::Body, &FIELDS, &mut errors).and_then(|mut fields| {
+    let read = Fields::read(value, Pointer::Body, &FIELDS, &mut errors).and_then(|mut fields| {
         let account = |value: JsonValue<'_>| fields::account_number(&value, has_branch).map(Some);
         let debit = fields.optional("debit_account", None, account);
         let credit = fields.optional("credit_account", None, account);
@@ -149,7 +149,7 @@ fn leg(
         Shared::Debit(_) => (&CREDIT_LEG_FIELDS, "credit_account", "debit"),
         Shared::Credit(_) => (&DEBIT_LEG_FIELDS, "debit_account", "credit"),
     };
-    let mut fields = Fields::read(value, Place::Item { list: "legs", at: usize::from(place) }, names, errors)?;
+    let mut fields = Fields::read(value, Pointer::Item { list: "legs", at: usize::from(place) }, names, errors)?;
     let account = fields.required(other, |value| fields::account_number(&value, has_branch));
     let amount = fields.required("amount", |value| fields::amount(&value));
     let own = &common.classified;

@@ -20,7 +20,7 @@ pub(crate) mod statements;
 pub(crate) mod transfers;
 
 use crate::cursor::{self, List};
-use crate::fields::Place;
+use crate::fields::Pointer;
 use crate::problem::{Code, Problem};
 use crate::view::registered::{RegisteredState, UnknownRequest};
 use axum::Json;
@@ -68,7 +68,10 @@ fn register_problem(error: RegisterError, number: Option<AccountNumber>) -> Prob
 }
 
 /// What became of an item of a bulk: its state, what was made, or why it was not.
-fn registered<T>(place: Place, made: Result<Made<T>, RegisterError>) -> (RegisteredState, Option<T>, Option<Problem>) {
+fn registered<T>(
+    place: Pointer,
+    made: Result<Made<T>, RegisterError>,
+) -> (RegisteredState, Option<T>, Option<Problem>) {
     match made {
         Ok(Made { value, replayed: false }) => (RegisteredState::Opened, Some(value), None),
         Ok(Made { value, replayed: true }) => (RegisteredState::Replayed, Some(value), None),
@@ -183,7 +186,7 @@ mod tests {
             (Err(RegisterError::Unknown("TX".parse().unwrap())), RegisteredState::Unknown, None, None),
             (Err(RegisterError::Bug), RegisteredState::Unknown, None, Some("internal_error")),
         ] {
-            let found = registered(Place::Item { list: "accounts", at: 3 }, result);
+            let found = registered(Pointer::Item { list: "accounts", at: 3 }, result);
             let body = found.2.map(|problem| serde_json::to_value(problem.body("", "")).unwrap());
             assert_eq!((found.0, found.1), (state, value));
             assert_eq!(body.as_ref().map(|body| body["code"].as_str().unwrap()), code);

@@ -5,7 +5,7 @@
 //! not used up.
 
 use crate::ask::{Ask, Classified};
-use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
+use crate::fields::{self, Broken, Errors, Fields, HasBranch, Pointer};
 use crate::json::JsonValue;
 use crate::problem::Problem;
 use nostro_core::{AccountNumber, Amount, BranchCode, Currency, Operation, Reference, Transfer, TransferId};
@@ -95,7 +95,7 @@ pub(crate) struct NewReversal {
 /// A reversal of a transfer from its body.
 pub(crate) fn reversal(value: JsonValue<'_>, original: TransferId, branch: Option<BranchCode>) -> Result<Ask, Problem> {
     let mut errors = Errors::default();
-    let ask = Fields::read(value, Place::Body, &REVERSAL_FIELDS, &mut errors).and_then(|mut fields| {
+    let ask = Fields::read(value, Pointer::Body, &REVERSAL_FIELDS, &mut errors).and_then(|mut fields| {
         let (amount, is_forced, classified) = read_reversal(&mut fields)?;
         Some(Ask::Reversal { original, amount, is_forced, classified, branch })
     });
@@ -127,7 +127,7 @@ struct Common {
 /// A transfer from the body of a single request.
 pub(crate) fn transfer(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Transfer, Problem> {
     let mut errors = Errors::default();
-    let transfer = Fields::read(value, Place::Body, &TRANSFER_FIELDS, &mut errors)
+    let transfer = Fields::read(value, Pointer::Body, &TRANSFER_FIELDS, &mut errors)
         .and_then(|mut fields| read_transfer(&mut fields, has_branch));
     errors.none_or(transfer)
 }
@@ -139,7 +139,7 @@ pub(crate) fn cash(
     has_branch: HasBranch<'_>,
 ) -> Result<Transfer, Problem> {
     let mut errors = Errors::default();
-    let transfer = Fields::read(value, Place::Body, &CASH_FIELDS, &mut errors)
+    let transfer = Fields::read(value, Pointer::Body, &CASH_FIELDS, &mut errors)
         .and_then(|mut fields| read_cash(&mut fields, movement, has_branch));
     errors.none_or(transfer)
 }

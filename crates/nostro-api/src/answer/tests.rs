@@ -6,7 +6,7 @@ use nostro_core::{Amount, Balance, Operation, Timestamp, TransferRecord};
 use nostro_engine::{CommitPath, Unavailable, UnusableId};
 use std::sync::Arc;
 
-const PLACE: Place = Place::Item { list: "transfers", at: 3 };
+const PLACE: Pointer = Pointer::Item { list: "transfers", at: 3 };
 
 fn transfer() -> Transfer {
     Transfer {

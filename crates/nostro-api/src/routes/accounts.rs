@@ -4,7 +4,7 @@ use crate::answer;
 use crate::body::JsonBody;
 use crate::bulk_intake::BulkBody;
 use crate::cursor::{self, List};
-use crate::fields::Place;
+use crate::fields::Pointer;
 use crate::filters::{self, FilteredList};
 use crate::openapi::{BodyRefused, Refused, Unavailable};
 use crate::parameters::{Parameters, Segment};
@@ -76,7 +76,7 @@ pub(crate) async fn open_bulk(
     let new = register_body::new_accounts(bulk.body.parse()?, &|code| api.engine.has_branch(code))?;
     let answers = api.engine.open_accounts(&new).await;
     let result = |(at, (new, answer)): (usize, (&NewAccount, Result<Made<Account>, RegisterError>))| {
-        let (state, account, problem) = registered(Place::Item { list: "accounts", at }, answer);
+        let (state, account, problem) = registered(Pointer::Item { list: "accounts", at }, answer);
         let problem = problem.map(|problem| problem.body(&context.path, &context.request_id));
         AccountResult { id: new.id, state, account: account.as_ref().map(AccountView::from), problem }
     };

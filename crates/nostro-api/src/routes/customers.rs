@@ -4,7 +4,7 @@ use crate::answer;
 use crate::body::JsonBody;
 use crate::bulk_intake::BulkBody;
 use crate::cursor::{self, List};
-use crate::fields::Place;
+use crate::fields::Pointer;
 use crate::openapi::{BodyRefused, Refused, Unavailable};
 use crate::parameters::Parameters;
 use crate::problem::{Problem, ProblemBody};
@@ -68,7 +68,7 @@ pub(crate) async fn create_bulk(
     let new = register_body::new_customers(bulk.body.parse()?, &|code| api.engine.has_branch(code))?;
     let answers = api.engine.create_customers(&new).await;
     let result = |(at, (new, answer)): (usize, (&NewCustomer, Result<Made<Customer>, RegisterError>))| {
-        let (state, customer, problem) = registered(Place::Item { list: "customers", at }, answer);
+        let (state, customer, problem) = registered(Pointer::Item { list: "customers", at }, answer);
         let problem = problem.map(|problem| problem.body(&context.path, &context.request_id));
         CustomerResult { id: new.id, state, customer: customer.as_ref().map(CustomerView::from), problem }
     };

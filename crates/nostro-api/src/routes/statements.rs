@@ -9,7 +9,7 @@ use crate::request_context::RequestContext;
 use crate::router::Api;
 use crate::routes::read_problem;
 use crate::statement_csv;
-use crate::statement_parameters::{Period, Place, StatementParameters};
+use crate::statement_parameters::{PageStart, Span, StatementParameters};
 use crate::view::statement::{BalanceView, Heading, StatementView};
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -90,46 +90,41 @@ pub(crate) async fn statement(
     let number = segment.account_number()?;
     let told = match StatementParameters::read(&parameters, number, &headers)? {
         StatementParameters::First { period, limit } => first_page(&api, number, period, limit).await,
-        StatementParameters::Next { place, limit } => return next_page(&api, number, place, limit).await,
+        StatementParameters::Next { start, limit } => return next_page(&api, number, start, limit).await,
         StatementParameters::Csv { period } => whole(&api, number, period, context).await,
     };
     told.map_err(|error| past_problem(error, number, "to"))
 }
 
-async fn whole(
-    api: &Api,
-    number: AccountNumber,
-    period: Period,
-    context: RequestContext,
-) -> Result<Response, PastError> {
+async fn whole(api: &Api, number: AccountNumber, period: Span, context: RequestContext) -> Result<Response, PastError> {
     let statement = api.engine.statement(number, period.from, period.to).await?;
     statement_csv::response(api.engine.clone(), statement, context.request_id).await
 }
 
-async fn first_page(api: &Api, number: AccountNumber, period: Period, limit: u16) -> Result<Response, PastError> {
+async fn first_page(api: &Api, number: AccountNumber, period: Span, limit: u16) -> Result<Response, PastError> {
     let statement = api.engine.statement(number, period.from, period.to).await?;
     let totals = api.engine.statement_totals(&statement).await?;
     let lines = statement.lines();
     let page = page(lines, lines.after, limit);
     let entries = api.engine.lines(number, page).await?;
     let heading = Heading { account: &statement.account, from: period.from, to: period.to, lines };
-    let next = cursor_behind(page, Place { period, lines, after: page.up_to }, number);
+    let next = cursor_behind(page, PageStart { period, lines, after: page.up_to }, number);
     let view = StatementView::page(&heading, &entries, next).with_figures(&statement, &totals);
     Ok(Json(view).into_response())
 }
 
 /// Its lines are fixed by what the first page found.
-async fn next_page(api: &Api, number: AccountNumber, place: Place, limit: u16) -> Result<Response, Problem> {
+async fn next_page(api: &Api, number: AccountNumber, start: PageStart, limit: u16) -> Result<Response, Problem> {
     let account = api.engine.account(number).await.map_err(|error| read_problem(error, number))?;
     let account = account.ok_or_else(|| Problem::account_not_found(number))?;
-    let Place { period, lines, after } = place;
+    let PageStart { period, lines, after } = start;
     if lines.up_to > account.seq {
         return Err(cursor::foreign());
     }
     let page = page(lines, after, limit);
     let entries = api.engine.lines(number, page).await.map_err(|error| past_problem(error, number, "to"))?;
     let heading = Heading { account: &account, from: period.from, to: period.to, lines };
-    let next = cursor_behind(page, Place { after: page.up_to, ..place }, number);
+    let next = cursor_behind(page, PageStart { after: page.up_to, ..start }, number);
     Ok(Json(StatementView::page(&heading, &entries, next)).into_response())
 }
 
@@ -137,7 +132,7 @@ fn page(lines: LineRange, after: i64, limit: u16) -> LineRange {
     LineRange { after, up_to: lines.up_to.min(after.saturating_add(i64::from(limit))) }
 }
 
-fn cursor_behind(page: LineRange, next: Place, number: AccountNumber) -> Option<String> {
+fn cursor_behind(page: LineRange, next: PageStart, number: AccountNumber) -> Option<String> {
     (page.up_to < next.lines.up_to).then(|| next.seal(number))
 }
 
