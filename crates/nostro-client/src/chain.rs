@@ -33,10 +33,10 @@ fn outcome(ids: &[Uuid], items: Vec<BulkItem>) -> Result<Outcome<MultiLegTransfe
         return Ok(Outcome::Conflict(problem));
     }
     if let Some((problem, _)) = worst(&items, "unavailable") {
-        // As a single request is told of what it names and nobody knows: with a 404, which does not mend itself by asking on.
+        // A link that names what nobody knows is told as a single request is: with a 404, which asking on does not mend.
         return match problem.status {
-            503 => Ok(Outcome::Unavailable { problem, retry_after: RETRY_AFTER }),
-            _ => Err(ClientError::Rejected(problem)),
+            400..=499 => Err(ClientError::Rejected(problem)),
+            _ => Ok(Outcome::Unavailable { problem, retry_after: RETRY_AFTER }),
         };
     }
     Ok(committed(id, items))
