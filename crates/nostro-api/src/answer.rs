@@ -5,7 +5,7 @@
 
 pub(crate) mod legs;
 
-use crate::fields::Place;
+use crate::fields::Pointer;
 use crate::problem::{Code, IDEMPOTENT_REPLAYED, Problem};
 use crate::view::Text;
 use crate::view::posted::Outcome;
@@ -54,7 +54,7 @@ pub(crate) fn single(transfer: &Transfer, answer: Answer) -> Response {
 
 /// One item of a bulk's answer. `place` is where it stands in the request; `body` completes a problem with the request's path and id.
 pub(crate) fn item(
-    place: Place,
+    place: Pointer,
     transfer: &Transfer,
     answer: Answer,
     body: impl Fn(&Problem) -> crate::problem::ProblemBody,

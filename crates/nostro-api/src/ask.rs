@@ -1,10 +1,8 @@
 //! What a request asks for, as it was said: whole, or naming a hold or a transfer that its accounts follow from.
 //!
-//! What the branches know of that is in [`crate::facts`].
+//! The bodies are read into it; what the branches know of what it names is in [`crate::facts`], and the two make a transfer.
 
-use crate::hold_body::{self, Reserved};
-use crate::transfer_body::{self, Classified};
-use nostro_core::{Amount, BranchCode, Operation, Transfer, TransferId};
+use nostro_core::{AccountNumber, Amount, BranchCode, Currency, Hold, Operation, Reference, Transfer, TransferId};
 
 /// A movement that is asked for.
 #[derive(Clone, Debug)]
@@ -30,6 +28,38 @@ pub(crate) enum OfHold {
     Capture { amount: Amount, is_final: bool },
     /// The end of it.
     Release,
+}
+
+/// What a client calls a transfer, whatever it does.
+#[derive(Clone, Debug)]
+pub(crate) struct Classified {
+    pub(crate) id: TransferId,
+    pub(crate) category: u16,
+    pub(crate) reference: Option<Reference>,
+}
+
+/// Of a hold, what the transfers that end it or take from it need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reserved {
+    pub(crate) debit: AccountNumber,
+    pub(crate) credit: AccountNumber,
+    pub(crate) amount: Amount,
+    pub(crate) currency: Currency,
+}
+
+impl From<&Hold> for Reserved {
+    fn from(hold: &Hold) -> Self {
+        let Hold { debit, credit, amount, currency, .. } = *hold;
+        Self { debit, credit, amount, currency }
+    }
+}
+
+impl From<&Transfer> for Reserved {
+    /// Of the transfer that places it.
+    fn from(transfer: &Transfer) -> Self {
+        let Transfer { debit, credit, amount, currency, .. } = *transfer;
+        Self { debit, credit, amount, currency }
+    }
 }
 
 impl Ask {
@@ -66,22 +96,35 @@ impl Ask {
     }
 }
 
-/// What is done to a hold of these accounts.
+/// What is done to a hold: its accounts and its currency are the hold's.
 pub(crate) fn of_hold(hold: TransferId, what: OfHold, classified: &Classified, reserved: Reserved) -> Transfer {
     let (operation, amount) = match what {
         OfHold::Capture { amount, is_final } => (Operation::Capture { hold, is_final }, amount),
         // Its amount is what is left, which only the branch knows.
         OfHold::Release => (Operation::Release { hold }, reserved.amount),
     };
-    hold_body::of_hold(reserved, operation, amount, classified.clone())
+    let Reserved { debit, credit, currency, .. } = reserved;
+    let Classified { id, category, reference } = classified.clone();
+    Transfer { id, operation, debit, credit, amount, currency, category, reference, link: None }
 }
 
-/// A reversal of a transfer.
+/// A reversal of so much of a transfer, or of all: the account that was paid pays back.
 pub(crate) fn of_original(
     original: &Transfer,
     amount: Option<Amount>,
     is_forced: bool,
     classified: &Classified,
 ) -> Transfer {
-    transfer_body::of_original(original, amount, is_forced, classified.clone())
+    let Classified { id, category, reference } = classified.clone();
+    Transfer {
+        id,
+        operation: Operation::Reversal { original: original.id, is_forced },
+        debit: original.credit,
+        credit: original.debit,
+        amount: amount.unwrap_or(original.amount),
+        currency: original.currency,
+        category,
+        reference,
+        link: None,
+    }
 }

@@ -1,6 +1,6 @@
 //! The body that begins a full audit.
 
-use crate::fields::{self, Errors, Fields, Place};
+use crate::fields::{self, Errors, Fields, Pointer};
 use crate::json::JsonValue;
 use crate::problem::Problem;
 use utoipa::ToSchema;
@@ -32,7 +32,7 @@ pub(crate) struct NewAudit {
 /// An audit from a body.
 pub(crate) fn new_audit(value: JsonValue<'_>) -> Result<NewAudit, Problem> {
     let mut errors = Errors::default();
-    let audit = Fields::read(value, Place::Body, &FIELDS, &mut errors).and_then(|mut fields| {
+    let audit = Fields::read(value, Pointer::Body, &FIELDS, &mut errors).and_then(|mut fields| {
         let id = fields.required("id", |value| fields::id(&value));
         let from_scratch = fields.optional("from_scratch", false, |value| fields::flag(&value));
         Some(NewAudit { id: id?, from_scratch: from_scratch? })

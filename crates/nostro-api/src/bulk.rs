@@ -1,9 +1,8 @@
 //! What a bulk moves: its items become orders, once the branches have told what they name, and the answers its results.
 
-use crate::ask::Ask;
+use crate::ask::{Ask, Reserved};
 use crate::bulk_body::Bulk;
 use crate::facts::{Facts, Missing};
-use crate::hold_body::Reserved;
 use crate::problem::{Code, Problem};
 use crate::request_context::RequestContext;
 use crate::view::transfer::State;
@@ -19,8 +18,8 @@ use std::ops::Range;
 enum Group {
     /// In the order of its transfers.
     Order(Order),
-    /// One of them names what is not known, so none is sent.
-    Unsent(Vec<(TransferId, State, Problem)>),
+    /// One of them names what is not known, so none is sent, and none is told as refused.
+    Unsent(Vec<(TransferId, Problem)>),
 }
 
 /// Moves what the bulk asks for; the body of the answer. A chain that is none refuses the whole request.
@@ -54,8 +53,8 @@ pub(crate) async fn moved(engine: &Engine, bulk: Bulk, context: &RequestContext)
             }
             Group::Unsent(problems) => {
                 first += problems.len();
-                for (id, state, problem) in problems {
-                    results.push_problem(id, state, false, &problem);
+                for (id, problem) in problems {
+                    results.push_problem(id, State::Unavailable, false, &problem);
                 }
             }
         }
@@ -87,10 +86,9 @@ fn group(items: &[Ask], is_chain: bool, first: usize, facts: &Facts) -> Result<G
             Err(why) => missing.push(Some(why)),
         }
     }
-    if transfers.len() < items.len() {
-        let away = missing.iter().flatten().find(|why| matches!(why, Missing::Unavailable(_))).copied();
-        let unsent = items.iter().zip(missing).map(|(item, missing)| unsent(item.id(), missing, away));
-        return Ok(Group::Unsent(unsent.collect()));
+    let stops = missing.iter().enumerate().find_map(|(at, why)| Some((first + at, (*why)?)));
+    if let Some(stops) = stops {
+        return Ok(Group::Unsent(unsent(items, &missing, stops)));
     }
     if !is_chain && let Some(transfer) = transfers.pop() {
         return Ok(Group::Order(Order::Transfer(transfer)));
@@ -109,17 +107,18 @@ fn group(items: &[Ask], is_chain: bool, first: usize, facts: &Facts) -> Result<G
     }
 }
 
-/// Why an item is not sent: what it names is not known, or what another link of its chain names. If a branch could not be
-/// asked, that may be all.
-fn unsent(id: TransferId, missing: Option<Missing>, away: Option<Missing>) -> (TransferId, State, Problem) {
-    match (away, missing) {
-        (Some(away), _) => (id, State::Unavailable, away.into()),
-        (None, Some(missing)) => (id, State::Refused, missing.into()),
-        (None, None) => {
-            let detail = "another link of its chain names what is not known; nothing moved, and the id is not used up";
-            (id, State::Refused, Problem::new(Code::Refused(Refusal::ChainBroken), detail))
-        }
-    }
+/// Why each of the items is not sent: what it names is not known, or what another link of its chain names, where `stops`
+/// is the first such link. If a branch could not be asked, that may be all.
+///
+/// Nothing of it is recorded, and what is not known may be on its way, as may an earlier copy of this very request. Whoever
+/// took that for a refusal and asked with new ids could move the money twice.
+fn unsent(items: &[Ask], missing: &[Option<Missing>], stops: (usize, Missing)) -> Vec<(TransferId, Problem)> {
+    let away = missing.iter().flatten().find(|why| matches!(why, Missing::Unavailable(_))).copied();
+    let problem = |own: Option<Missing>| match (away.or(own), stops) {
+        (Some(why), _) => Problem::from(why),
+        (None, (at, why)) => Problem::from(why).of_another_link(format!("/transfers/{at}")),
+    };
+    items.iter().zip(missing).map(|(item, own)| (item.id(), problem(*own))).collect()
 }
 
 /// The results of a group. What a broken chain refused for says which link it was.
@@ -163,5 +162,53 @@ pub(crate) fn refusal(answer: &Answer) -> Option<(Refusal, bool)> {
     match receipt.record.decision {
         Decision::Refused(refusal) => Some((refusal, replayed)),
         Decision::Posted { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ask::{Classified, OfHold};
+    use nostro_core::Amount;
+    use uuid::Uuid;
+
+    fn transfer(id: u128) -> Ask {
+        Ask::Whole(nostro_core::Transfer {
+            id: TransferId(Uuid::from_u128(id)),
+            operation: Operation::Transfer,
+            debit: "AZ93000000001042".parse().unwrap(),
+            credit: "TX25000000001042".parse().unwrap(),
+            amount: Amount::new(5).unwrap(),
+            currency: "USD".parse().unwrap(),
+            category: 0,
+            reference: None,
+            link: None,
+        })
+    }
+
+    fn release(id: u128) -> Ask {
+        let classified = Classified { id: TransferId(Uuid::from_u128(id)), category: 0, reference: None };
+        Ask::OfHold { hold: TransferId(Uuid::from_u128(99)), what: OfHold::Release, classified, branch: None }
+    }
+
+    /// What is not known may be on its way, so no answer to it is final: not a refusal, and not without the same id again.
+    #[test]
+    fn links_that_are_not_sent_are_never_told_as_refused() {
+        let links = [transfer(1), release(2), transfer(3), release(4)];
+        let Ok(Group::Unsent(unsent)) = group(&links, true, 5, &Facts::default()) else { panic!("no hold is known") };
+        for ((at, (id, problem)), link) in unsent.iter().enumerate().zip(&links) {
+            let body = serde_json::to_value(problem.body("", "")).unwrap();
+            assert_eq!(*id, link.id());
+            assert_eq!((&body["status"], &body["code"]), (&404.into(), &"hold_not_found".into()), "{at}");
+            assert_eq!(body["retry"], "same_id", "{at}");
+            let pointer = body["errors"][0]["pointer"].as_str();
+            assert_eq!(pointer, if at % 2 == 0 { Some("/transfers/6") } else { None }, "{at}");
+        }
+        assert_eq!(unsent.len(), links.len());
+    }
+
+    #[test]
+    fn a_transfer_by_itself_is_sent_whatever_others_name() {
+        assert!(matches!(group(&[transfer(1)], false, 0, &Facts::default()), Ok(Group::Order(Order::Transfer(_)))));
     }
 }

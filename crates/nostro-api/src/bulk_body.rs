@@ -4,7 +4,7 @@
 //! the body says, here, and what the branches know, in [`crate::facts`].
 
 use crate::ask::{Ask, OfHold};
-use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
+use crate::fields::{self, Broken, Errors, Fields, HasBranch, Pointer};
 use crate::hold_body;
 use crate::json::JsonValue;
 use crate::problem::Problem;
@@ -93,8 +93,8 @@ pub(crate) struct Bulk {
 /// The items of a bulk; one that is malformed refuses them all.
 pub(crate) fn bulk(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Bulk, Problem> {
     let mut errors = Errors::default();
-    let read = Fields::read(value, Place::Body, &BULK_FIELDS, &mut errors).and_then(|mut fields| {
-        let items = fields.required("transfers", bulk_items);
+    let read = Fields::read(value, Pointer::Body, &BULK_FIELDS, &mut errors).and_then(|mut fields| {
+        let items = fields.required("transfers", |value| fields::list_of(value, "transfers", BULK_TRANSFERS_MAX));
         let atomic = fields.optional("atomic", false, |value| fields::flag(&value));
         Some((items?, atomic?))
     });
@@ -102,7 +102,7 @@ pub(crate) fn bulk(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Bu
     let count = values.len();
     let (mut items, mut linked) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for (at, value) in values.into_iter().enumerate() {
-        let read = read_item(value, Place::Item { list: "transfers", at }, has_branch, &mut errors);
+        let read = read_item(value, Pointer::Item { list: "transfers", at }, has_branch, &mut errors);
         let Some((item, is_linked)) = read else { continue };
         if is_linked && atomic {
             let rule = "an atomic bulk is one chain; linked is for chains among others";
@@ -119,22 +119,9 @@ pub(crate) fn bulk(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Bu
     errors.none_or(Some(Bulk { items, follows, is_link }))
 }
 
-fn bulk_items(value: JsonValue<'_>) -> fields::Ruled<Vec<JsonValue<'_>>> {
-    match value {
-        JsonValue::List(items) if (1..=BULK_TRANSFERS_MAX).contains(&items.len()) => Ok(items),
-        JsonValue::List(items) => {
-            let found = items.len();
-            Err(Broken::Rule(format!("a bulk has 1 to {BULK_TRANSFERS_MAX} transfers, this one has {found}")))
-        }
-        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) | JsonValue::Text(_) | JsonValue::Object(_) => {
-            Err(Broken::Rule(format!("expected a list of transfers, found {}", value.noun())))
-        }
-    }
-}
-
 fn read_item(
     value: JsonValue<'_>,
-    place: Place,
+    place: Pointer,
     has_branch: HasBranch<'_>,
     errors: &mut Errors,
 ) -> Option<(Ask, bool)> {

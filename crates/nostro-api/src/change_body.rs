@@ -1,6 +1,6 @@
 //! The bodies that change an account's limits and state, and that close it.
 
-use crate::fields::{self, Broken, Errors, Fields, Place};
+use crate::fields::{self, Broken, Errors, Fields, Pointer};
 use crate::json::JsonValue;
 use crate::problem::Problem;
 use nostro_core::{AccountChange, AccountNumber, AccountState, Balance, Reference};
@@ -47,7 +47,7 @@ pub(crate) struct CloseAccountBody {
 /// A change of an account from its body.
 pub(crate) fn change(value: JsonValue<'_>, number: AccountNumber) -> Result<ChangeRequest, Problem> {
     let mut errors = Errors::default();
-    let request = Fields::read(value, Place::Body, &CHANGE_FIELDS, &mut errors).and_then(|mut fields| {
+    let request = Fields::read(value, Pointer::Body, &CHANGE_FIELDS, &mut errors).and_then(|mut fields| {
         let id = fields.required("id", |value| fields::id(&value));
         let overdraft_limit = fields.optional("overdraft_limit", None, |value| fields::limit(&value).map(Some));
         let ceiling = fields.optional("ceiling", None, |value| ceiling(&value).map(Some));
@@ -67,7 +67,7 @@ pub(crate) fn change(value: JsonValue<'_>, number: AccountNumber) -> Result<Chan
 /// A request to close an account from its body.
 pub(crate) fn close(value: JsonValue<'_>, number: AccountNumber) -> Result<ChangeRequest, Problem> {
     let mut errors = Errors::default();
-    let request = Fields::read(value, Place::Body, &CLOSE_FIELDS, &mut errors).and_then(|mut fields| {
+    let request = Fields::read(value, Pointer::Body, &CLOSE_FIELDS, &mut errors).and_then(|mut fields| {
         let id = fields.required("id", |value| fields::id(&value));
         let reason = fields.optional("reason", None, |value| fields::text(&value, Reference::new).map(Some));
         let change = AccountChange { state: Some(AccountState::Closed), ..AccountChange::default() };

@@ -3,8 +3,7 @@
 //! Where a name is not found, or found twice, the request may have been done before: its own record says which accounts it was of,
 //! also when what it names is in the archive by now, and whatever another branch knows under the same ids.
 
-use crate::ask::{self, Ask};
-use crate::hold_body::Reserved;
+use crate::ask::{self, Ask, Reserved};
 use crate::problem::{Code, Problem};
 use futures_util::future::join_all;
 use nostro_core::{BranchCode, Transfer, TransferId};
@@ -140,8 +139,7 @@ impl From<Missing> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ask::OfHold;
-    use crate::transfer_body::Classified;
+    use crate::ask::{Classified, OfHold};
     use nostro_core::{AccountNumber, Amount, Operation};
 
     fn id(number: u128) -> TransferId {

@@ -5,11 +5,9 @@
 //! function from a value to a type of the core; single and bulk transfers read with the same ones.
 
 use crate::json::JsonValue;
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, FieldError, Problem};
 use nostro_core::{AccountNumber, Amount, Balance, BranchCode, Currency, CustomerNumber, Timestamp};
-use serde::Serialize;
 use std::fmt;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// No answer names more broken rules than this: whoever sends a bulk of 8,192 wrong items sees the pattern in
@@ -23,16 +21,6 @@ const TIME_END_MICROS: i64 = 253_370_764_800_000_000;
 
 /// Whether a branch has this code.
 pub type HasBranch<'a> = &'a dyn Fn(BranchCode) -> bool;
-
-/// A field and the rule that it breaks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct FieldError {
-    /// JSON pointer into the request's body; empty for the body itself.
-    #[schema(example = "/amount")]
-    pub(crate) pointer: String,
-    /// The rule, and what was found.
-    pub(crate) detail: String,
-}
 
 /// Why a value is not what its field takes.
 #[derive(Debug)]
@@ -93,9 +81,9 @@ impl Errors {
     }
 }
 
-/// Where in the body an object stands.
+/// Where in the body an object stands, as a JSON pointer (RFC 6901).
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Place {
+pub(crate) enum Pointer {
     /// It is the body.
     Body,
     /// It is an item of a bulk.
@@ -107,7 +95,7 @@ pub(crate) enum Place {
     },
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Body => Ok(()),
@@ -118,7 +106,7 @@ impl fmt::Display for Place {
 
 /// The members of one object, by the names that it may have.
 pub(crate) struct Fields<'a, 'e> {
-    place: Place,
+    place: Pointer,
     names: Vec<&'static str>,
     values: Vec<Option<JsonValue<'a>>>,
     errors: &'e mut Errors,
@@ -128,12 +116,12 @@ impl<'a, 'e> Fields<'a, 'e> {
     /// Sorts an object's members; unknown and repeated ones are errors. `None` if the value is no object.
     pub(crate) fn read(
         value: JsonValue<'a>,
-        place: Place,
+        place: Pointer,
         names: &[&'static str],
         errors: &'e mut Errors,
     ) -> Option<Self> {
         let JsonValue::Object(members) = value else {
-            errors.push(place.to_string(), Broken::Rule(format!("is a JSON object, not {}", value.noun())));
+            errors.push(place.to_string(), Broken::Rule(format!("must be a JSON object, found {}", value.noun())));
             return None;
         };
         let mut values: Vec<Option<JsonValue<'a>>> = names.iter().map(|_| None).collect();
@@ -208,20 +196,21 @@ pub(crate) fn bulk<'a, T>(
     value: JsonValue<'a>,
     names: &'static [&'static str; 1],
     items_max: usize,
-    mut read: impl FnMut(JsonValue<'a>, Place, &mut Errors) -> Option<T>,
+    mut read: impl FnMut(JsonValue<'a>, Pointer, &mut Errors) -> Option<T>,
 ) -> Result<Vec<T>, Problem> {
     let [list] = *names;
     let mut errors = Errors::default();
-    let items = Fields::read(value, Place::Body, names, &mut errors)
+    let items = Fields::read(value, Pointer::Body, names, &mut errors)
         .and_then(|mut fields| fields.required(list, |value| list_of(value, list, items_max)));
     let mut all = Vec::with_capacity(items.as_ref().map_or(0, Vec::len));
     for (at, item) in items.into_iter().flatten().enumerate() {
-        all.extend(read(item, Place::Item { list, at }, &mut errors));
+        all.extend(read(item, Pointer::Item { list, at }, &mut errors));
     }
     errors.none_or(Some(all))
 }
 
-fn list_of<'a>(value: JsonValue<'a>, list: &str, items_max: usize) -> Ruled<Vec<JsonValue<'a>>> {
+/// The items of a list of so many at most, and of one at least.
+pub(crate) fn list_of<'a>(value: JsonValue<'a>, list: &str, items_max: usize) -> Ruled<Vec<JsonValue<'a>>> {
     match value {
         JsonValue::List(items) if (1..=items_max).contains(&items.len()) => Ok(items),
         JsonValue::List(items) => {

@@ -1,13 +1,13 @@
-//! The bodies of holds, captures and releases, read into [`Transfer`]s.
+//! The bodies of holds, captures and releases: a hold is read into a [`Transfer`], the others into an [`Ask`].
 //!
 //! A capture or a release names its hold in the URL; its accounts and its currency follow from the hold.
 
-use crate::ask::{Ask, OfHold};
-use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
+use crate::ask::{Ask, Classified, OfHold};
+use crate::fields::{self, Broken, Errors, Fields, HasBranch, Pointer};
 use crate::json::JsonValue;
 use crate::problem::Problem;
-use crate::transfer_body::{Classified, read_classified};
-use nostro_core::{AccountNumber, Amount, BranchCode, Currency, Hold, Operation, Transfer, TransferId};
+use crate::transfer_body::read_classified;
+use nostro_core::{Amount, BranchCode, Operation, Transfer, TransferId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -83,7 +83,7 @@ pub(crate) struct NewRelease {
 /// A hold from its body.
 pub(crate) fn hold(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Transfer, Problem> {
     let mut errors = Errors::default();
-    let transfer = Fields::read(value, Place::Body, &HOLD_FIELDS, &mut errors)
+    let transfer = Fields::read(value, Pointer::Body, &HOLD_FIELDS, &mut errors)
         .and_then(|mut fields| read_hold(&mut fields, has_branch));
     errors.none_or(transfer)
 }
@@ -91,7 +91,7 @@ pub(crate) fn hold(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Tr
 /// A capture of a hold from its body.
 pub(crate) fn capture(value: JsonValue<'_>, hold: TransferId, branch: Option<BranchCode>) -> Result<Ask, Problem> {
     let mut errors = Errors::default();
-    let ask = Fields::read(value, Place::Body, &CAPTURE_FIELDS, &mut errors).and_then(|mut fields| {
+    let ask = Fields::read(value, Pointer::Body, &CAPTURE_FIELDS, &mut errors).and_then(|mut fields| {
         let (amount, is_final, classified) = read_capture(&mut fields)?;
         Some(Ask::OfHold { hold, what: OfHold::Capture { amount, is_final }, classified, branch })
     });
@@ -101,7 +101,7 @@ pub(crate) fn capture(value: JsonValue<'_>, hold: TransferId, branch: Option<Bra
 /// A release of a hold from its body.
 pub(crate) fn release(value: JsonValue<'_>, hold: TransferId, branch: Option<BranchCode>) -> Result<Ask, Problem> {
     let mut errors = Errors::default();
-    let ask = Fields::read(value, Place::Body, &RELEASE_FIELDS, &mut errors).and_then(|mut fields| {
+    let ask = Fields::read(value, Pointer::Body, &RELEASE_FIELDS, &mut errors).and_then(|mut fields| {
         Some(Ask::OfHold { hold, what: OfHold::Release, classified: read_classified(&mut fields)?, branch })
     });
     errors.none_or(ask)
@@ -124,7 +124,7 @@ pub(crate) fn read_hold(fields: &mut Fields<'_, '_>, has_branch: HasBranch<'_>) 
     let expires_at = fields.optional("expires_at", None, |value| fields::time(&value).map(Some));
     let classified = read_classified(fields);
     if debit.is_some() && debit == credit {
-        fields.push("credit_account", Broken::Rule("the two accounts of a hold differ".to_owned()));
+        fields.push("credit_account", Broken::Rule("must be another account than the debit account".to_owned()));
         return None;
     }
     let Classified { id, category, reference } = classified?;
@@ -139,37 +139,6 @@ pub(crate) fn read_hold(fields: &mut Fields<'_, '_>, has_branch: HasBranch<'_>) 
         reference,
         link: None,
     })
-}
-
-/// Of a hold, what the transfers that end it or take from it need.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reserved {
-    pub(crate) debit: AccountNumber,
-    pub(crate) credit: AccountNumber,
-    pub(crate) amount: Amount,
-    pub(crate) currency: Currency,
-}
-
-impl From<&Hold> for Reserved {
-    fn from(hold: &Hold) -> Self {
-        let Hold { debit, credit, amount, currency, .. } = *hold;
-        Self { debit, credit, amount, currency }
-    }
-}
-
-impl From<&Transfer> for Reserved {
-    /// Of the transfer that places it.
-    fn from(transfer: &Transfer) -> Self {
-        let Transfer { debit, credit, amount, currency, .. } = *transfer;
-        Self { debit, credit, amount, currency }
-    }
-}
-
-/// What is done to a hold: its accounts and its currency are the hold's.
-pub(crate) fn of_hold(hold: Reserved, operation: Operation, amount: Amount, classified: Classified) -> Transfer {
-    let Classified { id, category, reference } = classified;
-    let Reserved { debit, credit, currency, .. } = hold;
-    Transfer { id, operation, debit, credit, amount, currency, category, reference, link: None }
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 //!
 //! The first leg has the request's id, the others have ids derived from it, so that a retry finds them all.
 
-use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
+use crate::ask::Classified;
+use crate::fields::{self, Broken, Errors, Fields, HasBranch, Pointer};
 use crate::json::JsonValue;
 use crate::problem::Problem;
-use crate::transfer_body::{Classified, category, read_classified};
+use crate::transfer_body::{category, read_classified};
 use nostro_core::chain::{ChainError, LINKS_MAX};
 use nostro_core::{AccountNumber, Amount, Chain, Currency, Operation, Reference, Transfer};
 use utoipa::ToSchema;
@@ -84,7 +85,7 @@ struct Common {
 pub(crate) fn multi_leg(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<(Chain, Shared), Problem> {
     let mut errors = Errors::default();
     let mut total = None;
-    let read = Fields::read(value, Place::Body, &FIELDS, &mut errors).and_then(|mut fields| {
+    let read = Fields::read(value, Pointer::Body, &FIELDS, &mut errors).and_then(|mut fields| {
         let account = |value: JsonValue<'_>| fields::account_number(&value, has_branch).map(Some);
         let debit = fields.optional("debit_account", None, account);
         let credit = fields.optional("credit_account", None, account);
@@ -144,11 +145,11 @@ fn leg(
     has_branch: HasBranch<'_>,
     errors: &mut Errors,
 ) -> Option<Transfer> {
-    let (names, other) = match common.shared {
-        Shared::Debit(_) => (&CREDIT_LEG_FIELDS, "credit_account"),
-        Shared::Credit(_) => (&DEBIT_LEG_FIELDS, "debit_account"),
+    let (names, other, shared) = match common.shared {
+        Shared::Debit(_) => (&CREDIT_LEG_FIELDS, "credit_account", "debit"),
+        Shared::Credit(_) => (&DEBIT_LEG_FIELDS, "debit_account", "credit"),
     };
-    let mut fields = Fields::read(value, Place::Item { list: "legs", at: usize::from(place) }, names, errors)?;
+    let mut fields = Fields::read(value, Pointer::Item { list: "legs", at: usize::from(place) }, names, errors)?;
     let account = fields.required(other, |value| fields::account_number(&value, has_branch));
     let amount = fields.required("amount", |value| fields::amount(&value));
     let own = &common.classified;
@@ -160,7 +161,7 @@ fn leg(
         Shared::Credit(credit) => (account?, credit),
     };
     if debit == credit {
-        fields.push(other, Broken::Rule("the two accounts of a leg differ".to_owned()));
+        fields.push(other, Broken::Rule(format!("must be another account than the {shared} account")));
         return None;
     }
     Some(Transfer {

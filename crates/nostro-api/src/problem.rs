@@ -4,7 +4,6 @@
 //! becomes a whole body only in [`crate::request_context`], which knows the path and the request id; on the way
 //! there it travels in the response's extensions. Nothing internal is in it: that is logged with the request id.
 
-use crate::fields::FieldError;
 use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -197,7 +196,8 @@ impl Code {
 
     /// Whether the same id may, and should, be sent again as it was.
     fn retry(self) -> &'static str {
-        if self == Self::AuditRunning {
+        // Nothing is recorded by these, and what is not there yet may come, or what is in the way may go.
+        if matches!(self, Self::AuditRunning | Self::TransferNotFound | Self::HoldNotFound) {
             return "same_id";
         }
         match self.status() {
@@ -228,6 +228,16 @@ pub struct Problem {
     replayed: bool,
 }
 
+/// A field and the rule that it breaks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct FieldError {
+    /// JSON pointer into the request's body; empty for the body itself.
+    #[schema(example = "/amount")]
+    pub(crate) pointer: String,
+    /// The rule, and what was found.
+    pub(crate) detail: String,
+}
+
 /// The body of problem details.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
@@ -251,7 +261,8 @@ pub(crate) struct ProblemBody {
     /// The path of the request.
     #[schema(example = "/v1/transfers")]
     instance: String,
-    /// `same_id`: send the same request with the same id again. `never`: it will be answered the same.
+    /// `same_id`: send the same request with the same id again; it may be answered otherwise. `never`: it will be answered
+    /// the same.
     #[schema(example = "never")]
     retry: &'static str,
     /// Also in the header `X-Request-Id`, and in the server's log.
@@ -366,6 +377,13 @@ impl Problem {
     /// With the one place that it comes from.
     pub(crate) fn naming(self, pointer: String, detail: String) -> Self {
         self.with_errors(vec![FieldError { pointer, detail }])
+    }
+
+    /// The same for another link of its chain, which is not sent because of the one that the pointer names.
+    pub(crate) fn of_another_link(self, pointer: String) -> Self {
+        let detail = format!("{pointer} of its chain cannot be sent: {}", self.detail);
+        let code = self.code.as_str().to_owned();
+        Self { detail, ..self }.naming(pointer, code)
     }
 
     /// With the fields that break a rule.

@@ -2,7 +2,7 @@
 //!
 //! A single one and an item of a bulk are read by the same function.
 
-use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
+use crate::fields::{self, Broken, Errors, Fields, HasBranch, Pointer};
 use crate::json::JsonValue;
 use crate::problem::Problem;
 use nostro_core::{AccountKind, Balance, Name};
@@ -79,7 +79,7 @@ pub(crate) struct NewAccountsBody {
 /// A customer from a body.
 pub(crate) fn new_customer(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<NewCustomer, Problem> {
     let mut errors = Errors::default();
-    let customer = read_customer(value, Place::Body, has_branch, &mut errors);
+    let customer = read_customer(value, Pointer::Body, has_branch, &mut errors);
     errors.none_or(customer)
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn wanted_ids(value: JsonValue<'_>) -> Result<Vec<Uuid>, Problem> {
 /// An account from a body.
 pub(crate) fn new_account(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<NewAccount, Problem> {
     let mut errors = Errors::default();
-    let account = read_account(value, Place::Body, has_branch, &mut errors);
+    let account = read_account(value, Pointer::Body, has_branch, &mut errors);
     errors.none_or(account)
 }
 
@@ -127,7 +127,7 @@ pub(crate) fn new_accounts(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> R
 
 fn read_customer(
     value: JsonValue<'_>,
-    place: Place,
+    place: Pointer,
     has_branch: HasBranch<'_>,
     errors: &mut Errors,
 ) -> Option<NewCustomer> {
@@ -140,7 +140,7 @@ fn read_customer(
 
 fn read_account(
     value: JsonValue<'_>,
-    place: Place,
+    place: Pointer,
     has_branch: HasBranch<'_>,
     errors: &mut Errors,
 ) -> Option<NewAccount> {

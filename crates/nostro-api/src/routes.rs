@@ -1,6 +1,6 @@
 //! The routes: each parses its request, asks the engine once, and says what the engine answered.
 //!
-//! - [`transfers`], [`multi_leg`], [`holds`]: moving money
+//! - [`transfers`], [`multi_leg`], [`holds`]: moving money; [`moving`]: what they share
 //! - [`customers`], [`accounts`], [`account_changes`]: the register; [`statements`]: what an account was at a past instant
 //! - [`bank`]: branches, batches in doubt, the quick audit; [`audits`]: full ones
 //! - [`probes`]: for load balancers, Prometheus and readers of the description
@@ -13,21 +13,26 @@ pub(crate) mod audits;
 pub(crate) mod bank;
 pub(crate) mod customers;
 pub(crate) mod holds;
+mod moving;
 pub(crate) mod multi_leg;
 pub(crate) mod probes;
 pub(crate) mod statements;
 pub(crate) mod transfers;
 
 use crate::cursor::{self, List};
-use crate::fields::Place;
+use crate::fields::Pointer;
 use crate::problem::{Code, Problem};
 use crate::view::registered::{RegisteredState, UnknownRequest};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use nostro_core::{AccountNumber, BranchCode};
-use nostro_engine::{Engine, Made, Page, RegisterError};
+use nostro_engine::{Engine, Made, Page, ReadError, RegisterError};
 use uuid::Uuid;
+
+/// What a list with filters answers, for its description.
+const FILTERED_PAGE: &str =
+    "A page. With filters it may be shorter than `limit` and not the last: go on until `next_cursor` is null.";
 
 /// The answer to a single request that made or changed nothing, or may have; `number` is the account in the URL, if there
 /// is one. What is not known is told as such: a 503 would say that this attempt did nothing.
@@ -63,7 +68,10 @@ fn register_problem(error: RegisterError, number: Option<AccountNumber>) -> Prob
 }
 
 /// What became of an item of a bulk: its state, what was made, or why it was not.
-fn registered<T>(place: Place, made: Result<Made<T>, RegisterError>) -> (RegisteredState, Option<T>, Option<Problem>) {
+fn registered<T>(
+    place: Pointer,
+    made: Result<Made<T>, RegisterError>,
+) -> (RegisteredState, Option<T>, Option<Problem>) {
     match made {
         Ok(Made { value, replayed: false }) => (RegisteredState::Opened, Some(value), None),
         Ok(Made { value, replayed: true }) => (RegisteredState::Replayed, Some(value), None),
@@ -92,6 +100,22 @@ fn page(limit: u16, before: Option<i64>) -> Page {
     Page { limit: limit.saturating_add(1), before }
 }
 
+/// A page without the row too many, and the key of its last row if there is a next page.
+fn cut<T, K>(limit: u16, mut rows: Vec<T>, key: impl FnOnce(&T) -> K) -> (Vec<T>, Option<K>) {
+    let more = rows.len() > usize::from(limit);
+    rows.truncate(usize::from(limit));
+    let last = rows.last().filter(|_| more).map(key);
+    (rows, last)
+}
+
+/// An unknown branch in the URL's own number is an account that does not exist.
+fn read_problem(error: ReadError, number: AccountNumber) -> Problem {
+    match error {
+        ReadError::UnknownBranch(_) => Problem::account_not_found(number),
+        ReadError::Unavailable(_) | ReadError::Bug => error.into(),
+    }
+}
+
 /// The branch and the place at which a list of a branch begins: from its cursor, or from its parameter.
 fn branch_list(
     engine: &Engine,
@@ -118,6 +142,18 @@ fn branch_list(
 mod tests {
     use super::*;
     use nostro_engine::Unavailable;
+
+    #[test]
+    fn a_page_has_a_next_one_if_a_row_too_many_was_found() {
+        for (found, expected) in [
+            (vec![], (vec![], None)),
+            (vec![9], (vec![9], None)),
+            (vec![9, 8], (vec![9, 8], None)),
+            (vec![9, 8, 7], (vec![9, 8], Some(8))),
+        ] {
+            assert_eq!(cut(2, found, |row| *row), expected);
+        }
+    }
 
     #[test]
     fn of_a_single_request_too_unknown_is_never_unavailable() {
@@ -150,7 +186,7 @@ mod tests {
             (Err(RegisterError::Unknown("TX".parse().unwrap())), RegisteredState::Unknown, None, None),
             (Err(RegisterError::Bug), RegisteredState::Unknown, None, Some("internal_error")),
         ] {
-            let found = registered(Place::Item { list: "accounts", at: 3 }, result);
+            let found = registered(Pointer::Item { list: "accounts", at: 3 }, result);
             let body = found.2.map(|problem| serde_json::to_value(problem.body("", "")).unwrap());
             assert_eq!((found.0, found.1), (state, value));
             assert_eq!(body.as_ref().map(|body| body["code"].as_str().unwrap()), code);

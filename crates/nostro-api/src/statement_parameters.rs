@@ -25,24 +25,24 @@ pub(crate) enum Format {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum StatementParameters {
     /// The first page of a period as JSON.
-    First { period: Period, limit: u16 },
+    First { period: Span, limit: u16 },
     /// A page behind it.
-    Next { place: Place, limit: u16 },
+    Next { start: PageStart, limit: u16 },
     /// All of a period as CSV.
-    Csv { period: Period },
+    Csv { period: Span },
 }
 
 /// From one instant on and before another, later one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Period {
+pub(crate) struct Span {
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
 }
 
 /// Where in a statement a page begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) period: Period,
+pub(crate) struct PageStart {
+    pub(crate) period: Span,
     /// The statement's lines.
     pub(crate) lines: LineRange,
     /// The page begins behind this one.
@@ -60,33 +60,33 @@ impl StatementParameters {
             if let Some(name) = ["limit", "cursor"].into_iter().find(|name| parameters.value(name).is_some()) {
                 return Err(invalid(format!("{name}: a CSV has no pages, it is whole")));
             }
-            return Ok(Self::Csv { period: Period::of(from, to)? });
+            return Ok(Self::Csv { period: Span::of(from, to)? });
         }
         let limit = parameters.read_limit()?;
         let Some(text) = parameters.value("cursor") else {
-            return Ok(Self::First { period: Period::of(from, to)?, limit });
+            return Ok(Self::First { period: Span::of(from, to)?, limit });
         };
-        let place = Place::open(number, &text)?;
+        let start = PageStart::open(number, &text)?;
         let differs = |named: Option<Timestamp>, carried| named.is_some_and(|named| named != carried);
-        if differs(from, place.period.from) || differs(to, place.period.to) {
+        if differs(from, start.period.from) || differs(to, start.period.to) {
             return Err(invalid("cursor: of a statement of another period; leave from and to out beside a cursor"));
         }
-        Ok(Self::Next { place, limit })
+        Ok(Self::Next { start, limit })
     }
 }
 
-impl Period {
+impl Span {
     fn of(from: Option<Timestamp>, to: Option<Timestamp>) -> Result<Self, Problem> {
         let missing = |name| invalid(format!("{name}: name an instant, such as 2026-11-01T00:00:00Z"));
         let (from, to) = (from.ok_or_else(|| missing("from"))?, to.ok_or_else(|| missing("to"))?);
-        if from < to { Ok(Self { from, to }) } else { Err(invalid("to: later than from")) }
+        if from < to { Ok(Self { from, to }) } else { Err(invalid("to: must be later than from")) }
     }
 }
 
-impl Place {
+impl PageStart {
     /// As a cursor.
     pub(crate) fn seal(&self, number: AccountNumber) -> String {
-        let Self { period: Period { from, to }, lines, after } = self;
+        let Self { period: Span { from, to }, lines, after } = self;
         let pairs = [
             ("from", from.to_string()),
             ("to", to.to_string()),
@@ -98,17 +98,17 @@ impl Place {
 
     fn open(number: AccountNumber, text: &str) -> Result<Self, Problem> {
         let (carried, after) = cursor::open(List::Statement, text)?;
-        let place = (|| {
+        let start = (|| {
             let (owner, pairs) = cursor::split(&carried)?;
             let pairs = Parameters::of(pairs);
             let figure = |name| pairs.value(name)?.parse::<i64>().ok();
             let time = |name| pairs.read(name, fields::time).ok().flatten();
             let lines = LineRange { after: figure("opening")?, up_to: figure("closing")? };
-            let place = Self { period: Period { from: time("from")?, to: time("to")? }, lines, after };
+            let start = Self { period: Span { from: time("from")?, to: time("to")? }, lines, after };
             let fits = lines.after >= 0 && (lines.after..=lines.up_to).contains(&after);
-            (fits && owner == number.to_string()).then_some(place)
+            (fits && owner == number.to_string()).then_some(start)
         })();
-        place.ok_or_else(cursor::foreign)
+        start.ok_or_else(cursor::foreign)
     }
 }
 
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_format_is_named_or_accepted() {
-        let period = Period { from: NOVEMBER[0].1.parse().unwrap(), to: NOVEMBER[1].1.parse().unwrap() };
+        let period = Span { from: NOVEMBER[0].1.parse().unwrap(), to: NOVEMBER[1].1.parse().unwrap() };
         let json = StatementParameters::First { period, limit: 50 };
         let csv = StatementParameters::Csv { period };
         for (more, accept, expected) in [
@@ -180,7 +180,7 @@ mod tests {
         for (pairs, detail) in [
             (vec![NOVEMBER[0]], "to: name an instant, such as 2026-11-01T00:00:00Z"),
             (vec![NOVEMBER[1]], "from: name an instant, such as 2026-11-01T00:00:00Z"),
-            (vec![NOVEMBER[0], ("to", NOVEMBER[0].1)], "to: later than from"),
+            (vec![NOVEMBER[0], ("to", NOVEMBER[0].1)], "to: must be later than from"),
             (vec![NOVEMBER[0], ("to", "then")], "to: a time is RFC 3339, such as 2026-11-23T08:00:00.000000Z"),
             (with(&[("format", "pdf")]), "format: json or csv"),
             (with(&[("format", "csv"), ("limit", "5")]), "limit: a CSV has no pages, it is whole"),
@@ -193,20 +193,20 @@ mod tests {
 
     #[test]
     fn a_cursor_carries_the_period_and_its_lines() {
-        let period = Period { from: NOVEMBER[0].1.parse().unwrap(), to: NOVEMBER[1].1.parse().unwrap() };
-        let place = Place { period, lines: LineRange { after: 3, up_to: 90 }, after: 53 };
-        let sealed = place.seal(account());
-        let expected = Ok(StatementParameters::Next { place, limit: 50 });
+        let period = Span { from: NOVEMBER[0].1.parse().unwrap(), to: NOVEMBER[1].1.parse().unwrap() };
+        let start = PageStart { period, lines: LineRange { after: 3, up_to: 90 }, after: 53 };
+        let sealed = start.seal(account());
+        let expected = Ok(StatementParameters::Next { start, limit: 50 });
         assert_eq!(read(&[("cursor", &sealed)], "*/*"), expected);
         assert_eq!(read(&with(&[("cursor", &sealed)]), "*/*"), expected);
         let other = [NOVEMBER[0], ("to", "2026-12-02T00:00:00Z"), ("cursor", sealed.as_str())];
         assert!(read(&other, "*/*").unwrap_err().starts_with("cursor: of a statement of another period"));
         let elsewhere: AccountNumber = AccountNumber::new("TX".parse().unwrap(), 1_042).unwrap();
         for foreign in [
-            place.seal(elsewhere),
-            Place { after: 2, ..place }.seal(account()),
-            Place { after: 91, ..place }.seal(account()),
-            Place { lines: LineRange { after: -1, up_to: 90 }, ..place }.seal(account()),
+            start.seal(elsewhere),
+            PageStart { after: 2, ..start }.seal(account()),
+            PageStart { after: 91, ..start }.seal(account()),
+            PageStart { lines: LineRange { after: -1, up_to: 90 }, ..start }.seal(account()),
             cursor::seal(List::Statement, &account().to_string(), 5),
             cursor::seal(List::Entries, &account().to_string(), 5),
         ] {

@@ -4,8 +4,8 @@
 //! account; the other side is the cash of that account's branch. What is refused here was never tried: the id is
 //! not used up.
 
-use crate::ask::Ask;
-use crate::fields::{self, Broken, Errors, Fields, HasBranch, Place};
+use crate::ask::{Ask, Classified};
+use crate::fields::{self, Broken, Errors, Fields, HasBranch, Pointer};
 use crate::json::JsonValue;
 use crate::problem::Problem;
 use nostro_core::{AccountNumber, Amount, BranchCode, Currency, Operation, Reference, Transfer, TransferId};
@@ -95,7 +95,7 @@ pub(crate) struct NewReversal {
 /// A reversal of a transfer from its body.
 pub(crate) fn reversal(value: JsonValue<'_>, original: TransferId, branch: Option<BranchCode>) -> Result<Ask, Problem> {
     let mut errors = Errors::default();
-    let ask = Fields::read(value, Place::Body, &REVERSAL_FIELDS, &mut errors).and_then(|mut fields| {
+    let ask = Fields::read(value, Pointer::Body, &REVERSAL_FIELDS, &mut errors).and_then(|mut fields| {
         let (amount, is_forced, classified) = read_reversal(&mut fields)?;
         Some(Ask::Reversal { original, amount, is_forced, classified, branch })
     });
@@ -110,40 +110,11 @@ pub(crate) fn read_reversal(fields: &mut Fields<'_, '_>) -> Option<(Option<Amoun
     Some((amount?, is_forced?, classified?))
 }
 
-/// A reversal of so much of a transfer, or of all: the account that was paid pays back.
-pub(crate) fn of_original(
-    original: &Transfer,
-    amount: Option<Amount>,
-    is_forced: bool,
-    classified: Classified,
-) -> Transfer {
-    let Classified { id, category, reference } = classified;
-    Transfer {
-        id,
-        operation: Operation::Reversal { original: original.id, is_forced },
-        debit: original.credit,
-        credit: original.debit,
-        amount: amount.unwrap_or(original.amount),
-        currency: original.currency,
-        category,
-        reference,
-        link: None,
-    }
-}
-
 /// Which way cash moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CashMovement {
     Deposit,
     Withdrawal,
-}
-
-/// What a client calls a transfer, whatever it does.
-#[derive(Clone, Debug)]
-pub(crate) struct Classified {
-    pub(crate) id: TransferId,
-    pub(crate) category: u16,
-    pub(crate) reference: Option<Reference>,
 }
 
 /// The fields that transfers and cash share.
@@ -156,7 +127,7 @@ struct Common {
 /// A transfer from the body of a single request.
 pub(crate) fn transfer(value: JsonValue<'_>, has_branch: HasBranch<'_>) -> Result<Transfer, Problem> {
     let mut errors = Errors::default();
-    let transfer = Fields::read(value, Place::Body, &TRANSFER_FIELDS, &mut errors)
+    let transfer = Fields::read(value, Pointer::Body, &TRANSFER_FIELDS, &mut errors)
         .and_then(|mut fields| read_transfer(&mut fields, has_branch));
     errors.none_or(transfer)
 }
@@ -168,7 +139,7 @@ pub(crate) fn cash(
     has_branch: HasBranch<'_>,
 ) -> Result<Transfer, Problem> {
     let mut errors = Errors::default();
-    let transfer = Fields::read(value, Place::Body, &CASH_FIELDS, &mut errors)
+    let transfer = Fields::read(value, Pointer::Body, &CASH_FIELDS, &mut errors)
         .and_then(|mut fields| read_cash(&mut fields, movement, has_branch));
     errors.none_or(transfer)
 }
@@ -181,7 +152,7 @@ pub(crate) fn read_transfer(fields: &mut Fields<'_, '_>, has_branch: HasBranch<'
     let up_to = fields.optional("up_to", false, |value| fields::flag(&value));
     let common = read_common(fields);
     if debit.is_some() && debit == credit {
-        fields.push("credit_account", Broken::Rule("the two accounts of a transfer differ".to_owned()));
+        fields.push("credit_account", Broken::Rule("must be another account than the debit account".to_owned()));
         return None;
     }
     let common = common?;

@@ -5,7 +5,7 @@
 
 use crate::answer;
 use crate::body;
-use crate::fields::{HasBranch, Place};
+use crate::fields::{HasBranch, Pointer};
 use crate::problem::{Problem, ProblemBody};
 use crate::request_context::RequestContext;
 use crate::transfer_body;
@@ -71,7 +71,7 @@ impl<'c> Results<'c> {
         let posted = answer::posted(&answer)
             .is_some_and(|(receipt, outcome)| self.posted.write(&mut self.body, receipt, outcome));
         if !posted {
-            let place = Place::Item { list: "transfers", at: self.count - 1 };
+            let place = Pointer::Item { list: "transfers", at: self.count - 1 };
             let result = answer::item(place, transfer, answer, |problem| self.complete(problem));
             self.write(&result);
         }

@@ -16,29 +16,36 @@ impl Client {
     /// Posts all of them or none.
     pub async fn chain(&self, links: &[BulkOrder]) -> Result<Outcome<MultiLegTransfer>, ClientError> {
         let ids: Vec<Uuid> = links.iter().map(|link| link.operation.id()).collect();
-        let items = self.atomic_bulk(links).await?;
-        Ok(outcome(&ids, items))
+        outcome(&ids, self.atomic_bulk(links).await?)
     }
 }
 
 /// Of a chain, from the results of its links: one for each, in their order, or nothing is known.
-fn outcome(ids: &[Uuid], items: Vec<BulkItem>) -> Outcome<MultiLegTransfer> {
+fn outcome(ids: &[Uuid], items: Vec<BulkItem>) -> Result<Outcome<MultiLegTransfer>, ClientError> {
     let id = ids.first().copied().unwrap_or_default();
     if !ids.iter().eq(items.iter().map(|item| &item.id)) || ids.is_empty() {
-        return Outcome::Unknown { id };
+        return Ok(Outcome::Unknown { id });
     }
     if let Some((problem, replayed)) = worst(&items, "refused") {
-        return Outcome::Refused { problem, replayed };
+        return Ok(Outcome::Refused { problem, replayed });
     }
     if let Some((problem, _)) = worst(&items, "conflict") {
-        return Outcome::Conflict(problem);
+        return Ok(Outcome::Conflict(problem));
     }
     if let Some((problem, _)) = worst(&items, "unavailable") {
-        return Outcome::Unavailable { problem, retry_after: RETRY_AFTER };
+        // A link that names what nobody knows is told as a single request is: with a 404, which asking on does not mend.
+        return match problem.status {
+            400..=499 => Err(ClientError::Rejected(problem)),
+            _ => Ok(Outcome::Unavailable { problem, retry_after: RETRY_AFTER }),
+        };
     }
+    Ok(committed(id, items))
+}
+
+/// Of a chain of which no link is refused or left undone.
+fn committed(id: Uuid, items: Vec<BulkItem>) -> Outcome<MultiLegTransfer> {
     let replayed = items.iter().any(|item| item.replayed);
-    let is = |state: &str| items.iter().any(|item| item.state == state);
-    let is_settling = is("settling");
+    let is_settling = items.iter().any(|item| item.state == "settling");
     if !items.iter().all(|item| item.state == "posted" || item.state == "settling") {
         return Outcome::Unknown { id };
     }
@@ -72,7 +79,12 @@ mod tests {
     }
 
     fn item(state: &str, code: &str, pointer: &str) -> serde_json::Value {
-        let problem = json!({"type": "", "title": "", "status": 422, "code": code, "detail": "", "instance": "",
+        let status = match code {
+            "hold_not_found" => 404,
+            "branch_unavailable" => 503,
+            _ => 422,
+        };
+        let problem = json!({"type": "", "title": "", "status": status, "code": code, "detail": "", "instance": "",
             "retry": "never", "request_id": "", "errors": [{"pointer": pointer, "detail": ""}]});
         let problem = if code.is_empty() { serde_json::Value::Null } else { problem };
         json!({"id": ID, "state": state, "problem": problem})
@@ -81,12 +93,13 @@ mod tests {
     fn told(of: &[serde_json::Value]) -> String {
         let ids = vec![ID.parse().unwrap(); of.len()];
         match outcome(&ids, items(of)) {
-            Outcome::Posted { .. } => "posted".into(),
-            Outcome::Settling(_) => "settling".into(),
-            Outcome::Unknown { .. } => "unknown".into(),
-            Outcome::Refused { problem, .. } => format!("refused {}", problem.code),
-            Outcome::Conflict(problem) => format!("conflict {}", problem.errors[0].pointer),
-            Outcome::Unavailable { problem, .. } => format!("unavailable {}", problem.code),
+            Ok(Outcome::Posted { .. }) => "posted".into(),
+            Ok(Outcome::Settling(_)) => "settling".into(),
+            Ok(Outcome::Unknown { .. }) => "unknown".into(),
+            Ok(Outcome::Refused { problem, .. }) => format!("refused {}", problem.code),
+            Ok(Outcome::Conflict(problem)) => format!("conflict {}", problem.errors[0].pointer),
+            Ok(Outcome::Unavailable { problem, .. }) => format!("unavailable {}", problem.code),
+            Err(error) => format!("error {error}"),
         }
     }
 
@@ -103,6 +116,8 @@ mod tests {
         assert_eq!(told(&[list.clone(), list]), "conflict /transfers/0/chain");
         let away = item("unavailable", "branch_unavailable", "");
         assert_eq!(told(&[away.clone(), away]), "unavailable branch_unavailable");
+        let unsent = item("unavailable", "hold_not_found", "/transfers/1");
+        assert_eq!(told(&[unsent.clone(), unsent]), "error hold_not_found: ", "nothing moved, and it is not refused");
         let unknown = item("unknown", "", "");
         assert_eq!(told(&[unknown.clone(), unknown]), "unknown");
         assert_eq!(told(&[item("posted", "", "")]), "unknown", "without its transfer nothing is known of it");
@@ -114,7 +129,8 @@ mod tests {
             (vec![id, id], vec![item("refused", "x", "")]),
             (vec![Uuid::nil()], vec![item("refused", "x", "")]),
         ] {
-            assert!(matches!(outcome(&ids, items(&of)), Outcome::Unknown { .. }), "not the results of these links");
+            let read = outcome(&ids, items(&of));
+            assert!(matches!(read, Ok(Outcome::Unknown { .. })), "not the results of these links");
         }
     }
 }

@@ -13,6 +13,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+/// A problem's `retry` if the same request would be answered the same.
+const NEVER: &str = "never";
+
 /// What became of one customer or account of a bulk.
 #[derive(Deserialize)]
 pub(crate) struct RegisteredItem<T> {
@@ -55,7 +58,9 @@ impl<T> ItemOutcome<T> {
     fn is_left(&self) -> bool {
         match self {
             Self::Done { .. } | Self::Refused(_) => false,
-            Self::Unavailable(_) | Self::Unknown => true,
+            // Of two branches that know what it names for different things one must be named.
+            Self::Unavailable(problem) => problem.as_ref().is_none_or(|problem| problem.retry != NEVER),
+            Self::Unknown => true,
         }
     }
 }

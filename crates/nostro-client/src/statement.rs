@@ -39,7 +39,7 @@ pub struct Statement {
     pub normal_side: String,
     /// RFC 3339: the first instant of the period.
     pub from: String,
-    /// RFC 3339: the first instant behind it.
+    /// RFC 3339: the first instant after it.
     pub to: String,
     /// The number of the last entry before the period.
     #[serde(with = "text")]

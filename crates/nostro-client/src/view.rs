@@ -229,6 +229,10 @@ pub struct Transfer {
     /// Of a transfer of what is available: at most so much was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "text::option")]
     pub asked: Option<i64>,
+    /// Minor units: how much of it has gone back so far, of a transfer that was looked up by its id. Absent of what moved no
+    /// money that may go back, and where the branch of the account that was paid was not read.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "text::option")]
+    pub reversed: Option<i64>,
     /// Of which currency.
     #[serde(with = "text")]
     pub currency: Currency,

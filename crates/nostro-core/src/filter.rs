@@ -51,10 +51,10 @@ pub struct HoldFilter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BoundsError {
     /// `to` is not later than `from`.
-    #[error("to: later than from")]
+    #[error("to: must be later than from")]
     Time,
     /// `amount_max` is less than `amount_min`.
-    #[error("amount_max: at least amount_min")]
+    #[error("amount_max: must be at least amount_min")]
     Amount,
 }
 

@@ -54,6 +54,14 @@ impl TransferKind {
             Self::Reversal => "reversal",
         }
     }
+
+    /// Whether it moves money that may go back. A reversal is not reversed: who erred makes a transfer.
+    pub fn is_reversible(self) -> bool {
+        match self {
+            Self::Transfer | Self::Deposit | Self::Withdrawal | Self::Capture => true,
+            Self::Hold | Self::Release | Self::Expiry | Self::Reversal => false,
+        }
+    }
 }
 
 impl FromStr for TransferKind {

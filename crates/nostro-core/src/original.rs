@@ -30,10 +30,7 @@ pub struct Original {
 impl Original {
     /// Whether it moved money that may go back. A reversal is not reversed: who erred makes a transfer.
     pub fn is_reversible(&self) -> bool {
-        match self.kind {
-            TransferKind::Transfer | TransferKind::Deposit | TransferKind::Withdrawal | TransferKind::Capture => true,
-            TransferKind::Hold | TransferKind::Release | TransferKind::Expiry | TransferKind::Reversal => false,
-        }
+        self.kind.is_reversible()
     }
 
     /// After a reversal of so much; `None` if that is more than is left of it.

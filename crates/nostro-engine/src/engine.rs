@@ -22,8 +22,8 @@ use nostro_commit::{BatchId, ConnectError};
 use nostro_core::audit::AuditReport;
 use nostro_core::trial_balance::TrialBalance;
 use nostro_core::{
-    Account, AccountNumber, BranchCode, BranchNumber, ChangeRecord, Customer, Entry, EntryFilter, Hold, HoldFilter,
-    Timestamp, Transfer, TransferId,
+    Account, AccountNumber, Balance, BranchCode, BranchNumber, ChangeRecord, Customer, Entry, EntryFilter, Hold,
+    HoldFilter, Timestamp, Transfer, TransferId,
 };
 use nostro_store::account_change::ChangeRequest;
 use nostro_store::audits::FullAudit;
@@ -55,6 +55,9 @@ pub struct Found {
     pub receipt: Receipt,
     /// Whether every branch that it touches shows it.
     pub settled: bool,
+    /// How much of it has gone back so far, in minor units, zero or more. `None` of what moved no money that may go back, and
+    /// where the branch of the account that was paid was not read, which alone knows it.
+    pub reversed: Option<Balance>,
 }
 
 /// Why an engine does not start.

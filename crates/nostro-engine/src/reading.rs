@@ -9,7 +9,7 @@ use crate::register::{Page, ReadError};
 use futures_util::future::{join_all, try_join};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use nostro_core::transfer::Decision;
-use nostro_core::{Account, AccountNumber, BranchCode, Customer, Entry, Hold, TransferId, TransferRecord};
+use nostro_core::{Account, AccountNumber, Balance, BranchCode, Customer, Entry, Hold, TransferId, TransferRecord};
 use nostro_store::read::{self, PageQuery};
 use nostro_store::rows::StoredTransfer;
 use std::sync::Arc;
@@ -163,11 +163,29 @@ fn asked(bank: &Bank, branch: Option<BranchCode>) -> Result<Vec<BranchCode>, Rea
     })
 }
 
-async fn row(bank: &Bank, code: BranchCode, id: TransferId) -> Result<Option<StoredTransfer>, ReadError> {
+/// What one branch knows of a transfer.
+struct Seen {
+    row: StoredTransfer,
+    /// How much of it has gone back, if the account that was paid is kept there.
+    reversed: Option<Balance>,
+}
+
+/// Both questions are sent together.
+async fn seen(bank: &Bank, code: BranchCode, id: TransferId) -> Result<Option<Seen>, ReadError> {
     let lease = bank.reader(code).await?;
     let client = Arc::clone(lease.session.link.client());
-    let found = bank.ask(code, lease, read::find_transfers(&client, &bank.directory, [id])).await?;
-    Ok(found.into_iter().next())
+    let question = try_join(read::find_transfers(&client, &bank.directory, [id]), read::reversed(&client, id));
+    let (found, reversed) = bank.ask(code, lease, question).await?;
+    Ok(found.into_iter().next().map(|row| {
+        let reversed = was_paid(&row.record).then_some(reversed);
+        Seen { row, reversed }
+    }))
+}
+
+/// Whether a branch's row is of money that came in there and may go back.
+fn was_paid(record: &TransferRecord) -> bool {
+    let is_credited = matches!(record.decision, Decision::Posted { credit: Some(_), .. });
+    is_credited && record.transfer.kind().is_reversible()
 }
 
 /// Asks one branch, or all; then the other branches of the transfer, for their side and whether they have finished.
@@ -177,17 +195,17 @@ pub(crate) async fn find_transfer(
     branch: Option<BranchCode>,
 ) -> Result<Option<Found>, ReadError> {
     let asked = asked(bank, branch)?;
-    let answers = join_all(asked.iter().map(|code| row(bank, *code, id))).await;
+    let answers = join_all(asked.iter().map(|code| seen(bank, *code, id))).await;
     let mut failed = None;
-    let mut found: Option<(BranchCode, StoredTransfer)> = None;
+    let mut found: Option<(BranchCode, Seen)> = None;
     for (code, answer) in asked.into_iter().zip(answers) {
         match answer {
-            Ok(Some(row)) => found = found.or(Some((code, row))),
+            Ok(Some(seen)) => found = found.or(Some((code, seen))),
             Ok(None) => {}
             Err(error) => failed = failed.or(Some(error)),
         }
     }
-    let Some((at, row_found)) = found else { return failed.map_or(Ok(None), Err) };
+    let Some((at, Seen { row: row_found, mut reversed })) = found else { return failed.map_or(Ok(None), Err) };
     let mut receipt =
         Receipt { record: row_found.record.clone(), batch: row_found.batch, commit: Arc::new(path(bank, &row_found)) };
     let mut settled = true;
@@ -197,9 +215,10 @@ pub(crate) async fn find_transfer(
         let transfer = &row_found.record.transfer;
         let others = transfer.branches().iter().filter(|code| *code != at);
         for code in others {
-            match row(bank, code, id).await {
-                Ok(Some(other)) if other.batch == row_found.batch => {
-                    receipt.record = receipt.record.merged(&other.record);
+            match seen(bank, code, id).await {
+                Ok(Some(other)) if other.row.batch == row_found.batch => {
+                    receipt.record = receipt.record.merged(&other.row.record);
+                    reversed = reversed.or(other.reversed);
                 }
                 // Decided at home; this branch has not finished, or cannot be asked whether it has.
                 Ok(_) | Err(ReadError::Unavailable(_)) => settled &= code == home,
@@ -207,5 +226,5 @@ pub(crate) async fn find_transfer(
             }
         }
     }
-    Ok(Some(Found { receipt, settled }))
+    Ok(Some(Found { receipt, settled, reversed }))
 }

@@ -1,11 +1,11 @@
 //! What the API shows: accounts, customers, entries, transfers. Keyset pages, newest first.
 
 use crate::rows::{
-    ACCOUNT_COLUMNS, BranchId, Directory, HOLD_COLUMNS, RowError, StoredTransfer, TRANSFER_COLUMNS, account, customer,
-    entry, hold, stored_transfer,
+    ACCOUNT_COLUMNS, BranchId, Directory, HOLD_COLUMNS, RowError, StoredTransfer, TRANSFER_COLUMNS, account, balance,
+    customer, entry, hold, stored_transfer,
 };
 use crate::statements::Statements;
-use nostro_core::{Account, AccountNumber, Customer, Entry, Hold, TransferId};
+use nostro_core::{Account, AccountNumber, Balance, Customer, Entry, Hold, TransferId};
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
@@ -106,6 +106,14 @@ pub async fn find_transfers(
     );
     let (periods, ids): (Vec<i32>, Vec<Uuid>) = ids.into_iter().map(|id| (id.period().as_i32(), id.0)).unzip();
     client.query(&statement, &[&periods, &ids]).await?.iter().map(|row| stored_transfer(row, directory)).collect()
+}
+
+/// How much of a transfer has gone back so far, in minor units, zero or more. That is known at the branch of the account that
+/// was paid; at another one there is no row either, and zero says nothing.
+pub async fn reversed(client: &Client, original: TransferId) -> Result<Balance, RowError> {
+    let statement = "select reversed from reversal where original = $1";
+    let rows = client.query_typed(statement, &[(&original.0, Type::UUID)]).await?;
+    rows.first().map_or(Ok(Balance::ZERO), |row| balance(row, 0))
 }
 
 /// Those of the holds that are of this branch.

@@ -6,7 +6,7 @@ use nostro_core::{Amount, Balance, Operation, Timestamp, TransferRecord};
 use nostro_engine::{CommitPath, Unavailable, UnusableId};
 use std::sync::Arc;
 
-const PLACE: Place = Place::Item { list: "transfers", at: 3 };
+const PLACE: Pointer = Pointer::Item { list: "transfers", at: 3 };
 
 fn transfer() -> Transfer {
     Transfer {
@@ -121,6 +121,11 @@ fn a_transfer_shows_its_batch_and_how_it_was_committed() {
             "commit": {"home": "AZ", "parts": ["AZ", "TX"], "prepared": ["TX"], "decided": "AZ"}
         })
     );
+    for (reversed, expected) in [(None, None), (Some(0), Some("0")), (Some(40_000), Some("40000"))] {
+        let view = TransferView::new(&posted(), true).with_reversed(reversed.map(Balance::new));
+        let body = serde_json::to_value(view).unwrap();
+        assert_eq!(body.get("reversed").map(|text| text.as_str().unwrap()), expected);
+    }
     let body = serde_json::to_value(TransferView::new(&refusal(), true)).unwrap();
     assert_eq!((&body["state"], &body["refusal"]), (&"refused".into(), &"insufficient_funds".into()));
 }

@@ -102,8 +102,8 @@ fn bad_filters_are_named_with_their_rule() {
     let elsewhere = AccountNumber::new("NV".parse().unwrap(), 1_042).unwrap().to_string();
     assert_eq!(body(&read(&[("counterparty", &elsewhere)]).unwrap_err())["code"], "unknown_branch");
     for (pairs, detail) in [
-        ([("from", "2026-12-01T00:00:00Z"), ("to", "2026-12-01T00:00:00Z")], "to: later than from"),
-        ([("amount_min", "2"), ("amount_max", "1")], "amount_max: at least amount_min"),
+        ([("from", "2026-12-01T00:00:00Z"), ("to", "2026-12-01T00:00:00Z")], "to: must be later than from"),
+        ([("amount_min", "2"), ("amount_max", "1")], "amount_max: must be at least amount_min"),
     ] {
         assert_eq!(body(&read(&pairs).unwrap_err())["detail"], detail);
     }

@@ -1,7 +1,8 @@
 //! Every kind of bad field of a hold, a capture and a release, as tables.
 
 use super::*;
-use nostro_core::{Balance, HoldState, Timestamp, TransferId};
+use crate::ask::{self, Reserved};
+use nostro_core::{Balance, Hold, HoldState, Timestamp};
 
 const ID: &str = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c001";
 
@@ -63,7 +64,10 @@ fn a_hold_is_read_with_its_time_or_without() {
         (&[("expires_at", "\"9998-12-31T23:59:59Z\"")], "Hold { expires_at: Some(Timestamp(253370764799000000)) } 500"),
         (&[("expires_at", "17")], "/expires_at expected text, found a number"),
         (&[("amount", "")], "/amount this field is missing"),
-        (&[("credit_account", "\"AZ93000000001042\"")], "/credit_account the two accounts of a hold differ"),
+        (
+            &[("credit_account", "\"AZ93000000001042\"")],
+            "/credit_account must be another account than the debit account",
+        ),
         (
             &[("final", "true")],
             "/final unknown field; the fields are id, debit_account, credit_account, amount, currency, expires_at, category, reference",
@@ -77,7 +81,7 @@ fn a_hold_is_read_with_its_time_or_without() {
 /// What is asked for of the hold that is there.
 fn of_placed(ask: Ask) -> Transfer {
     let Ask::OfHold { hold, what, classified, .. } = ask else { panic!("it names a hold") };
-    crate::ask::of_hold(hold, what, &classified, Reserved::from(&placed()))
+    ask::of_hold(hold, what, &classified, Reserved::from(&placed()))
 }
 
 #[test]

@@ -66,13 +66,17 @@ fn each_broken_rule_is_named() {
         ),
         (
             body(&format!(r#"{{"credit_account":"{AZ}","amount":"1"}}"#), "1"),
-            "/legs/0/credit_account: the two accounts of a leg differ".into(),
+            "/legs/0/credit_account: must be another account than the debit account".into(),
+        ),
+        (
+            format!(r#""credit_account":"{AZ}","amount":"1","legs":[{{"debit_account":"{AZ}","amount":"1"}}]"#),
+            "/legs/0/debit_account: must be another account than the credit account".into(),
         ),
         (
             body(&format!(r#"{},{{"debit_account":"{AZ}","amount":"1"}}"#, leg("1")), "2"),
             "/legs/1/debit_account: unknown field; the fields are credit_account, amount, category, reference".into(),
         ),
-        (body(r#"7"#, "2"), "/legs/0: is a JSON object, not a number".into()),
+        (body(r#"7"#, "2"), "/legs/0: must be a JSON object, found a number".into()),
         (body(&leg("0"), "2"), "/legs/0/amount".into()),
     ] {
         assert!(told(&rest).starts_with(&expected), "{}: expected {expected}", told(&rest));

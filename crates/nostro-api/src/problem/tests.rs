@@ -74,3 +74,18 @@ fn an_audit_that_waits_for_another_may_be_asked_for_again() {
     assert!(body["detail"].as_str().unwrap().contains(&running.to_string()));
     assert_eq!(problem.into_response().headers()[RETRY_AFTER], "10");
 }
+
+/// Nothing is recorded of it, and what is named may be on its way: the detail says so, and `retry` says the same.
+#[test]
+fn what_is_not_found_may_come_and_is_asked_for_again_with_the_same_id() {
+    for code in [Code::TransferNotFound, Code::HoldNotFound] {
+        assert_eq!((code.status(), code.retry()), (StatusCode::NOT_FOUND, "same_id"), "{code:?}");
+    }
+    for code in [Code::NotFound, Code::AccountNotFound, Code::BatchNotFound, Code::AuditNotFound] {
+        assert_eq!((code.status(), code.retry()), (StatusCode::NOT_FOUND, "never"), "{code:?}");
+    }
+    let other = Problem::new(Code::HoldNotFound, "no hold").of_another_link("/transfers/1".to_owned());
+    let body = serde_json::to_value(other.body("/v1/transfers/bulk", "r")).unwrap();
+    assert_eq!(body["detail"], "/transfers/1 of its chain cannot be sent: no hold");
+    assert_eq!(body["errors"], serde_json::json!([{"pointer": "/transfers/1", "detail": "hold_not_found"}]));
+}

@@ -8,8 +8,7 @@ use crate::openapi::{BodyRefused, Refused, Unavailable};
 use crate::parameters::{Parameters, Segment};
 use crate::problem::{Problem, ProblemBody};
 use crate::router::Api;
-use crate::routes::accounts::read_problem;
-use crate::routes::{not_made, page};
+use crate::routes::{cut, not_made, page, read_problem};
 use crate::view::PageView;
 use crate::view::account::AccountView;
 use crate::view::account_change::AccountChangeView;
@@ -109,10 +108,8 @@ pub(crate) async fn list(
     let before = asked.cursor.map(|cursor| cursor::open_for(List::AccountChanges, &filter, &cursor)).transpose()?;
     let found = api.engine.account_changes(number, page(asked.limit, before)).await;
     let found = found.map_err(|error| read_problem(error, number))?;
-    let mut rows = found.ok_or_else(|| Problem::account_not_found(number))?;
-    let more = rows.len() > usize::from(asked.limit);
-    rows.truncate(usize::from(asked.limit));
-    let last = rows.last().filter(|_| more).map(|change| change.serial);
+    let rows = found.ok_or_else(|| Problem::account_not_found(number))?;
+    let (rows, last) = cut(asked.limit, rows, |change| change.serial);
     let data = rows.iter().map(AccountChangeView::from).collect();
     Ok(Json(PageView { data, next_cursor: last.map(|serial| cursor::seal(List::AccountChanges, &filter, serial)) }))
 }

@@ -4,7 +4,7 @@ use crate::answer;
 use crate::body::JsonBody;
 use crate::bulk_intake::BulkBody;
 use crate::cursor::{self, List};
-use crate::fields::Place;
+use crate::fields::Pointer;
 use crate::filters::{self, FilteredList};
 use crate::openapi::{BodyRefused, Refused, Unavailable};
 use crate::parameters::{Parameters, Segment};
@@ -12,15 +12,15 @@ use crate::problem::{Problem, ProblemBody};
 use crate::register_body::{self, NewAccountBody, NewAccountsBody, WantedIdsBody};
 use crate::request_context::RequestContext;
 use crate::router::Api;
-use crate::routes::{branch_list, not_made, page, registered};
+use crate::routes::{FILTERED_PAGE, branch_list, cut, not_made, page, read_problem, registered};
 use crate::view::PageView;
 use crate::view::account::{AccountView, EntryView};
 use crate::view::registered::{AccountResult, AccountResults, FoundAccounts, UnknownRequest};
 use axum::extract::State;
 use axum::response::Response;
 use axum::{Extension, Json};
-use nostro_core::{Account, AccountNumber, Entry};
-use nostro_engine::{Made, NewAccount, Page, ReadError, RegisterError, Selection};
+use nostro_core::Account;
+use nostro_engine::{Made, NewAccount, Page, RegisterError, Selection};
 
 /// Opens an account for a customer, at the customer's branch.
 #[utoipa::path(
@@ -76,7 +76,7 @@ pub(crate) async fn open_bulk(
     let new = register_body::new_accounts(bulk.body.parse()?, &|code| api.engine.has_branch(code))?;
     let answers = api.engine.open_accounts(&new).await;
     let result = |(at, (new, answer)): (usize, (&NewAccount, Result<Made<Account>, RegisterError>))| {
-        let (state, account, problem) = registered(Place::Item { list: "accounts", at }, answer);
+        let (state, account, problem) = registered(Pointer::Item { list: "accounts", at }, answer);
         let problem = problem.map(|problem| problem.body(&context.path, &context.request_id));
         AccountResult { id: new.id, state, account: account.as_ref().map(AccountView::from), problem }
     };
@@ -119,10 +119,8 @@ pub(crate) async fn list(
 ) -> Result<Json<PageView<AccountView>>, Problem> {
     let asked = parameters.branch_list()?;
     let (branch, before) = branch_list(&api.engine, List::Accounts, asked.branch, asked.cursor.as_deref())?;
-    let mut rows = api.engine.accounts(branch, page(asked.limit, before)).await?;
-    let more = rows.len() > usize::from(asked.limit);
-    rows.truncate(usize::from(asked.limit));
-    let last = rows.last().filter(|_| more).map(|account| account.number);
+    let rows = api.engine.accounts(branch, page(asked.limit, before)).await?;
+    let (rows, last) = cut(asked.limit, rows, |account| account.number);
     let key = last.and_then(|number| Some(number.key(api.engine.branch_number(branch)?).as_i64()));
     let next_cursor = key.map(|key| cursor::seal(List::Accounts, branch.as_str(), key));
     Ok(Json(PageView { data: rows.iter().map(AccountView::from).collect(), next_cursor }))
@@ -174,7 +172,7 @@ pub(crate) async fn show(
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before, which carries its filters.")
     ),
     responses(
-        (status = 200, description = "A page. With filters it may be shorter than `limit` and not the last: go on until `next_cursor` is null.", body = PageView<EntryView>),
+        (status = 200, description = FILTERED_PAGE, body = PageView<EntryView>),
         (status = 404, description = "`account_not_found`", body = ProblemBody,
             content_type = "application/problem+json"),
         Refused, Unavailable
@@ -190,7 +188,12 @@ pub(crate) async fn entries(
         filters::entries(&parameters, number, &|code| api.engine.has_branch(code))?;
     let found = if filter.wants_all() {
         let found = api.engine.entries(number, page(limit, before)).await;
-        found.map(|found| found.map(|(account, rows)| (account, first_of(limit, rows))))
+        found.map(|found| {
+            found.map(|(account, rows)| {
+                let (rows, next) = cut(limit, rows, |entry| entry.seq);
+                (account, Selection { rows, next })
+            })
+        })
     } else {
         api.engine.filtered_entries(number, Page { limit, before }, &filter).await
     };
@@ -199,20 +202,4 @@ pub(crate) async fn entries(
     let side = account.kind.normal_side();
     let data = rows.iter().map(|entry| EntryView::new(entry, side)).collect();
     Ok(Json(PageView { data, next_cursor: next.map(|seq| cursor::seal(List::Entries, &carried, seq)) }))
-}
-
-/// A page of rows that were asked for with one too many.
-fn first_of(limit: u16, mut rows: Vec<Entry>) -> Selection<Entry> {
-    let more = rows.len() > usize::from(limit);
-    rows.truncate(usize::from(limit));
-    let next = rows.last().filter(|_| more).map(|entry| entry.seq);
-    Selection { rows, next }
-}
-
-/// An unknown branch in the URL's own number is an account that does not exist.
-pub(super) fn read_problem(error: ReadError, number: AccountNumber) -> Problem {
-    match error {
-        ReadError::UnknownBranch(_) => Problem::account_not_found(number),
-        ReadError::Unavailable(_) | ReadError::Bug => error.into(),
-    }
 }

@@ -4,14 +4,14 @@ use crate::answer;
 use crate::body::JsonBody;
 use crate::bulk_intake::BulkBody;
 use crate::cursor::{self, List};
-use crate::fields::Place;
+use crate::fields::Pointer;
 use crate::openapi::{BodyRefused, Refused, Unavailable};
 use crate::parameters::Parameters;
 use crate::problem::{Problem, ProblemBody};
 use crate::register_body::{self, NewCustomerBody, NewCustomersBody, WantedIdsBody};
 use crate::request_context::RequestContext;
 use crate::router::Api;
-use crate::routes::{branch_list, not_made, page, registered};
+use crate::routes::{branch_list, cut, not_made, page, registered};
 use crate::view::PageView;
 use crate::view::account::CustomerView;
 use crate::view::registered::{CustomerResult, CustomerResults, FoundCustomers, UnknownRequest};
@@ -68,7 +68,7 @@ pub(crate) async fn create_bulk(
     let new = register_body::new_customers(bulk.body.parse()?, &|code| api.engine.has_branch(code))?;
     let answers = api.engine.create_customers(&new).await;
     let result = |(at, (new, answer)): (usize, (&NewCustomer, Result<Made<Customer>, RegisterError>))| {
-        let (state, customer, problem) = registered(Place::Item { list: "customers", at }, answer);
+        let (state, customer, problem) = registered(Pointer::Item { list: "customers", at }, answer);
         let problem = problem.map(|problem| problem.body(&context.path, &context.request_id));
         CustomerResult { id: new.id, state, customer: customer.as_ref().map(CustomerView::from), problem }
     };
@@ -111,10 +111,8 @@ pub(crate) async fn list(
 ) -> Result<Json<PageView<CustomerView>>, Problem> {
     let asked = parameters.branch_list()?;
     let (branch, before) = branch_list(&api.engine, List::Customers, asked.branch, asked.cursor.as_deref())?;
-    let mut rows = api.engine.customers(branch, page(asked.limit, before)).await?;
-    let more = rows.len() > usize::from(asked.limit);
-    rows.truncate(usize::from(asked.limit));
-    let last = rows.last().filter(|_| more).map(|customer| customer.number);
+    let rows = api.engine.customers(branch, page(asked.limit, before)).await?;
+    let (rows, last) = cut(asked.limit, rows, |customer| customer.number);
     let key = last.and_then(|number| Some(number.key(api.engine.branch_number(branch)?).as_i64()));
     let next_cursor = key.map(|key| cursor::seal(List::Customers, branch.as_str(), key));
     Ok(Json(PageView { data: rows.iter().map(CustomerView::from).collect(), next_cursor }))

@@ -1,26 +1,22 @@
 //! Holds: placed, shown, captured, released.
 
-use super::accounts::read_problem;
-use super::page;
-use crate::answer;
-use crate::ask::Ask;
 use crate::body::JsonBody;
 use crate::cursor::{self, List};
-use crate::facts::Facts;
 use crate::filters::{self, FilteredList};
 use crate::hold_body::{self, NewCapture, NewHold, NewRelease};
 use crate::openapi::{BodyRefused, MoneyMoved, Refused, Unavailable};
 use crate::parameters::{Parameters, Segment};
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::router::Api;
+use crate::routes::moving::{asked, known_branch, moved};
+use crate::routes::{FILTERED_PAGE, cut, page, read_problem};
 use crate::view::PageView;
 use crate::view::hold::HoldView;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use nostro_core::{BranchCode, Hold, Transfer};
+use nostro_core::Hold;
 use nostro_engine::{Page, Selection};
-use std::collections::HashMap;
 
 /// Reserves money at an account, in favour of another one.
 #[utoipa::path(
@@ -49,7 +45,8 @@ pub(crate) async fn create(State(api): State<Api>, body: JsonBody) -> Result<Res
     request_body = NewCapture,
     responses(
         MoneyMoved,
-        (status = 404, description = "`hold_not_found`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "`hold_not_found`: it may still be on its way. This attempt moved nothing; only sending \
+            the same id again settles it.", body = ProblemBody, content_type = "application/problem+json"),
         Refused, BodyRefused, Unavailable
     )
 )]
@@ -76,7 +73,8 @@ pub(crate) async fn capture(
     request_body = NewRelease,
     responses(
         MoneyMoved,
-        (status = 404, description = "`hold_not_found`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "`hold_not_found`: it may still be on its way. This attempt moved nothing; only sending \
+            the same id again settles it.", body = ProblemBody, content_type = "application/problem+json"),
         Refused, BodyRefused, Unavailable
     )
 )]
@@ -102,7 +100,8 @@ pub(crate) async fn release(
     ),
     responses(
         (status = 200, description = "The hold.", body = HoldView),
-        (status = 404, description = "`hold_not_found`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "`hold_not_found`: no proof that it will not be placed; only sending the same id again \
+            settles that.", body = ProblemBody, content_type = "application/problem+json"),
         Refused, Unavailable
     )
 )]
@@ -132,7 +131,7 @@ pub(crate) async fn show(
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before, which carries its filters.")
     ),
     responses(
-        (status = 200, description = "A page. With filters it may be shorter than `limit` and not the last: go on until             `next_cursor` is null.", body = PageView<HoldView>),
+        (status = 200, description = FILTERED_PAGE, body = PageView<HoldView>),
         (status = 404, description = "`account_not_found`", body = ProblemBody,
             content_type = "application/problem+json"),
         Refused, Unavailable
@@ -148,7 +147,12 @@ pub(crate) async fn list(
         filters::holds(&parameters, number, &|code| api.engine.has_branch(code))?;
     let found = if filter.wants_all() {
         let found = api.engine.holds(number, page(limit, before)).await;
-        found.map(|found| found.map(|rows| first_of(limit, rows)))
+        found.map(|found| {
+            found.map(|rows| {
+                let (rows, next) = cut(limit, rows, |(serial, _)| *serial);
+                Selection { rows: rows.into_iter().map(|(_, hold)| hold).collect(), next }
+            })
+        })
     } else {
         api.engine.filtered_holds(number, Page { limit, before }, &filter).await
     };
@@ -158,14 +162,6 @@ pub(crate) async fn list(
     Ok(Json(PageView { data, next_cursor: next.map(|serial| cursor::seal(List::Holds, &carried, serial)) }))
 }
 
-/// A page of rows that were asked for with one too many.
-fn first_of(limit: u16, mut rows: Vec<(i64, Hold)>) -> Selection<Hold> {
-    let more = rows.len() > usize::from(limit);
-    rows.truncate(usize::from(limit));
-    let next = rows.last().filter(|_| more).map(|(serial, _)| *serial);
-    Selection { rows: rows.into_iter().map(|(_, hold)| hold).collect(), next }
-}
-
 async fn found(api: &Api, segment: &Segment, parameters: Parameters) -> Result<Hold, Problem> {
     let id = segment.transfer_id()?;
     let found = api.engine.find_hold(id, parameters.branch()?).await?;
@@ -173,26 +169,4 @@ async fn found(api: &Api, segment: &Segment, parameters: Parameters) -> Result<H
         let detail = "no hold with this id is recorded; it may still be on its way: sending it again tells";
         Problem::new(Code::HoldNotFound, detail)
     })
-}
-
-/// Moves what is asked for, once the branches have told what it names.
-pub(super) async fn asked(api: &Api, ask: Ask) -> Result<Response, Problem> {
-    let asks = [ask];
-    let facts = Facts::of(&api.engine, &asks).await;
-    let [ask] = &asks;
-    let transfer = facts.resolve(ask, &HashMap::new())?;
-    Ok(moved(api, transfer).await)
-}
-
-/// The branch of the query, if it is named.
-pub(super) fn known_branch(api: &Api, parameters: Parameters) -> Result<Option<BranchCode>, Problem> {
-    match parameters.branch()? {
-        Some(code) if !api.engine.has_branch(code) => Err(Problem::unknown_branch(code)),
-        branch => Ok(branch),
-    }
-}
-
-async fn moved(api: &Api, transfer: Transfer) -> Response {
-    let answer = api.engine.transfer(transfer.clone()).await;
-    answer::single(&transfer, answer)
 }

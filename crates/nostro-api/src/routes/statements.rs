@@ -1,6 +1,5 @@
 //! What an account was at a past instant: balances and statements.
 
-use super::accounts::read_problem;
 use crate::cursor;
 use crate::fields;
 use crate::openapi::{Refused, Unavailable};
@@ -8,8 +7,9 @@ use crate::parameters::{Parameters, Segment};
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::request_context::RequestContext;
 use crate::router::Api;
+use crate::routes::read_problem;
 use crate::statement_csv;
-use crate::statement_parameters::{Period, Place, StatementParameters};
+use crate::statement_parameters::{PageStart, Span, StatementParameters};
 use crate::view::statement::{BalanceView, Heading, StatementView};
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -63,7 +63,7 @@ pub(crate) async fn balance(
         ("number" = String, Path, description = "The account.", example = "AZ93000000001042"),
         ("from" = Option<String>, Query, description = "The first instant of the period, RFC 3339; may be left out beside a cursor.",
             example = "2026-11-01T00:00:00Z"),
-        ("to" = Option<String>, Query, description = "The first instant behind it, not in the future; may be left out beside a cursor.",
+        ("to" = Option<String>, Query, description = "The first instant after it, not in the future; may be left out beside a cursor.",
             example = "2026-12-01T00:00:00Z"),
         ("format" = Option<String>, Query, description = "`json` in pages, or `csv` whole. Default: CSV if `Accept` names `text/csv` \
             and not `application/json`, else JSON.", example = "json"),
@@ -90,46 +90,41 @@ pub(crate) async fn statement(
     let number = segment.account_number()?;
     let told = match StatementParameters::read(&parameters, number, &headers)? {
         StatementParameters::First { period, limit } => first_page(&api, number, period, limit).await,
-        StatementParameters::Next { place, limit } => return next_page(&api, number, place, limit).await,
+        StatementParameters::Next { start, limit } => return next_page(&api, number, start, limit).await,
         StatementParameters::Csv { period } => whole(&api, number, period, context).await,
     };
     told.map_err(|error| past_problem(error, number, "to"))
 }
 
-async fn whole(
-    api: &Api,
-    number: AccountNumber,
-    period: Period,
-    context: RequestContext,
-) -> Result<Response, PastError> {
+async fn whole(api: &Api, number: AccountNumber, period: Span, context: RequestContext) -> Result<Response, PastError> {
     let statement = api.engine.statement(number, period.from, period.to).await?;
     statement_csv::response(api.engine.clone(), statement, context.request_id).await
 }
 
-async fn first_page(api: &Api, number: AccountNumber, period: Period, limit: u16) -> Result<Response, PastError> {
+async fn first_page(api: &Api, number: AccountNumber, period: Span, limit: u16) -> Result<Response, PastError> {
     let statement = api.engine.statement(number, period.from, period.to).await?;
     let totals = api.engine.statement_totals(&statement).await?;
     let lines = statement.lines();
     let page = page(lines, lines.after, limit);
     let entries = api.engine.lines(number, page).await?;
     let heading = Heading { account: &statement.account, from: period.from, to: period.to, lines };
-    let next = cursor_behind(page, Place { period, lines, after: page.up_to }, number);
+    let next = cursor_behind(page, PageStart { period, lines, after: page.up_to }, number);
     let view = StatementView::page(&heading, &entries, next).with_figures(&statement, &totals);
     Ok(Json(view).into_response())
 }
 
 /// Its lines are fixed by what the first page found.
-async fn next_page(api: &Api, number: AccountNumber, place: Place, limit: u16) -> Result<Response, Problem> {
+async fn next_page(api: &Api, number: AccountNumber, start: PageStart, limit: u16) -> Result<Response, Problem> {
     let account = api.engine.account(number).await.map_err(|error| read_problem(error, number))?;
     let account = account.ok_or_else(|| Problem::account_not_found(number))?;
-    let Place { period, lines, after } = place;
+    let PageStart { period, lines, after } = start;
     if lines.up_to > account.seq {
         return Err(cursor::foreign());
     }
     let page = page(lines, after, limit);
     let entries = api.engine.lines(number, page).await.map_err(|error| past_problem(error, number, "to"))?;
     let heading = Heading { account: &account, from: period.from, to: period.to, lines };
-    let next = cursor_behind(page, Place { after: page.up_to, ..place }, number);
+    let next = cursor_behind(page, PageStart { after: page.up_to, ..start }, number);
     Ok(Json(StatementView::page(&heading, &entries, next)).into_response())
 }
 
@@ -137,7 +132,7 @@ fn page(lines: LineRange, after: i64, limit: u16) -> LineRange {
     LineRange { after, up_to: lines.up_to.min(after.saturating_add(i64::from(limit))) }
 }
 
-fn cursor_behind(page: LineRange, next: Place, number: AccountNumber) -> Option<String> {
+fn cursor_behind(page: LineRange, next: PageStart, number: AccountNumber) -> Option<String> {
     (page.up_to < next.lines.up_to).then(|| next.seal(number))
 }
 
@@ -150,7 +145,7 @@ fn past_problem(error: PastError, number: AccountNumber, field: &'static str) ->
             invalid(format!("at: must lie before the branch's clock, which is {clock}"))
         }
         PastError::NotPast { clock } => {
-            invalid(format!("{field}: must not lie behind the branch's clock, which is {clock}"))
+            invalid(format!("{field}: must not be later than the branch's clock, which is {clock}"))
         }
         PastError::Archived => Problem::history_archived(number),
         PastError::TooLong { lines } => invalid(format!(

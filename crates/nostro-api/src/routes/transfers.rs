@@ -10,7 +10,7 @@ use crate::parameters::{Parameters, Segment};
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::request_context::RequestContext;
 use crate::router::Api;
-use crate::routes::holds::{asked, known_branch};
+use crate::routes::moving::{asked, known_branch, moved};
 use crate::transfer_body::{self, CashMovement, NewCashMovement, NewReversal, NewTransfer};
 use crate::view::transfer::{BulkResults, TransferView};
 use crate::wire;
@@ -117,7 +117,7 @@ pub(crate) async fn show(
     parameters: Parameters,
 ) -> Result<Json<TransferView>, Problem> {
     let found = found(&api, &segment, parameters).await?;
-    Ok(Json(TransferView::new(&found.receipt, found.settled)))
+    Ok(Json(TransferView::new(&found.receipt, found.settled).with_reversed(found.reversed)))
 }
 
 /// Money of a posted transfer goes back: all of it, or a part.
@@ -133,8 +133,8 @@ pub(crate) async fn show(
     request_body = NewReversal,
     responses(
         MoneyMoved,
-        (status = 404, description = "`transfer_not_found`", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 404, description = "`transfer_not_found`: it may still be on its way. This attempt moved nothing; only \
+            sending the same id again settles it.", body = ProblemBody, content_type = "application/problem+json"),
         Refused, BodyRefused, Unavailable
     )
 )]
@@ -159,6 +159,5 @@ async fn found(api: &Api, segment: &Segment, parameters: Parameters) -> Result<F
 
 async fn move_cash(api: &Api, body: &JsonBody, movement: CashMovement) -> Result<Response, Problem> {
     let transfer = transfer_body::cash(body.parse()?, movement, &|code| api.engine.has_branch(code))?;
-    let answer = api.engine.transfer(transfer.clone()).await;
-    Ok(answer::single(&transfer, answer))
+    Ok(moved(api, transfer).await)
 }

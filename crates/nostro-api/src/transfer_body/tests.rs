@@ -70,7 +70,7 @@ fn each_bad_field_is_named_with_its_rule() {
         ("currency", "[\"USD\"]", "expected text, found a list"),
         ("debit_account", "\"AZ94000000001042\"", "the check digits do not match"),
         ("debit_account", "\"AZ93 0000 0000 1042\"", "an account number is"),
-        ("credit_account", "\"AZ93000000001042\"", "the two accounts of a transfer differ"),
+        ("credit_account", "\"AZ93000000001042\"", "must be another account than the debit account"),
         ("category", "65536", "a category is a whole number, 0 to 65535"),
         ("category", "-1", "a category is a whole number, 0 to 65535"),
         ("category", "\"1\"", "a category is a whole number, 0 to 65535"),
@@ -108,8 +108,12 @@ fn a_branch_that_does_not_exist_has_its_own_code_unless_more_is_wrong() {
 
 #[test]
 fn what_is_no_object_is_said_so() {
-    for (text, detail) in [("[]", "is a JSON object, not a list"), ("7", "is a JSON object, not a number")] {
-        assert_eq!(errors(&problem(read(text))), [("", detail)]);
+    for (text, detail) in
+        [("[]", "must be a JSON object, found a list"), ("7", "must be a JSON object, found a number")]
+    {
+        let problem = problem(read(text));
+        assert_eq!(errors(&problem), [("", detail)]);
+        assert_eq!(problem["detail"], format!("the body {detail}"));
     }
 }
 

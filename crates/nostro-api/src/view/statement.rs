@@ -59,7 +59,7 @@ pub(crate) struct StatementView {
     /// The first instant of the period.
     #[schema(value_type = String, example = "2026-11-01T00:00:00.000000Z")]
     from: Text<Timestamp>,
-    /// The first instant behind it.
+    /// The first instant after it.
     #[schema(value_type = String, example = "2026-12-01T00:00:00.000000Z")]
     to: Text<Timestamp>,
     /// The number of the last entry before the period; `0` if it has the account's first.

@@ -4,7 +4,7 @@ use crate::problem::ProblemBody;
 use crate::view::{Figure, Text, normal_side};
 use nostro_core::transfer::{Decision, Line};
 use nostro_core::{
-    AccountNumber, Amount, BranchCode, Currency, Link, Operation, Reference, Timestamp, Transfer, TransferId,
+    AccountNumber, Amount, Balance, BranchCode, Currency, Link, Operation, Reference, Timestamp, Transfer, TransferId,
 };
 use nostro_engine::{BatchId, CommitPath, Receipt};
 use serde::Serialize;
@@ -53,6 +53,11 @@ pub(crate) struct TransferView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "100000")]
     asked: Option<Text<Amount>>,
+    /// Minor units: how much of it has gone back so far. Only where one transfer is shown, and only of what moved money that may
+    /// go back; absent where the branch of the account that was paid was not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "40000")]
+    reversed: Option<Text<Balance>>,
     #[schema(value_type = String, example = "USD")]
     currency: Text<Currency>,
     category: u16,
@@ -171,6 +176,7 @@ impl TransferView {
             credit_account: Text(transfer.credit),
             amount: Text(transfer.amount),
             asked: transfer.operation.asked().map(Text),
+            reversed: None,
             currency: Text(transfer.currency),
             category: transfer.category,
             reference: transfer.reference.clone().map(Text),
@@ -185,6 +191,11 @@ impl TransferView {
             entries,
             commit: CommitView::new(&receipt.commit),
         }
+    }
+
+    /// With how much of it has gone back, if that is known.
+    pub(crate) fn with_reversed(self, reversed: Option<Balance>) -> Self {
+        Self { reversed: reversed.map(Text), ..self }
     }
 }
 

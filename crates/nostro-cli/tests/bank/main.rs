@@ -39,4 +39,5 @@ mod tools;
 mod transfers;
 mod trial_balance;
 mod two_servers;
+mod unsent;
 mod votes;

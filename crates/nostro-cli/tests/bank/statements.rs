@@ -317,11 +317,11 @@ async fn what_is_not_past_or_too_long_is_named() {
     let (status, detail) = refused(client.balance(account, Some(future)).await.map(drop));
     assert!(status == 400 && detail.starts_with("at: must lie before the branch's clock, which is 20"), "{detail}");
     let (status, detail) = refused(client.statement(account, now, future, &page).await.map(drop));
-    assert!(status == 400 && detail.starts_with("to: must not lie behind the branch's clock"), "{detail}");
+    assert!(status == 400 && detail.starts_with("to: must not be later than the branch's clock"), "{detail}");
     let (_, detail) = refused(client.statement_csv(account, now, future).await.map(drop));
-    assert!(detail.starts_with("to: must not lie behind"), "{detail}");
+    assert!(detail.starts_with("to: must not be later than"), "{detail}");
     let (_, detail) = refused(client.statement(account, now, now, &page).await.map(drop));
-    assert_eq!(detail, "to: later than from");
+    assert_eq!(detail, "to: must be later than from");
     let missing = AccountNumber::new(code("AZ"), 77_777).unwrap();
     let elsewhere = AccountNumber::new(code("NV"), 1_042).unwrap();
     for account in [missing, elsewhere] {

@@ -84,6 +84,22 @@ async fn what_is_open_stays_unknown_whatever_comes_later() {
     assert_eq!(ended.unwrap(), ["unknown", "unknown", "unknown"]);
 }
 
+/// Nothing was done, and the same again would come to the same.
+#[tokio::test]
+async fn what_would_be_answered_the_same_is_not_sent_again_unless_an_attempt_is_open() {
+    let unclear = || {
+        let mut problem = problem(400, "invalid_request");
+        problem.retry = NEVER.to_owned();
+        ItemOutcome::Unavailable(Some(problem))
+    };
+    let (ended, carried) = run(vec![Ok(vec![done(1), unclear(), unclear()])], LONG).await;
+    assert_eq!(ended.unwrap(), ["done 1", "unavailable invalid_request", "unavailable invalid_request"]);
+    assert_eq!(carried.len(), 1);
+    let first = Ok(vec![done(1), ItemOutcome::Unknown, done(3)]);
+    let (ended, carried) = run(vec![first, Ok(vec![unclear()]), Ok(vec![done(2)])], LONG).await;
+    assert_eq!((ended.unwrap()[1].as_str(), carried.len()), ("done 2", 3));
+}
+
 #[tokio::test]
 async fn a_bulk_that_did_nothing_tells_why() {
     let rejected = Err(ClientError::Rejected(problem(400, "invalid_request")));

@@ -137,7 +137,7 @@ fn item_answer(item: &BulkItem, asked: &Asked) -> Answer {
         ("posted", Some(transfer)) => posted(transfer, item.replayed, asked),
         ("settling", Some(transfer)) => settling(transfer, asked),
         // What it names is not known: nothing is recorded of that.
-        ("refused", _) if code().ends_with("_not_found") && !code().ends_with("account_not_found") => {
+        ("unavailable", _) if ["hold_not_found", "transfer_not_found"].contains(&code()) => {
             Answer::Rejected(code().into())
         }
         ("refused", _) => Answer::Refused { replayed: item.replayed, code: code().into() },

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::answer;
-use crate::fields::Place;
+use crate::fields::Pointer;
 use crate::wire;
 use nostro_core::{
     Amount, Balance, BranchCode, Currency, Operation, Reference, Refusal, Timestamp, TransferId, TransferRecord,
@@ -108,7 +108,7 @@ proptest! {
             items.into_iter().map(|(transfer, answer)| (transfer.clone(), of(&transfer, answer))).unzip();
         let context = crate::RequestContext { path: "/v1/transfers/bulk".into(), request_id: "r-1".into() };
         let described = transfers.iter().zip(answers.clone()).enumerate().map(|(at, (transfer, answer))| {
-            let place = Place::Item { list: "transfers", at };
+            let place = Pointer::Item { list: "transfers", at };
             let result = answer::item(place, transfer, answer, |problem| problem.body("/v1/transfers/bulk", "r-1"));
             serde_json::to_string(&result).unwrap()
         });
