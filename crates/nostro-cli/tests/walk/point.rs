@@ -13,6 +13,14 @@ pub enum Scene {
     Many,
     /// A capture of a hold at Arizona in favour of Texas.
     Capture,
+    /// Money goes back from Texas, of a transfer that was posted before.
+    Reversal,
+    /// A hold is placed at Arizona, which is the only part.
+    Reserve,
+    /// What is left of a hold at Arizona is given back, which Arizona does alone.
+    Release,
+    /// The same because its time has run out: the server does it unasked.
+    Expiry,
     /// A chain of three links: one across, one inside each branch.
     Chain,
     /// The same, and one of its links is refused: all are, and their records are written at their homes.
@@ -28,10 +36,14 @@ pub enum Scene {
 }
 
 impl Scene {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Live,
         Self::Many,
         Self::Capture,
+        Self::Reversal,
+        Self::Reserve,
+        Self::Release,
+        Self::Expiry,
         Self::Chain,
         Self::BrokenChain,
         Self::VoteAgainst,
@@ -86,10 +98,15 @@ fn branches(message: Message, scene: Scene) -> &'static [&'static str] {
             | Message::InsertRows,
         ) => &["AZ", "TX"],
         (Scene::Many, Message::InsertRows) => &["AZ", "TX"],
-        // What is not as of any transfer: its hold is read under the locks, and written with the rows.
-        (Scene::Capture, Message::UpdateRows | Message::InsertRows) => &["AZ", "TX"],
-        (Scene::Capture, Message::ReadKnown | Message::Decide) => &["AZ"],
-        (Scene::Capture, Message::Prepare | Message::CommitPrepared) => &["TX"],
+        // What is not as of any transfer: its hold or its original is read under the lock of the account that pays, and
+        // is written with the rows.
+        (Scene::Capture | Scene::Reversal, Message::UpdateRows | Message::InsertRows) => &["AZ", "TX"],
+        (Scene::Capture, Message::ReadKnown) | (Scene::Capture | Scene::Reversal, Message::Decide) => &["AZ"],
+        (Scene::Reversal, Message::ReadKnown)
+        | (Scene::Capture | Scene::Reversal, Message::Prepare | Message::CommitPrepared) => &["TX"],
+        // Of a batch of one branch there is nothing to prepare: what it decides is done.
+        (Scene::Reserve, Message::LockRows | Message::UpdateRows | Message::InsertRows | Message::Decide)
+        | (Scene::Release | Scene::Expiry, Message::ReadKnown | Message::UpdateRows | Message::Decide) => &["AZ"],
         // Texas voted against by an error, and its connection is closed.
         (Scene::VoteAgainst, Message::RollBack)
         | (Scene::Live | Scene::Chain | Scene::BrokenChain, Message::DrawNumbers | Message::Decide)
@@ -113,7 +130,16 @@ fn branches(message: Message, scene: Scene) -> &'static [&'static str] {
             | Message::ReadMarker,
         )
         | (
-            Scene::Many | Scene::Capture | Scene::VoteAgainst | Scene::Undecided | Scene::Decided | Scene::Finished,
+            Scene::Many
+            | Scene::Capture
+            | Scene::Reversal
+            | Scene::Reserve
+            | Scene::Release
+            | Scene::Expiry
+            | Scene::VoteAgainst
+            | Scene::Undecided
+            | Scene::Decided
+            | Scene::Finished,
             _,
         ) => &[],
     }

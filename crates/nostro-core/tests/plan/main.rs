@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 mod chains;
+mod database;
+mod drawn;
 mod holds;
+mod ledger;
 mod limits;
 mod model;
 mod precedence;
