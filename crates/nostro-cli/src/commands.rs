@@ -1,10 +1,11 @@
 //! The commands that talk to the API, one file each.
 //!
-//! - [`account`] with [`statement`], [`transfer`], [`hold`], [`reverse`], [`together`], [`import`], [`report`], [`audit`], [`in_doubt`]: the commands
+//! - [`account`] with [`account_change`] and [`statement`]; [`transfer`], [`hold`], [`reverse`], [`together`]; [`import`];
+//!   [`report`], [`audit`], [`in_doubt`]: the commands
 //! - [`full_audit`]: what `audit --full` does
 //! - [`outcome`]: how a command that moves money ends
 //! - [`connection`]: where the API is and which key opens it
-//! - [`table`]: how the terminal shows figures
+//! - [`table`]: how the terminal shows figures; [`words`]: options that take one of a few words
 
 pub(crate) mod account;
 mod account_change;
@@ -21,3 +22,4 @@ pub(crate) mod statement;
 pub(crate) mod table;
 pub(crate) mod together;
 pub(crate) mod transfer;
+pub(crate) mod words;

@@ -10,15 +10,19 @@ use super::outcome::{
     quoted,
 };
 use super::table::{major, print_json, table};
-use clap::{Args, ValueEnum};
+use super::words::one_of;
+use clap::Args;
 use nostro_client::{Account, ChangeRequest, Client, ClientError, Page, Terms, until_answered};
-use nostro_core::{AccountNumber, Currency};
+use nostro_core::{AccountNumber, AccountState, Currency};
 use serde_json::json;
 use std::process::ExitCode;
 use uuid::Uuid;
 
 /// As many as one request brings.
 const CHANGES_SHOWN: u16 = 200;
+/// What a change may make of an account's state: closing is a command of its own.
+const STATES: [AccountState; 4] =
+    [AccountState::Open, AccountState::DebitsFrozen, AccountState::CreditsFrozen, AccountState::Frozen];
 
 #[derive(Args, Debug)]
 pub(super) struct ChangeArgs {
@@ -31,9 +35,9 @@ pub(super) struct ChangeArgs {
     /// What its balance may not go above, in major units, or none
     #[arg(long)]
     ceiling: Option<String>,
-    /// Freeze it, or open it again
-    #[arg(long)]
-    state: Option<State>,
+    /// Freeze it for debits, for credits or for both, or open it again
+    #[arg(long, value_parser = one_of(&STATES, AccountState::as_str))]
+    state: Option<AccountState>,
     /// Why, for the account's history, up to 140 characters
     #[arg(long)]
     reason: Option<String>,
@@ -45,20 +49,6 @@ pub(super) struct ChangeArgs {
     json: bool,
     #[command(flatten)]
     connection: ConnectionArgs,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum State {
-    /// Takes all postings
-    Open,
-    /// Takes credits only
-    #[value(name = "debits_frozen")]
-    DebitsFrozen,
-    /// Takes debits only
-    #[value(name = "credits_frozen")]
-    CreditsFrozen,
-    /// Takes none
-    Frozen,
 }
 
 #[derive(Args, Debug)]
@@ -91,17 +81,6 @@ pub(super) struct ChangesArgs {
     connection: ConnectionArgs,
 }
 
-impl State {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::DebitsFrozen => "debits_frozen",
-            Self::CreditsFrozen => "credits_frozen",
-            Self::Frozen => "frozen",
-        }
-    }
-}
-
 pub(super) async fn change(args: ChangeArgs) -> anyhow::Result<ExitCode> {
     let client = args.connection.client()?;
     if args.overdraft_limit.is_none() && args.ceiling.is_none() && args.state.is_none() {
@@ -112,23 +91,15 @@ pub(super) async fn change(args: ChangeArgs) -> anyhow::Result<ExitCode> {
     let asked = args.asked(&client, id);
     let currency = match client.account(args.number).await {
         Ok(account) => account.currency,
-        Err(error) => return Ok(nothing_sent(&asked, &error)),
+        Err(error) => return failed(&asked, &error, not_sent(&asked, &error)),
     };
-    let limits = [("--overdraft-limit", &args.overdraft_limit, false), ("--ceiling", &args.ceiling, true)];
-    let mut minor = Vec::new();
-    for (option, text, may_be_none) in limits {
-        minor.push(match text.as_deref().map(|text| limit(currency, text, may_be_none)).transpose() {
-            Ok(limit) => limit,
-            Err(error) => {
-                eprintln!("{option}: {error}");
-                return Ok(ExitCode::from(EXIT_USAGE));
-            }
-        });
-    }
-    let ceiling = minor.pop().flatten();
-    let overdraft_limit = minor.pop().flatten();
-    let state = args.state.map(|state| state.as_str().to_owned());
-    let request = ChangeRequest { id, overdraft_limit, ceiling, state, reason: args.reason };
+    let request = match args.request(id, currency) {
+        Ok(request) => request,
+        Err(complaint) => {
+            eprintln!("{complaint}");
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+    };
     let answer = until_answered(id, DEADLINE, || client.change_account(args.number, &request)).await;
     told(&asked, answer)
 }
@@ -194,14 +165,24 @@ fn terms(currency: Currency, terms: &Terms) -> String {
 }
 
 impl ChangeArgs {
+    /// The limits are in the account's currency. What is wrong with one is told with its option.
+    fn request(&self, id: Uuid, currency: Currency) -> Result<ChangeRequest, String> {
+        let minor = |option: &str, text: Option<&str>, may_be_none: bool| {
+            let limit = text.map(|text| limit(currency, text, may_be_none)).transpose();
+            limit.map_err(|complaint| format!("{option}: {complaint}"))
+        };
+        let overdraft_limit = minor("--overdraft-limit", self.overdraft_limit.as_deref(), false)?;
+        let ceiling = minor("--ceiling", self.ceiling.as_deref(), true)?;
+        let state = self.state.map(|state| state.as_str().to_owned());
+        Ok(ChangeRequest { id, overdraft_limit, ceiling, state, reason: self.reason.clone() })
+    }
+
     fn asked(&self, client: &Client, id: Uuid) -> Asked {
         let option = |name: &str, value: Option<&str>| value.map(|value| format!(" --{name} {}", quoted(value)));
-        // As the option is written, not as the API has it.
-        let state = self.state.map(|state| state.as_str().replace('_', "-"));
         let options = [
             option("overdraft-limit", self.overdraft_limit.as_deref()),
             option("ceiling", self.ceiling.as_deref()),
-            option("state", state.as_deref()),
+            option("state", self.state.map(AccountState::as_str)),
             option("reason", self.reason.as_deref()),
         ];
         let options: String = options.into_iter().flatten().collect();
@@ -220,17 +201,6 @@ impl CloseArgs {
     }
 }
 
-/// Where the look-up before the request failed: nothing was sent by this command.
-fn nothing_sent(asked: &Asked, error: &ClientError) -> ExitCode {
-    if asked.is_again {
-        eprintln!("the account: {}; whether an earlier attempt with this id changed it is not known", chain(error));
-        ExitCode::from(EXIT_UNKNOWN)
-    } else {
-        eprintln!("the account: {}; nothing was changed", chain(error));
-        ExitCode::from(EXIT_NOTHING_MOVED)
-    }
-}
-
 fn told(asked: &Asked, answer: Result<Account, ClientError>) -> anyhow::Result<ExitCode> {
     match answer {
         Ok(account) if asked.json => print_json(&account).map(|()| ExitCode::SUCCESS),
@@ -238,12 +208,11 @@ fn told(asked: &Asked, answer: Result<Account, ClientError>) -> anyhow::Result<E
             super::account::print_account(&account);
             Ok(ExitCode::SUCCESS)
         }
-        Err(error) => failed(asked, &error),
+        Err(error) => failed(asked, &error, ended(asked, &error)),
     }
 }
 
-fn failed(asked: &Asked, error: &ClientError) -> anyhow::Result<ExitCode> {
-    let (state, exit) = ended(asked, error);
+fn failed(asked: &Asked, error: &ClientError, (state, exit): (&str, u8)) -> anyhow::Result<ExitCode> {
     if asked.json {
         let problem = match error {
             ClientError::Rejected(problem) | ClientError::Unavailable { problem, .. } => Some(problem),
@@ -283,6 +252,18 @@ fn ended(asked: &Asked, error: &ClientError) -> (&'static str, u8) {
     }
 }
 
+/// The same where the look-up before the request failed: nothing was sent by this attempt.
+fn not_sent(asked: &Asked, error: &ClientError) -> (&'static str, u8) {
+    if asked.is_again {
+        return ("unknown", EXIT_UNKNOWN);
+    }
+    match error {
+        ClientError::Rejected(_) => ("rejected", EXIT_NOTHING_MOVED),
+        ClientError::Unavailable { .. } | ClientError::Unknown { .. } => ("unavailable", EXIT_NOTHING_MOVED),
+        ClientError::Connect { .. } => ("unreachable", EXIT_NOTHING_MOVED),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,5 +299,9 @@ mod tests {
         ] {
             assert_eq!((ended(&asked(false), &error).1, ended(&asked(true), &error).1), (first, again), "{error}");
         }
+        // An answer to the look-up that was lost is none to the change, which was not sent.
+        let lost = ClientError::Unknown { source: UnknownCause::Told };
+        assert_eq!(not_sent(&asked(false), &lost), ("unavailable", EXIT_NOTHING_MOVED));
+        assert_eq!(not_sent(&asked(true), &lost), ("unknown", EXIT_UNKNOWN));
     }
 }
