@@ -154,14 +154,13 @@ async fn place(args: PlaceArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(EXIT_USAGE));
     }
     let expires = args.expires_at.map(|at| format!(" --expires-at {at}")).unwrap_or_default();
-    let command = |currency: &str| format!("place {} {} {}{currency}{expires}", args.debit, args.credit, args.amount);
     let currency = match args.currency {
         Some(currency) => currency,
         None => match client.account(args.debit).await {
             Ok(account) => account.currency,
             Err(error) => {
-                let asked = args.common.asked(&client, id, &command(""));
-                return Ok(outcome::nothing_moved(&asked, &error, "the currency of the paying account"));
+                let is_again = args.common.id.is_some();
+                return Ok(outcome::nothing_moved(is_again, &error, "the currency of the paying account"));
             }
         },
     };
@@ -183,7 +182,8 @@ async fn place(args: PlaceArgs) -> anyhow::Result<ExitCode> {
         reference: args.common.reference.clone(),
     };
     let outcome = until_settled(id, DEADLINE, || client.place_hold(&request)).await;
-    outcome::tell(&client, &args.common.asked(&client, id, &command(&format!(" --currency {currency}"))), outcome)
+    let command = format!("place {} {} {} --currency {currency}{expires}", args.debit, args.credit, args.amount);
+    outcome::tell(&client, &args.common.asked(&client, id, &command), outcome)
 }
 
 async fn capture(args: CaptureArgs) -> anyhow::Result<ExitCode> {
@@ -196,13 +196,9 @@ async fn capture(args: CaptureArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(EXIT_USAGE));
     }
     let flags = format!("{}{}", if args.is_final { " --final" } else { "" }, branch_again(args.branch));
-    let given = args.amount.as_deref().unwrap_or_default();
     let hold = match client.hold(args.hold, args.branch).await {
         Ok(hold) => hold,
-        Err(error) => {
-            let asked = args.common.asked(&client, id, &format!("capture {} {given}{flags}", args.hold));
-            return Ok(outcome::nothing_moved(&asked, &error, "the hold"));
-        }
+        Err(error) => return Ok(outcome::nothing_moved(args.common.id.is_some(), &error, "the hold")),
     };
     // The amount that is left now is named when the same is asked again, so that it is the same capture.
     let amount = args.amount.clone().unwrap_or_else(|| major(hold.currency, i128::from(hold.remaining)));

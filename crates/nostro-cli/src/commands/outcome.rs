@@ -85,14 +85,14 @@ fn report<T>(asked: &Asked, outcome: Result<Outcome<T>, ClientError>, print: imp
         }
         Ok(Outcome::Unknown { .. }) => unknown(asked, "the branches have not answered"),
         Ok(Outcome::Unavailable { problem, .. }) => {
-            let NothingMoved { words, exit } = this_attempt(asked);
+            let NothingMoved { words, exit } = this_attempt(asked.is_again);
             eprintln!("unavailable: {} ({}); {words}", problem.detail, problem.code);
             eprintln!("  to try again: {}", asked.again);
             ExitCode::from(exit)
         }
         Err(error @ ClientError::Unknown { .. }) => unknown(asked, &chain(&error)),
         Err(error @ (ClientError::Rejected(_) | ClientError::Unavailable { .. } | ClientError::Connect { .. })) => {
-            nothing_moved(asked, &error, "the bank")
+            nothing_moved(asked.is_again, &error, "the bank")
         }
     }
 }
@@ -164,8 +164,8 @@ struct NothingMoved {
     exit: u8,
 }
 
-fn this_attempt(asked: &Asked) -> NothingMoved {
-    if asked.is_again {
+fn this_attempt(is_again: bool) -> NothingMoved {
+    if is_again {
         let words = "this attempt moved nothing; whether an earlier one with this id did is not known";
         NothingMoved { words, exit: EXIT_UNKNOWN }
     } else {
@@ -173,8 +173,9 @@ fn this_attempt(asked: &Asked) -> NothingMoved {
     }
 }
 
-pub(crate) fn nothing_moved(asked: &Asked, error: &ClientError, of: &str) -> ExitCode {
-    let NothingMoved { words, exit } = this_attempt(asked);
+/// Tells that this attempt ended without moving anything; what an earlier one with a named id did is then unknown.
+pub(crate) fn nothing_moved(is_again: bool, error: &ClientError, of: &str) -> ExitCode {
+    let NothingMoved { words, exit } = this_attempt(is_again);
     eprintln!("{of}: {}; {words}", chain(error));
     if let ClientError::Rejected(problem) = error {
         print_fields(problem);
@@ -215,7 +216,7 @@ fn report_json<T: Serialize>(
     outcome: Result<Outcome<T>, ClientError>,
 ) -> anyhow::Result<ExitCode> {
     let id = asked.id;
-    let nothing_moved = this_attempt(asked).exit;
+    let nothing_moved = this_attempt(asked.is_again).exit;
     let (code, document) = match outcome {
         Ok(Outcome::Posted { transfer, replayed }) => {
             (0, serde_json::json!({"id": id, "state": "posted", "replayed": replayed, "transfer": transfer}))

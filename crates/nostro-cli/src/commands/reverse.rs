@@ -47,7 +47,7 @@ pub(crate) async fn run(args: ReverseArgs) -> anyhow::Result<ExitCode> {
         Some(text) => {
             let currency = match client.transfer_by_id(args.transfer, args.branch).await {
                 Ok(transfer) => transfer.currency,
-                Err(error) => return Ok(outcome::nothing_moved(&asked, &error, "the transfer")),
+                Err(error) => return Ok(outcome::nothing_moved(args.id.is_some(), &error, "the transfer")),
             };
             match currency.parse_major_units(text) {
                 Ok(amount) => Some(amount),

@@ -6,7 +6,6 @@
 use super::account::parse_number;
 use super::connection::ConnectionArgs;
 use super::outcome::{self, Asked, DEADLINE, EXIT_USAGE};
-use anyhow::Context;
 use clap::{ArgGroup, Args};
 use nostro_client::{BulkOperation, BulkOrder, LegRequest, MultiLegRequest, TransferRequest, until_settled};
 use nostro_core::{AccountNumber, Amount, Currency, TransferId};
@@ -78,7 +77,10 @@ fn parse_link(text: &str) -> Result<(AccountNumber, AccountNumber, String), Stri
 pub(crate) async fn split(args: SplitArgs) -> anyhow::Result<ExitCode> {
     let client = args.common.connection.client()?;
     let Some(shared) = args.from.or(args.to) else { return Ok(ExitCode::from(EXIT_USAGE)) };
-    let currency = args.common.currency(&client, shared).await?;
+    let currency = match args.common.currency(&client, shared).await {
+        Ok(currency) => currency,
+        Err(exit) => return Ok(exit),
+    };
     let mut legs = Vec::new();
     let mut sum = 0_i64;
     for (account, text) in &args.legs {
@@ -122,7 +124,10 @@ pub(crate) async fn split(args: SplitArgs) -> anyhow::Result<ExitCode> {
 pub(crate) async fn chain(args: ChainArgs) -> anyhow::Result<ExitCode> {
     let client = args.common.connection.client()?;
     let Some((first, ..)) = args.links.first() else { return Ok(ExitCode::from(EXIT_USAGE)) };
-    let currency = args.common.currency(&client, *first).await?;
+    let currency = match args.common.currency(&client, *first).await {
+        Ok(currency) => currency,
+        Err(exit) => return Ok(exit),
+    };
     let id = args.common.id.unwrap_or_else(Uuid::now_v7);
     let mut links: Vec<BulkOrder> = Vec::new();
     for (place, (from, to, text)) in (0_u16..).zip(&args.links) {
@@ -156,10 +161,16 @@ fn parsed(currency: Currency, text: &str) -> Option<Amount> {
 }
 
 impl CommonArgs {
-    async fn currency(&self, client: &nostro_client::Client, of: AccountNumber) -> anyhow::Result<Currency> {
+    /// The currency that was named, or the account's; or how the command ends, as without one nothing is sent.
+    async fn currency(&self, client: &nostro_client::Client, of: AccountNumber) -> Result<Currency, ExitCode> {
         match self.currency {
             Some(currency) => Ok(currency),
-            None => Ok(client.account(of).await.with_context(|| format!("the currency of {of}"))?.currency),
+            None => match client.account(of).await {
+                Ok(account) => Ok(account.currency),
+                Err(error) => {
+                    Err(outcome::nothing_moved(self.id.is_some(), &error, &format!("the currency of {of}")))
+                }
+            },
         }
     }
 

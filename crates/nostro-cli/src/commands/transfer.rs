@@ -54,8 +54,7 @@ pub(crate) async fn run(args: TransferArgs) -> anyhow::Result<ExitCode> {
         None => match client.account(args.debit).await {
             Ok(account) => account.currency,
             Err(error) => {
-                let asked = asked(&client, &args, id, None);
-                return Ok(outcome::nothing_moved(&asked, &error, "the currency of the paying account"));
+                return Ok(outcome::nothing_moved(args.id.is_some(), &error, "the currency of the paying account"));
             }
         },
     };
@@ -68,14 +67,13 @@ pub(crate) async fn run(args: TransferArgs) -> anyhow::Result<ExitCode> {
     };
     let request = request(&args, id, currency, amount);
     let outcome = client.transfer_until_settled(&request, DEADLINE).await;
-    outcome::tell(&client, &asked(&client, &args, id, Some(currency)), outcome)
+    outcome::tell(&client, &asked(&client, &args, id, currency), outcome)
 }
 
-fn asked(client: &Client, args: &TransferArgs, id: Uuid, currency: Option<Currency>) -> Asked {
-    let currency = currency.map(|currency| format!(" --currency {currency}")).unwrap_or_default();
+fn asked(client: &Client, args: &TransferArgs, id: Uuid, currency: Currency) -> Asked {
     let up_to = if args.up_to { " --up-to" } else { "" };
     let again = format!(
-        "nostro transfer {} {} {}{currency}{up_to} --id {id}{}{}",
+        "nostro transfer {} {} {} --currency {currency}{up_to} --id {id}{}{}",
         args.debit,
         args.credit,
         args.amount,

@@ -1,0 +1,53 @@
+//! The command line on a real bank: what it prints, and the code that it ends with.
+
+use nostro_torture::databases::Databases;
+use nostro_torture::money::open;
+use nostro_torture::program::run;
+use nostro_torture::server::Server;
+
+/// Where nobody listens.
+const NOBODY: &str = "http://127.0.0.1:1";
+const ID: &str = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c0aa";
+
+/// What a command ended with, and what it said on both outputs.
+struct Ran {
+    exit: Option<i32>,
+    told: String,
+}
+
+/// Runs `nostro` with the operator's key at this address.
+async fn nostro(databases: &Databases, api: &str, arguments: &[&str]) -> Ran {
+    let key = databases.directory.join("operator.key");
+    let all = [arguments, &["--api", api, "--key-file", key.to_str().unwrap()]].concat();
+    let all: Vec<String> = all.into_iter().map(str::to_owned).collect();
+    let running = tokio::task::spawn_blocking(move || run(&all.iter().map(String::as_str).collect::<Vec<_>>()));
+    let output = running.await.unwrap();
+    let told = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    Ran { exit: output.status.code(), told }
+}
+
+#[tokio::test]
+async fn what_could_not_look_up_the_currency_moved_nothing_and_says_so() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
+    let (from, to) = (az.to_string(), tx.to_string());
+    let (leg, link) = (format!("{tx}=1.00"), format!("{az}:{tx}=1.00"));
+    let commands: [&[&str]; 4] = [
+        &["transfer", &from, &to, "1.00"],
+        &["hold", "place", &from, &to, "1.00"],
+        &["split", "--from", &from, &leg],
+        &["chain", &link],
+    ];
+    for command in commands {
+        let ran = nostro(&databases, NOBODY, command).await;
+        assert_eq!(ran.exit, Some(5), "{command:?}: {}", ran.told);
+        assert!(ran.told.contains("nothing moved"), "{command:?}: {}", ran.told);
+        // An earlier attempt with the id may have moved it.
+        let ran = nostro(&databases, NOBODY, &[command, &["--id", ID]].concat()).await;
+        assert_eq!(ran.exit, Some(4), "{command:?}: {}", ran.told);
+        let ran = nostro(&databases, &server.url, command).await;
+        assert_eq!(ran.exit, Some(0), "{command:?}: {}", ran.told);
+    }
+    databases.finish().await;
+}
