@@ -41,7 +41,7 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Make databases that you run branches of a bank, or bring them up to date
     Migrate(migrate::MigrateArgs),
-    /// Accounts: lists, balances, statements, limits and states
+    /// List accounts, show one, now or at a past instant, or change it
     Account(commands::account::AccountArgs),
     /// Move money from one account to another
     Transfer(commands::transfer::TransferArgs),
@@ -57,7 +57,7 @@ enum Command {
     Import(commands::import::ImportArgs),
     /// Check that the books of the bank balance
     Audit(commands::audit::AuditArgs),
-    /// Reports over the bank
+    /// Print reports over the bank
     Report(commands::report::ReportArgs),
     /// List batches that are prepared and not finished, or settle one
     InDoubt(commands::in_doubt::InDoubtArgs),

@@ -1,6 +1,5 @@
 //! `nostro account`: the accounts of a branch, or one account with its last entries. What changes one is in
-//! [`account_change`]; balances and statements of past
-//! instants are in [`statement`].
+//! [`account_change`]; balances and statements of past instants are in [`statement`].
 
 use super::account_change::{self, ChangeArgs, ChangesArgs, CloseArgs};
 use super::connection::ConnectionArgs;
@@ -19,7 +18,7 @@ const PAGE_ROWS: u16 = 200;
 /// The last entries that are shown with an account.
 const ENTRIES_SHOWN: u16 = 10;
 
-/// Accounts and their entries
+/// The arguments of `nostro account`.
 #[derive(Args, Debug)]
 pub(crate) struct AccountArgs {
     #[command(subcommand)]
@@ -28,19 +27,19 @@ pub(crate) struct AccountArgs {
 
 #[derive(Debug, Subcommand)]
 enum AccountCommand {
-    /// The accounts of a branch, or of all branches
+    /// List accounts of a branch, or of all
     List(ListArgs),
-    /// One account with its last entries
+    /// Show an account with its last entries
     Show(ShowArgs),
-    /// Change its limits, freeze it or open it again
+    /// Change an account's limits, freeze it or open it again
     Change(ChangeArgs),
-    /// Close it; it must be empty and without open holds
+    /// Close an account; it must be empty and without open holds
     Close(CloseArgs),
-    /// What was changed of it, newest first
+    /// List what was changed of an account, newest first
     Changes(ChangesArgs),
-    /// An account's balance at a past instant, or now
+    /// Show an account's balance at a past instant, or now
     Balance(BalanceArgs),
-    /// The entries of a period between its opening and its closing balance
+    /// Print the entries of a period between its opening and its closing balance
     Statement(StatementArgs),
 }
 

@@ -13,7 +13,7 @@ const EXIT_NOT_BALANCED: u8 = 1;
 /// Nothing is known: the server or a branch could not be asked.
 const EXIT_NOT_ASKED: u8 = 5;
 
-/// Adds up all accounts of all branches, or checks every row of them
+/// The arguments of `nostro audit`.
 #[derive(Args, Debug)]
 pub(crate) struct AuditArgs {
     /// Check every account, entry, hold, reversal and batch, and wait until that is done

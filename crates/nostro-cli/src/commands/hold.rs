@@ -16,7 +16,7 @@ use uuid::Uuid;
 /// As many holds as one request brings; a list is complete, so there may be several.
 const PAGE_ROWS: u16 = 200;
 
-/// Reserve money, capture it, and give it back
+/// The arguments of `nostro hold`.
 #[derive(Args, Debug)]
 pub(crate) struct HoldArgs {
     #[command(subcommand)]
@@ -31,9 +31,9 @@ enum HoldCommand {
     Capture(CaptureArgs),
     /// Give back what is left of a hold
     Release(ReleaseArgs),
-    /// One hold as it stands
+    /// Show one hold
     Show(ShowArgs),
-    /// The holds at an account
+    /// List the holds at an account
     List(ListArgs),
 }
 

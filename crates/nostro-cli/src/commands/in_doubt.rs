@@ -10,7 +10,7 @@ use nostro_client::{ClientError, InDoubt, InDoubtList, Resolved};
 use nostro_commit::BatchId;
 use std::process::ExitCode;
 
-/// Prepared transactions that wait for their decision
+/// The arguments of `nostro in-doubt`.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct InDoubtArgs {

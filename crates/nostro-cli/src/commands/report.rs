@@ -10,7 +10,7 @@ use std::process::ExitCode;
 /// Debits do not equal credits at some branch.
 const EXIT_NOT_BALANCED: u8 = 1;
 
-/// Reports over the bank
+/// The arguments of `nostro report`.
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
     #[command(subcommand)]
@@ -19,7 +19,7 @@ pub(crate) struct ReportArgs {
 
 #[derive(Debug, Subcommand)]
 enum ReportCommand {
-    /// Debits and credits by branch, currency and kind of account
+    /// Add up debits and credits by branch, currency and kind of account
     TrialBalance(TrialBalanceArgs),
 }
 

@@ -10,7 +10,7 @@ use nostro_core::{Amount, BranchCode};
 use std::process::ExitCode;
 use uuid::Uuid;
 
-/// Move money of a posted transfer back, all of it or a part
+/// The arguments of `nostro reverse`.
 #[derive(Args, Debug)]
 pub(crate) struct ReverseArgs {
     /// Id of the transfer

@@ -12,7 +12,7 @@ use nostro_core::{AccountNumber, Amount, Currency, TransferId};
 use std::process::ExitCode;
 use uuid::Uuid;
 
-/// Pays many accounts from one, or one from many: all or none
+/// The arguments of `nostro split`.
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("side").required(true).args(["from", "to"])))]
 pub(crate) struct SplitArgs {
@@ -29,7 +29,7 @@ pub(crate) struct SplitArgs {
     common: CommonArgs,
 }
 
-/// Makes transfers one after the other, all or none; each sees what those before it did
+/// The arguments of `nostro chain`.
 #[derive(Args, Debug)]
 pub(crate) struct ChainArgs {
     /// Who pays whom how much, such as AZ93000000001042:TX25000000001042=10.00, in major units

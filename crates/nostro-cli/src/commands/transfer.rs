@@ -11,7 +11,7 @@ use nostro_core::{AccountNumber, Amount, Currency};
 use std::process::ExitCode;
 use uuid::Uuid;
 
-/// Moves money from one account to another
+/// The arguments of `nostro transfer`.
 #[derive(Args, Debug)]
 pub(crate) struct TransferArgs {
     /// Account that pays; spaces are allowed in quotes
