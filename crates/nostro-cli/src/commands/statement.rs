@@ -44,7 +44,7 @@ pub(crate) struct StatementArgs {
     /// The first instant of the period, such as 2026-11-01T00:00:00Z, or its first day (UTC), such as 2026-11-01
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     from: Timestamp,
-    /// The first instant or day behind it, not in the future
+    /// The first instant or day after it, not in the future
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     to: Timestamp,
     /// Write CSV to this file, or to standard output if it is -

@@ -68,7 +68,7 @@ fn parse_link(text: &str) -> Result<(AccountNumber, AccountNumber, String), Stri
     let from = parse_number(from).map_err(|error| format!("{from}: {error}"))?;
     let (to, amount) = parse_leg(rest)?;
     if from == to {
-        return Err("the two accounts of a transfer differ".to_owned());
+        return Err(format!("{to}: must be another account than the debit account"));
     }
     Ok((from, to, amount))
 }
@@ -197,7 +197,7 @@ mod tests {
         for (text, rule) in [
             ("AZ93000000001042", "expected FROM:TO=AMOUNT"),
             ("AZ93000000001042:TX25000000001042", "expected ACCOUNT=AMOUNT"),
-            ("AZ93000000001042:AZ93000000001042=1.00", "the two accounts of a transfer differ"),
+            ("AZ93000000001042:AZ93000000001042=1.00", "AZ93000000001042: must be another account"),
             ("AZ00000000001042:TX25000000001042=1.00", "AZ00000000001042: "),
         ] {
             assert!(parse_link(text).unwrap_err().starts_with(rule), "{text}");
