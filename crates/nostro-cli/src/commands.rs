@@ -3,7 +3,7 @@
 //! - [`account`] with [`account_change`] and [`statement`]; [`transfer`], [`hold`], [`reverse`], [`together`]; [`import`];
 //!   [`report`], [`audit`], [`in_doubt`]: the commands
 //! - [`full_audit`]: what `audit --full` does
-//! - [`outcome`]: how a command that moves money ends
+//! - [`outcome`]: how a command that moves money ends; [`exit`]: the codes that commands end with
 //! - [`connection`]: where the API is and which key opens it
 //! - [`table`]: how the terminal shows figures; [`words`]: options that take one of a few words
 
@@ -11,6 +11,7 @@ pub(crate) mod account;
 mod account_change;
 pub(crate) mod audit;
 pub(crate) mod connection;
+pub(crate) mod exit;
 pub(crate) mod full_audit;
 pub(crate) mod hold;
 pub(crate) mod import;

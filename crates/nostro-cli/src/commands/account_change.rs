@@ -5,10 +5,8 @@
 
 use super::account::parse_number;
 use super::connection::ConnectionArgs;
-use super::outcome::{
-    Asked, DEADLINE, EXIT_NOTHING_MOVED, EXIT_REFUSED, EXIT_UNKNOWN, EXIT_USAGE, chain, connection_again, print_fields,
-    quoted,
-};
+use super::exit::{EXIT_NOTHING_MOVED, EXIT_REFUSED, EXIT_UNKNOWN, EXIT_USAGE};
+use super::outcome::{Asked, DEADLINE, chain, connection_again, print_fields, quoted};
 use super::table::{major, print_json, table};
 use super::words::one_of;
 use clap::Args;

@@ -4,7 +4,8 @@
 
 use super::account::parse_number;
 use super::connection::ConnectionArgs;
-use super::outcome::{self, Asked, DEADLINE, EXIT_USAGE};
+use super::exit::EXIT_USAGE;
+use super::outcome::{self, Asked, DEADLINE};
 use super::table::{major, print_json, right, table};
 use anyhow::Context;
 use clap::{Args, Subcommand};

@@ -20,7 +20,7 @@ mod send;
 mod tally;
 
 use super::connection::ConnectionArgs;
-use super::outcome::EXIT_USAGE;
+use super::exit::EXIT_USAGE;
 use super::table::print_json;
 use anyhow::Context;
 use clap::Args;

@@ -5,6 +5,7 @@
 //! asks again with `--id` may have an earlier attempt open: that this attempt moved nothing is then unknown, not 5.
 
 use super::connection::ConnectionArgs;
+use super::exit::{EXIT_NOTHING_MOVED, EXIT_REFUSED, EXIT_UNKNOWN};
 use super::table::{major, print_json, right, table};
 use nostro_client::{Client, ClientError, MultiLegTransfer, Outcome, Problem, Transfer};
 use serde::Serialize;
@@ -14,14 +15,6 @@ use uuid::Uuid;
 
 /// How long the same id is sent again before a person decides.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
-/// The arguments do not fit together.
-pub(crate) const EXIT_USAGE: u8 = 2;
-/// The bank said no: final.
-pub(crate) const EXIT_REFUSED: u8 = 3;
-/// It is not known whether money moved.
-pub(crate) const EXIT_UNKNOWN: u8 = 4;
-/// Nothing moved.
-pub(crate) const EXIT_NOTHING_MOVED: u8 = 5;
 
 /// What was asked for.
 pub(crate) struct Asked {

@@ -3,7 +3,8 @@
 //! How it ends is in [`outcome`].
 
 use super::connection::ConnectionArgs;
-use super::outcome::{self, Asked, DEADLINE, EXIT_USAGE};
+use super::exit::EXIT_USAGE;
+use super::outcome::{self, Asked, DEADLINE};
 use clap::Args;
 use nostro_client::{Client, ReversalRequest, until_settled};
 use nostro_core::{Amount, BranchCode};

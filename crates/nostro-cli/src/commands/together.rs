@@ -5,7 +5,8 @@
 
 use super::account::parse_number;
 use super::connection::ConnectionArgs;
-use super::outcome::{self, Asked, DEADLINE, EXIT_USAGE};
+use super::exit::EXIT_USAGE;
+use super::outcome::{self, Asked, DEADLINE};
 use clap::{ArgGroup, Args};
 use nostro_client::{BulkOperation, BulkOrder, LegRequest, MultiLegRequest, TransferRequest, until_settled};
 use nostro_core::{AccountNumber, Amount, Currency, TransferId};

@@ -4,7 +4,8 @@
 
 use super::account::parse_number;
 use super::connection::ConnectionArgs;
-use super::outcome::{self, Asked, DEADLINE, EXIT_USAGE};
+use super::exit::EXIT_USAGE;
+use super::outcome::{self, Asked, DEADLINE};
 use clap::Args;
 use nostro_client::{Client, TransferRequest};
 use nostro_core::{AccountNumber, Amount, Currency};

@@ -27,7 +27,7 @@ async fn nostro(databases: &Databases, api: &str, arguments: &[&str]) -> Ran {
 }
 
 #[tokio::test]
-async fn what_could_not_look_up_the_currency_moved_nothing_and_says_so() {
+async fn who_could_not_ask_says_so_and_never_ends_as_if_there_were_an_answer() {
     let databases = Databases::start().await;
     let server = Server::start(&databases).await;
     let (az, tx) = (open(&server.client, "AZ", 1_000).await, open(&server.client, "TX", 0).await);
@@ -48,6 +48,12 @@ async fn what_could_not_look_up_the_currency_moved_nothing_and_says_so() {
         assert_eq!(ran.exit, Some(4), "{command:?}: {}", ran.told);
         let ran = nostro(&databases, &server.url, command).await;
         assert_eq!(ran.exit, Some(0), "{command:?}: {}", ran.told);
+    }
+    for looks in [&["audit"][..], &["report", "trial-balance"], &["in-doubt"]] {
+        let ran = nostro(&databases, NOBODY, looks).await;
+        assert_eq!(ran.exit, Some(5), "{looks:?}: {}", ran.told);
+        let ran = nostro(&databases, &server.url, looks).await;
+        assert_eq!(ran.exit, Some(0), "{looks:?}: {}", ran.told);
     }
     databases.finish().await;
 }
