@@ -3,7 +3,7 @@
 //! - [`account`] with [`account_change`] and [`statement`]; [`transfer`], [`hold`], [`reverse`], [`together`]; [`import`];
 //!   [`report`], [`audit`], [`in_doubt`]: the commands
 //! - [`full_audit`]: what `audit --full` does
-//! - [`outcome`]: how a command that moves money ends; [`exit`]: the codes that commands end with
+//! - [`moving`]: what commands that move money take; [`outcome`]: how they end; [`exit`]: the codes that commands end with
 //! - [`connection`]: where the API is and which key opens it
 //! - [`table`]: how the terminal shows figures; [`words`]: options that take one of a few words
 
@@ -16,6 +16,7 @@ pub(crate) mod full_audit;
 pub(crate) mod hold;
 pub(crate) mod import;
 pub(crate) mod in_doubt;
+pub(crate) mod moving;
 pub(crate) mod outcome;
 pub(crate) mod report;
 pub(crate) mod reverse;

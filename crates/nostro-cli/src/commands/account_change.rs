@@ -6,11 +6,12 @@
 use super::account::parse_number;
 use super::connection::ConnectionArgs;
 use super::exit::{EXIT_NOTHING_MOVED, EXIT_REFUSED, EXIT_UNKNOWN, EXIT_USAGE};
-use super::outcome::{Asked, DEADLINE, chain, connection_again, print_fields, quoted};
+use super::moving::RequestArgs;
+use super::outcome::{Asked, DEADLINE, chain, print_fields, quoted};
 use super::table::{major, print_json, table};
 use super::words::one_of;
 use clap::Args;
-use nostro_client::{Account, ChangeRequest, Client, ClientError, Page, Terms, until_answered};
+use nostro_client::{Account, ChangeRequest, ClientError, Page, Terms, until_answered};
 use nostro_core::{AccountNumber, AccountState, Currency};
 use serde_json::json;
 use std::process::ExitCode;
@@ -39,14 +40,8 @@ pub(super) struct ChangeArgs {
     /// Why, for the account's history, up to 140 characters
     #[arg(long)]
     reason: Option<String>,
-    /// Id of the change, to ask again for the same one; a new one by default
-    #[arg(long)]
-    id: Option<Uuid>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    connection: ConnectionArgs,
+    request: RequestArgs,
 }
 
 #[derive(Args, Debug)]
@@ -57,14 +52,8 @@ pub(super) struct CloseArgs {
     /// Why, for the account's history, up to 140 characters
     #[arg(long)]
     reason: Option<String>,
-    /// Id of the request, to ask again for the same one; a new one by default
-    #[arg(long)]
-    id: Option<Uuid>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    connection: ConnectionArgs,
+    request: RequestArgs,
 }
 
 #[derive(Args, Debug)]
@@ -80,18 +69,18 @@ pub(super) struct ChangesArgs {
 }
 
 pub(super) async fn change(args: ChangeArgs) -> anyhow::Result<ExitCode> {
-    let client = args.connection.client()?;
+    let client = args.request.client()?;
     if args.overdraft_limit.is_none() && args.ceiling.is_none() && args.state.is_none() {
         eprintln!("nothing to change: name --overdraft-limit, --ceiling or --state");
         return Ok(ExitCode::from(EXIT_USAGE));
     }
-    let id = args.id.unwrap_or_else(Uuid::now_v7);
-    let asked = args.asked(&client, id);
+    let id = args.request.id();
+    let asked = args.request.asked(&client, id, &args.words());
     let currency = match client.account(args.number).await {
         Ok(account) => account.currency,
         Err(error) => return failed(&asked, &error, not_sent(&asked, &error)),
     };
-    let request = match args.request(id, currency) {
+    let request = match args.change(id, currency) {
         Ok(request) => request,
         Err(complaint) => {
             eprintln!("{complaint}");
@@ -103,9 +92,9 @@ pub(super) async fn change(args: ChangeArgs) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) async fn close(args: CloseArgs) -> anyhow::Result<ExitCode> {
-    let client = args.connection.client()?;
-    let id = args.id.unwrap_or_else(Uuid::now_v7);
-    let asked = args.asked(&client, id);
+    let client = args.request.client()?;
+    let id = args.request.id();
+    let asked = args.request.asked(&client, id, &args.words());
     let answer = until_answered(id, DEADLINE, || client.close_account(id, args.number, args.reason.clone())).await;
     told(&asked, answer)
 }
@@ -164,7 +153,7 @@ fn terms(currency: Currency, terms: &Terms) -> String {
 
 impl ChangeArgs {
     /// The limits are in the account's currency. What is wrong with one is told with its option.
-    fn request(&self, id: Uuid, currency: Currency) -> Result<ChangeRequest, String> {
+    fn change(&self, id: Uuid, currency: Currency) -> Result<ChangeRequest, String> {
         let minor = |option: &str, text: Option<&str>, may_be_none: bool| {
             let limit = text.map(|text| limit(currency, text, may_be_none)).transpose();
             limit.map_err(|complaint| format!("{option}: {complaint}"))
@@ -175,7 +164,8 @@ impl ChangeArgs {
         Ok(ChangeRequest { id, overdraft_limit, ceiling, state, reason: self.reason.clone() })
     }
 
-    fn asked(&self, client: &Client, id: Uuid) -> Asked {
+    /// The command and its own options, as it is typed.
+    fn words(&self) -> String {
         let option = |name: &str, value: Option<&str>| value.map(|value| format!(" --{name} {}", quoted(value)));
         let options = [
             option("overdraft-limit", self.overdraft_limit.as_deref()),
@@ -184,18 +174,14 @@ impl ChangeArgs {
             option("reason", self.reason.as_deref()),
         ];
         let options: String = options.into_iter().flatten().collect();
-        let connection = connection_again(client, &self.connection);
-        let again = format!("nostro account change {}{options} --id {id}{connection}", self.number);
-        Asked { id, is_again: self.id.is_some(), again, json: self.json }
+        format!("account change {}{options}", self.number)
     }
 }
 
 impl CloseArgs {
-    fn asked(&self, client: &Client, id: Uuid) -> Asked {
+    fn words(&self) -> String {
         let reason = self.reason.as_deref().map(|text| format!(" --reason {}", quoted(text))).unwrap_or_default();
-        let connection = connection_again(client, &self.connection);
-        let again = format!("nostro account close {}{reason} --id {id}{connection}", self.number);
-        Asked { id, is_again: self.id.is_some(), again, json: self.json }
+        format!("account close {}{reason}", self.number)
     }
 }
 

@@ -5,7 +5,8 @@
 use super::account::parse_number;
 use super::connection::ConnectionArgs;
 use super::exit::EXIT_USAGE;
-use super::outcome::{self, Asked, DEADLINE};
+use super::moving::{MovingArgs, amount};
+use super::outcome::{self, DEADLINE};
 use super::table::{major, print_json, right, table};
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -38,22 +39,6 @@ enum HoldCommand {
     List(ListArgs),
 }
 
-/// What every command that moves money takes.
-#[derive(Args, Debug)]
-struct CommonArgs {
-    /// Text for the statement, up to 140 characters
-    #[arg(long)]
-    reference: Option<String>,
-    /// Id of the request, to ask again for the same one; a new one by default
-    #[arg(long)]
-    id: Option<Uuid>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    connection: ConnectionArgs,
-}
-
 #[derive(Args, Debug)]
 struct PlaceArgs {
     /// Account at which it is reserved; spaces are allowed in quotes
@@ -71,7 +56,7 @@ struct PlaceArgs {
     #[arg(long, value_name = "TIME")]
     expires_at: Option<Timestamp>,
     #[command(flatten)]
-    common: CommonArgs,
+    moving: MovingArgs,
 }
 
 #[derive(Args, Debug)]
@@ -87,7 +72,7 @@ struct CaptureArgs {
     #[arg(long)]
     branch: Option<BranchCode>,
     #[command(flatten)]
-    common: CommonArgs,
+    moving: MovingArgs,
 }
 
 #[derive(Args, Debug)]
@@ -98,7 +83,7 @@ struct ReleaseArgs {
     #[arg(long)]
     branch: Option<BranchCode>,
     #[command(flatten)]
-    common: CommonArgs,
+    moving: MovingArgs,
 }
 
 #[derive(Args, Debug)]
@@ -138,39 +123,21 @@ pub(crate) async fn run(args: HoldArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-impl CommonArgs {
-    fn asked(&self, client: &Client, id: Uuid, command: &str) -> Asked {
-        let connection = outcome::connection_again(client, &self.connection);
-        let reference = outcome::reference_again(self.reference.as_deref());
-        let again = format!("nostro hold {command} --id {id}{connection}{reference}");
-        Asked { id, is_again: self.id.is_some(), again, json: self.json }
-    }
-}
-
 async fn place(args: PlaceArgs) -> anyhow::Result<ExitCode> {
-    let client = args.common.connection.client()?;
-    let id = args.common.id.unwrap_or_else(Uuid::now_v7);
+    let client = args.moving.client()?;
+    let id = args.moving.id();
     if args.debit == args.credit {
         eprintln!("FROM and TO are the same account: a hold has two");
         return Ok(ExitCode::from(EXIT_USAGE));
     }
     let expires = args.expires_at.map(|at| format!(" --expires-at {at}")).unwrap_or_default();
-    let currency = match args.currency {
-        Some(currency) => currency,
-        None => match client.account(args.debit).await {
-            Ok(account) => account.currency,
-            Err(error) => {
-                let is_again = args.common.id.is_some();
-                return Ok(outcome::nothing_moved(is_again, &error, "the currency of the paying account"));
-            }
-        },
+    let currency = match args.moving.currency_of(&client, args.currency, args.debit).await {
+        Ok(currency) => currency,
+        Err(exit) => return Ok(exit),
     };
-    let amount = match currency.parse_major_units(&args.amount) {
+    let amount = match amount(currency, &args.amount) {
         Ok(amount) => amount,
-        Err(error) => {
-            eprintln!("{}: {error}", args.amount);
-            return Ok(ExitCode::from(EXIT_USAGE));
-        }
+        Err(exit) => return Ok(exit),
     };
     let request = HoldRequest {
         id,
@@ -180,17 +147,17 @@ async fn place(args: PlaceArgs) -> anyhow::Result<ExitCode> {
         currency,
         expires_at: args.expires_at.map(|at| at.to_string()),
         category: 0,
-        reference: args.common.reference.clone(),
+        reference: args.moving.reference.clone(),
     };
     let outcome = until_settled(id, DEADLINE, || client.place_hold(&request)).await;
-    let command = format!("place {} {} {} --currency {currency}{expires}", args.debit, args.credit, args.amount);
-    outcome::tell(&client, &args.common.asked(&client, id, &command), outcome)
+    let words = format!("hold place {} {} {} --currency {currency}{expires}", args.debit, args.credit, args.amount);
+    outcome::tell(&client, &args.moving.asked(&client, id, &words), outcome)
 }
 
 async fn capture(args: CaptureArgs) -> anyhow::Result<ExitCode> {
-    let client = args.common.connection.client()?;
-    let id = args.common.id.unwrap_or_else(Uuid::now_v7);
-    if args.common.id.is_some() && args.amount.is_none() {
+    let client = args.moving.client()?;
+    let id = args.moving.id();
+    if args.moving.is_again() && args.amount.is_none() {
         eprintln!(
             "with --id the amount is named too: what is left may have changed, and the capture with that id would be another"
         );
@@ -199,36 +166,33 @@ async fn capture(args: CaptureArgs) -> anyhow::Result<ExitCode> {
     let flags = format!("{}{}", if args.is_final { " --final" } else { "" }, branch_again(args.branch));
     let hold = match client.hold(args.hold, args.branch).await {
         Ok(hold) => hold,
-        Err(error) => return Ok(outcome::nothing_moved(args.common.id.is_some(), &error, "the hold")),
+        Err(error) => return Ok(outcome::nothing_moved(args.moving.is_again(), &error, "the hold")),
     };
+    if args.amount.is_none() && hold.remaining <= 0 {
+        eprintln!("nothing is left of the hold: it is {}", hold.state);
+        return Ok(ExitCode::from(EXIT_USAGE));
+    }
     // The amount that is left now is named when the same is asked again, so that it is the same capture.
-    let amount = args.amount.clone().unwrap_or_else(|| major(hold.currency, i128::from(hold.remaining)));
-    let parsed = match hold.currency.parse_major_units(&amount) {
-        Ok(parsed) => parsed,
-        Err(_) if args.amount.is_none() => {
-            eprintln!("nothing is left of the hold: it is {}", hold.state);
-            return Ok(ExitCode::from(EXIT_USAGE));
-        }
-        Err(error) => {
-            eprintln!("{amount}: {error}");
-            return Ok(ExitCode::from(EXIT_USAGE));
-        }
+    let text = args.amount.clone().unwrap_or_else(|| major(hold.currency, i128::from(hold.remaining)));
+    let amount = match amount(hold.currency, &text) {
+        Ok(amount) => amount,
+        Err(exit) => return Ok(exit),
     };
-    let reference = args.common.reference.clone();
-    let request = CaptureRequest { id, amount: parsed, is_final: args.is_final, category: 0, reference };
+    let reference = args.moving.reference.clone();
+    let request = CaptureRequest { id, amount, is_final: args.is_final, category: 0, reference };
     let branch = Some(hold.debit_account.branch());
     let outcome = until_settled(id, DEADLINE, || client.capture_hold(args.hold, branch, &request)).await;
-    let command = format!("capture {} {amount}{flags}", args.hold);
-    outcome::tell(&client, &args.common.asked(&client, id, &command), outcome)
+    let words = format!("hold capture {} {text}{flags}", args.hold);
+    outcome::tell(&client, &args.moving.asked(&client, id, &words), outcome)
 }
 
 async fn release(args: ReleaseArgs) -> anyhow::Result<ExitCode> {
-    let client = args.common.connection.client()?;
-    let id = args.common.id.unwrap_or_else(Uuid::now_v7);
-    let request = ReleaseRequest { id, category: 0, reference: args.common.reference.clone() };
+    let client = args.moving.client()?;
+    let id = args.moving.id();
+    let request = ReleaseRequest { id, category: 0, reference: args.moving.reference.clone() };
     let outcome = until_settled(id, DEADLINE, || client.release_hold(args.hold, args.branch, &request)).await;
-    let command = format!("release {}{}", args.hold, branch_again(args.branch));
-    outcome::tell(&client, &args.common.asked(&client, id, &command), outcome)
+    let words = format!("hold release {}{}", args.hold, branch_again(args.branch));
+    outcome::tell(&client, &args.moving.asked(&client, id, &words), outcome)
 }
 
 fn branch_again(branch: Option<BranchCode>) -> String {

@@ -4,7 +4,6 @@
 //! is unknown the same id is sent again; after 30 s the command that asks again is printed, with the same id. Who
 //! asks again with `--id` may have an earlier attempt open: that this attempt moved nothing is then unknown, not 5.
 
-use super::connection::ConnectionArgs;
 use super::exit::{EXIT_NOTHING_MOVED, EXIT_REFUSED, EXIT_UNKNOWN};
 use super::table::{major, print_json, right, table};
 use nostro_client::{Client, ClientError, MultiLegTransfer, Outcome, Problem, Transfer};
@@ -40,18 +39,6 @@ pub(crate) fn tell_together(
     outcome: Result<Outcome<MultiLegTransfer>, ClientError>,
 ) -> anyhow::Result<ExitCode> {
     if asked.json { report_json(client, asked, outcome) } else { Ok(report(asked, outcome, print_together)) }
-}
-
-/// The arguments that every command repeats, for [`Asked::again`].
-pub(crate) fn connection_again(client: &Client, connection: &ConnectionArgs) -> String {
-    let key_file = connection.key_file.as_deref();
-    let key_file = key_file.map(|file| format!(" --key-file {}", quoted(&file.display().to_string())));
-    format!(" --api {}{}", quoted(client.base_url()), key_file.unwrap_or_default())
-}
-
-/// `--reference` and its text, if there is one.
-pub(crate) fn reference_again(reference: Option<&str>) -> String {
-    reference.map(|text| format!(" --reference {}", quoted(text))).unwrap_or_default()
 }
 
 fn report<T>(asked: &Asked, outcome: Result<Outcome<T>, ClientError>, print: impl Fn(&T, &str)) -> ExitCode {
