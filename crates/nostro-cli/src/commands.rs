@@ -1,7 +1,7 @@
 //! The commands that talk to the API, one file each.
 //!
-//! - [`account`] with [`account_change`] and [`statement`]; [`transfer`], [`hold`], [`reverse`], [`together`]; [`import`];
-//!   [`report`], [`audit`], [`in_doubt`]: the commands
+//! - [`account`] with [`account_change`] and [`statement`]; [`transfer`], [`cash`], [`hold`], [`reverse`], [`together`];
+//!   [`import`]; [`report`], [`audit`], [`in_doubt`]: the commands
 //! - [`full_audit`]: what `audit --full` does
 //! - [`moving`]: what commands that move money take; [`outcome`]: how they end; [`exit`]: the codes that commands end with
 //! - [`connection`]: where the API is and which key opens it
@@ -10,6 +10,7 @@
 pub(crate) mod account;
 mod account_change;
 pub(crate) mod audit;
+pub(crate) mod cash;
 pub(crate) mod connection;
 pub(crate) mod exit;
 pub(crate) mod full_audit;

@@ -45,6 +45,10 @@ enum Command {
     Account(commands::account::AccountArgs),
     /// Move money from one account to another
     Transfer(commands::transfer::TransferArgs),
+    /// Take cash in for an account
+    Deposit(commands::cash::CashArgs),
+    /// Pay cash out of an account
+    Withdraw(commands::cash::CashArgs),
     /// Pay many accounts from one, or one from many: all or none
     Split(commands::together::SplitArgs),
     /// Make transfers one after the other, all or none
@@ -82,6 +86,8 @@ async fn main() -> ExitCode {
         Command::Migrate(args) => migrate::run(args).await,
         Command::Account(args) => commands::account::run(args).await,
         Command::Transfer(args) => commands::transfer::run(args).await,
+        Command::Deposit(args) => commands::cash::deposit(args).await,
+        Command::Withdraw(args) => commands::cash::withdraw(args).await,
         Command::Split(args) => commands::together::split(args).await,
         Command::Chain(args) => commands::together::chain(args).await,
         Command::Hold(args) => commands::hold::run(args).await,

@@ -39,6 +39,8 @@ fn every_command_and_option_is_in_the_reference() {
         "account balance",
         "account statement",
         "transfer",
+        "deposit",
+        "withdraw",
         "split",
         "chain",
         "hold place",

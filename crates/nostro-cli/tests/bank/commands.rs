@@ -1,7 +1,7 @@
 //! The command line on a real bank: what it prints, and the code that it ends with.
 
 use nostro_torture::databases::Databases;
-use nostro_torture::money::open;
+use nostro_torture::money::{balance, open};
 use nostro_torture::program::run;
 use nostro_torture::server::Server;
 
@@ -49,11 +49,38 @@ async fn who_could_not_ask_says_so_and_never_ends_as_if_there_were_an_answer() {
         let ran = nostro(&databases, &server.url, command).await;
         assert_eq!(ran.exit, Some(0), "{command:?}: {}", ran.told);
     }
+    for cash in ["deposit", "withdraw"] {
+        assert_eq!(nostro(&databases, NOBODY, &[cash, &from, "1.00"]).await.exit, Some(5), "{cash}");
+    }
     for looks in [&["audit"][..], &["report", "trial-balance"], &["in-doubt"]] {
         let ran = nostro(&databases, NOBODY, looks).await;
         assert_eq!(ran.exit, Some(5), "{looks:?}: {}", ran.told);
         let ran = nostro(&databases, &server.url, looks).await;
         assert_eq!(ran.exit, Some(0), "{looks:?}: {}", ran.told);
     }
+    databases.finish().await;
+}
+
+#[tokio::test]
+async fn cash_comes_in_and_goes_out_once_however_often_the_same_is_asked_for() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let az = open(&server.client, "AZ", 1_000).await;
+    let account = az.to_string();
+    let nostro = async |arguments: &[&str]| nostro(&databases, &server.url, arguments).await;
+    for replay in ["posted: 25.00 USD", "posted earlier: 25.00 USD"] {
+        let ran = nostro(&["deposit", &account, "25.00", "--reference", "till 4", "--id", ID]).await;
+        assert!(ran.exit == Some(0) && ran.told.contains(replay), "{}", ran.told);
+        assert_eq!(balance(&server.client, az).await, 3_500);
+    }
+    let ran = nostro(&["withdraw", &account, "5.00", "--id", ID]).await;
+    assert!(ran.exit == Some(3) && ran.told.contains("id_conflict"), "{}", ran.told);
+    let ran = nostro(&["withdraw", &account, "35.01"]).await;
+    assert!(ran.exit == Some(3) && ran.told.contains("insufficient_funds"), "{}", ran.told);
+    assert_eq!(nostro(&["withdraw", &account, "5.0"]).await.exit, Some(2), "two decimals");
+    let ran = nostro(&["withdraw", &account, "5.00", "--currency", "USD", "--json"]).await;
+    let shown: serde_json::Value = serde_json::from_str(&ran.told).unwrap();
+    assert_eq!((&shown["state"], &shown["transfer"]["kind"]), (&"posted".into(), &"withdrawal".into()));
+    assert_eq!(balance(&server.client, az).await, 3_000);
     databases.finish().await;
 }
