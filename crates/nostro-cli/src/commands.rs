@@ -1,7 +1,7 @@
 //! The commands that talk to the API, one file each.
 //!
 //! - [`account`] with [`account_change`] and [`statement`]; [`transfer`], [`cash`], [`hold`], [`reverse`], [`together`];
-//!   [`import`]; [`report`], [`audit`], [`in_doubt`]: the commands
+//!   [`status`], [`import`]; [`report`], [`audit`], [`in_doubt`]: the commands
 //! - [`full_audit`]: what `audit --full` does
 //! - [`moving`]: what commands that move money take; [`outcome`]: how they end; [`exit`]: the codes that commands end with
 //! - [`connection`]: where the API is and which key opens it
@@ -22,6 +22,7 @@ pub(crate) mod outcome;
 pub(crate) mod report;
 pub(crate) mod reverse;
 pub(crate) mod statement;
+pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod together;
 pub(crate) mod transfer;

@@ -57,6 +57,8 @@ enum Command {
     Hold(commands::hold::HoldArgs),
     /// Move money of a posted transfer back, all of it or a part
     Reverse(commands::reverse::ReverseArgs),
+    /// Show what became of a transfer
+    Status(commands::status::StatusArgs),
     /// Import customers, accounts and opening balances from CSV files
     Import(commands::import::ImportArgs),
     /// Check that the books of the bank balance
@@ -92,6 +94,7 @@ async fn main() -> ExitCode {
         Command::Chain(args) => commands::together::chain(args).await,
         Command::Hold(args) => commands::hold::run(args).await,
         Command::Reverse(args) => commands::reverse::run(args).await,
+        Command::Status(args) => commands::status::run(args).await,
         Command::Import(args) => Box::pin(commands::import::run(args)).await,
         Command::Audit(args) => commands::audit::run(args).await,
         Command::Report(args) => commands::report::run(args).await,

@@ -49,6 +49,7 @@ fn every_command_and_option_is_in_the_reference() {
         "hold show",
         "hold list",
         "reverse",
+        "status",
         "import",
         "report trial-balance",
         "audit",

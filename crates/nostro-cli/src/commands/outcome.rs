@@ -77,7 +77,8 @@ fn report<T>(asked: &Asked, outcome: Result<Outcome<T>, ClientError>, print: imp
     }
 }
 
-fn print_transfer(transfer: &Transfer, outcome: &str) {
+/// Prints a transfer after a word for what became of it.
+pub(crate) fn print_transfer(transfer: &Transfer, outcome: &str) {
     let amount = major(transfer.currency, i128::from(transfer.amount));
     let (debit, credit) = (transfer.debit_account.grouped(), transfer.credit_account.grouped());
     let way = match transfer.kind.as_str() {

@@ -1,9 +1,11 @@
 //! The command line on a real bank: what it prints, and the code that it ends with.
 
+use nostro_client::{Outcome, ReversalRequest, TransferRequest};
 use nostro_torture::databases::Databases;
-use nostro_torture::money::{balance, open};
+use nostro_torture::money::{assert_posted, balance, open, pay, reserve, take, undo};
 use nostro_torture::program::run;
 use nostro_torture::server::Server;
+use uuid::Uuid;
 
 /// Where nobody listens.
 const NOBODY: &str = "http://127.0.0.1:1";
@@ -82,5 +84,45 @@ async fn cash_comes_in_and_goes_out_once_however_often_the_same_is_asked_for() {
     let shown: serde_json::Value = serde_json::from_str(&ran.told).unwrap();
     assert_eq!((&shown["state"], &shown["transfer"]["kind"]), (&"posted".into(), &"withdrawal".into()));
     assert_eq!(balance(&server.client, az).await, 3_000);
+    databases.finish().await;
+}
+
+#[tokio::test]
+async fn what_became_of_a_transfer_is_shown_and_is_the_exit_code() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let client = &server.client;
+    let (az, tx) = (open(client, "AZ", 1_000).await, open(client, "TX", 0).await);
+    let paid = TransferRequest { category: 7, reference: Some("rent".into()), ..pay(az, tx, 250) };
+    assert_posted(client.transfer(&paid).await);
+    let poor = pay(az, tx, 100_000);
+    assert!(matches!(client.transfer(&poor).await, Ok(Outcome::Refused { .. })));
+    let hold = reserve(az, tx, 100, None);
+    assert_posted(client.place_hold(&hold).await);
+    let capture = take(40, true);
+    assert_posted(client.capture_hold(hold.id, None, &capture).await);
+    let back = ReversalRequest { force: true, ..undo(Some(50)) };
+    assert_posted(client.reverse(paid.id, None, &back).await);
+
+    let (hold_line, original_line) = (format!("hold      {}", hold.id), format!("original  {}", paid.id));
+    let told: [(Uuid, i32, &[&str]); 5] = [
+        (paid.id, 0, &["posted: 2.50 USD from ", "kind      transfer", "category  7", "reference  rent"]),
+        (poor.id, 3, &["refused (insufficient_funds): 1000.00 USD from "]),
+        (hold.id, 0, &["posted: 1.00 USD held at ", "kind      hold"]),
+        (capture.id, 0, &["posted: 0.40 USD from ", &hold_line, "final     yes"]),
+        (back.id, 0, &["posted: 0.50 USD from ", &original_line, "forced    yes"]),
+    ];
+    for (id, exit, lines) in told {
+        let ran = nostro(&databases, &server.url, &["status", &id.to_string()]).await;
+        assert_eq!(ran.exit, Some(exit), "{}", ran.told);
+        assert!(lines.iter().all(|line| ran.told.contains(line)), "{lines:?}: {}", ran.told);
+    }
+    let ran = nostro(&databases, &server.url, &["status", &paid.id.to_string(), "--branch", "TX", "--json"]).await;
+    let shown: serde_json::Value = serde_json::from_str(&ran.told).unwrap();
+    assert_eq!((&shown["state"], &shown["amount"]), (&"posted".into(), &"250".into()));
+    let ran = nostro(&databases, &server.url, &["status", ID]).await;
+    assert!(ran.exit == Some(1) && ran.told.contains("transfer_not_found"), "{}", ran.told);
+    let ran = nostro(&databases, NOBODY, &["status", &paid.id.to_string()]).await;
+    assert!(ran.exit == Some(4) && ran.told.contains("unknown"), "{}", ran.told);
     databases.finish().await;
 }
