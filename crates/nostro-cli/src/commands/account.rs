@@ -8,13 +8,11 @@ use super::table::{major, print_json, right, table};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use comfy_table::Table;
-use nostro_client::{Account, Client, Entry, Page};
+use nostro_client::{Account, Entry, Page, all};
 use nostro_core::account_number::AccountNumberError;
 use nostro_core::{AccountNumber, BranchCode, Currency};
 use std::process::ExitCode;
 
-/// As many accounts as one request brings; a list is complete, so there may be several.
-const PAGE_ROWS: u16 = 200;
 /// The last entries that are shown with an account.
 const ENTRIES_SHOWN: u16 = 10;
 
@@ -91,9 +89,11 @@ async fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
         Some(branch) => vec![branch],
         None => client.branches().await.context("the branches")?.into_iter().map(|branch| branch.code).collect(),
     };
+    let client = &client;
     let mut accounts = Vec::new();
     for branch in branches {
-        accounts.extend(all_accounts(&client, branch).await.with_context(|| format!("the accounts of {branch}"))?);
+        let of_branch = all(|page| async move { client.accounts(branch, &page).await }).await;
+        accounts.extend(of_branch.with_context(|| format!("the accounts of {branch}"))?);
     }
     if args.json {
         print_json(&accounts)?;
@@ -113,19 +113,6 @@ async fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
     }
     println!("{rows}");
     Ok(ExitCode::SUCCESS)
-}
-
-async fn all_accounts(client: &Client, branch: BranchCode) -> anyhow::Result<Vec<Account>> {
-    let mut accounts = Vec::new();
-    let mut page = Page { limit: Some(PAGE_ROWS), cursor: None };
-    loop {
-        let listing = client.accounts(branch, &page).await?;
-        accounts.extend(listing.data);
-        match listing.next_cursor {
-            Some(cursor) => page.cursor = Some(cursor),
-            None => return Ok(accounts),
-        }
-    }
 }
 
 async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {

@@ -11,14 +11,12 @@ use super::outcome::{Asked, DEADLINE, chain, print_fields, quoted};
 use super::table::{major, print_json, table};
 use super::words::one_of;
 use clap::Args;
-use nostro_client::{Account, ChangeRequest, ClientError, Page, Terms, until_answered};
+use nostro_client::{Account, ChangeRequest, ClientError, Terms, all, until_answered};
 use nostro_core::{AccountNumber, AccountState, Currency};
 use serde_json::json;
 use std::process::ExitCode;
 use uuid::Uuid;
 
-/// As many as one request brings.
-const CHANGES_SHOWN: u16 = 200;
 /// What a change may make of an account's state: closing is a command of its own.
 const STATES: [AccountState; 4] =
     [AccountState::Open, AccountState::DebitsFrozen, AccountState::CreditsFrozen, AccountState::Frozen];
@@ -100,18 +98,9 @@ pub(super) async fn close(args: CloseArgs) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) async fn changes(args: ChangesArgs) -> anyhow::Result<ExitCode> {
-    let client = args.connection.client()?;
-    let currency = client.account(args.number).await?.currency;
-    let mut page = Page { limit: Some(CHANGES_SHOWN), cursor: None };
-    let mut changes = Vec::new();
-    loop {
-        let listing = client.account_changes(args.number, &page).await?;
-        changes.extend(listing.data);
-        match listing.next_cursor {
-            Some(cursor) => page.cursor = Some(cursor),
-            None => break,
-        }
-    }
+    let (client, number) = (&args.connection.client()?, args.number);
+    let currency = client.account(number).await?.currency;
+    let changes = all(|page| async move { client.account_changes(number, &page).await }).await?;
     if args.json {
         print_json(&changes)?;
         return Ok(ExitCode::SUCCESS);

@@ -10,13 +10,10 @@ use super::outcome::{self, DEADLINE};
 use super::table::{major, print_json, right, table};
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use nostro_client::{CaptureRequest, Client, Hold, HoldRequest, Page, ReleaseRequest, until_settled};
+use nostro_client::{CaptureRequest, HoldRequest, ReleaseRequest, all, until_settled};
 use nostro_core::{AccountNumber, BranchCode, Currency, Timestamp};
 use std::process::ExitCode;
 use uuid::Uuid;
-
-/// As many holds as one request brings; a list is complete, so there may be several.
-const PAGE_ROWS: u16 = 200;
 
 /// The arguments of `nostro hold`.
 #[derive(Args, Debug)]
@@ -221,8 +218,8 @@ async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
-    let client = args.connection.client()?;
-    let holds = all_holds(&client, args.number).await.context("the holds")?;
+    let (client, number) = (&args.connection.client()?, args.number);
+    let holds = all(|page| async move { client.holds(number, &page).await }).await.context("the holds")?;
     if args.json {
         print_json(&holds)?;
         return Ok(ExitCode::SUCCESS);
@@ -242,17 +239,4 @@ async fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
     }
     println!("{rows}");
     Ok(ExitCode::SUCCESS)
-}
-
-async fn all_holds(client: &Client, number: AccountNumber) -> Result<Vec<Hold>, nostro_client::ClientError> {
-    let mut holds = Vec::new();
-    let mut page = Page { limit: Some(PAGE_ROWS), ..Page::default() };
-    loop {
-        let listing = client.holds(number, &page).await?;
-        holds.extend(listing.data);
-        match listing.next_cursor {
-            Some(cursor) => page.cursor = Some(cursor),
-            None => return Ok(holds),
-        }
-    }
 }

@@ -8,16 +8,13 @@ use super::connection::ConnectionArgs;
 use super::table::{major, print_json};
 use anyhow::Context;
 use clap::Args;
-use nostro_client::{Client, Page, Statement};
+use nostro_client::{Client, PAGE_ROWS_MAX, Page, Statement};
 use nostro_core::{AccountNumber, Timestamp};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// As many entries as one request brings; a statement is whole, so there may be several.
-const PAGE_ROWS: u16 = 200;
 
 /// The arguments of `nostro account balance`.
 #[derive(Args, Debug)]
@@ -96,7 +93,7 @@ pub(crate) async fn statement(args: StatementArgs) -> anyhow::Result<ExitCode> {
 
 /// All pages as one.
 async fn whole(client: &Client, args: &StatementArgs) -> Result<Statement, nostro_client::ClientError> {
-    let mut page = Page { limit: Some(PAGE_ROWS), cursor: None };
+    let mut page = Page { limit: Some(PAGE_ROWS_MAX), cursor: None };
     let mut whole = client.statement(args.number, args.from, args.to, &page).await?;
     while let Some(cursor) = whole.next_cursor.take() {
         page.cursor = Some(cursor);
