@@ -1,17 +1,20 @@
 //! The commands that talk to the API, one file each.
 //!
-//! - [`account`] with [`account_change`] and [`statement`]; [`transfer`], [`cash`], [`hold`], [`reverse`], [`together`];
-//!   [`status`], [`import`]; [`report`], [`audit`], [`in_doubt`]: the commands
+//! - [`account`] with [`account_change`], [`entries`] and [`statement`]; [`transfer`], [`cash`], [`hold`], [`reverse`],
+//!   [`together`]; [`status`], [`import`]; [`report`], [`audit`], [`in_doubt`]: the commands
 //! - [`full_audit`]: what `audit --full` does
 //! - [`moving`]: what commands that move money take; [`outcome`]: how they end; [`exit`]: the codes that commands end with
 //! - [`connection`]: where the API is and which key opens it
-//! - [`table`]: how the terminal shows figures; [`words`]: options that take one of a few words
+//! - [`table`]: how the terminal shows figures
+//! - [`bounds`]: options that narrow a list; [`words`]: options that take one of a few words
 
 pub(crate) mod account;
 mod account_change;
 pub(crate) mod audit;
+pub(crate) mod bounds;
 pub(crate) mod cash;
 pub(crate) mod connection;
+mod entries;
 pub(crate) mod exit;
 pub(crate) mod full_audit;
 pub(crate) mod hold;

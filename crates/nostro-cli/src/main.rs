@@ -41,7 +41,7 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Make databases that you run branches of a bank, or bring them up to date
     Migrate(migrate::MigrateArgs),
-    /// List accounts, show one, now or at a past instant, or change it
+    /// List accounts, show one and its entries, now or at a past instant, or change it
     Account(commands::account::AccountArgs),
     /// Move money from one account to another
     Transfer(commands::transfer::TransferArgs),

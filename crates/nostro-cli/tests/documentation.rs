@@ -33,6 +33,7 @@ fn every_command_and_option_is_in_the_reference() {
         "migrate",
         "account list",
         "account show",
+        "account entries",
         "account change",
         "account close",
         "account changes",

@@ -1,8 +1,9 @@
-//! `nostro account`: the accounts of a branch, or one account with its last entries. What changes one is in
-//! [`account_change`]; balances and statements of past instants are in [`statement`].
+//! `nostro account`: the accounts of a branch, or one account with its last entries. All of its entries are in
+//! [`entries`], what changes one in [`account_change`], balances and statements of past instants in [`statement`].
 
 use super::account_change::{self, ChangeArgs, ChangesArgs, CloseArgs};
 use super::connection::ConnectionArgs;
+use super::entries::{self, EntriesArgs};
 use super::statement::{self, BalanceArgs, StatementArgs};
 use super::table::{major, print_json, right, table};
 use anyhow::Context;
@@ -29,6 +30,8 @@ enum AccountCommand {
     List(ListArgs),
     /// Show an account with its last entries
     Show(ShowArgs),
+    /// List an account's entries, newest first
+    Entries(EntriesArgs),
     /// Change an account's limits, freeze it or open it again
     Change(ChangeArgs),
     /// Close an account; it must be empty and without open holds
@@ -70,6 +73,7 @@ pub(crate) async fn run(args: AccountArgs) -> anyhow::Result<ExitCode> {
     match args.command {
         AccountCommand::List(args) => list(args).await,
         AccountCommand::Show(args) => show(args).await,
+        AccountCommand::Entries(args) => entries::entries(args).await,
         AccountCommand::Change(args) => account_change::change(args).await,
         AccountCommand::Close(args) => account_change::close(args).await,
         AccountCommand::Changes(args) => account_change::changes(args).await,

@@ -98,7 +98,8 @@ pub(super) async fn close(args: CloseArgs) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) async fn changes(args: ChangesArgs) -> anyhow::Result<ExitCode> {
-    let (client, number) = (&args.connection.client()?, args.number);
+    let client = &args.connection.client()?;
+    let number = args.number;
     let currency = client.account(number).await?.currency;
     let changes = all(|page| async move { client.account_changes(number, &page).await }).await?;
     if args.json {

@@ -3,15 +3,17 @@
 //! How the commands that move money end is in [`outcome`].
 
 use super::account::parse_number;
+use super::bounds::BoundsArgs;
 use super::connection::ConnectionArgs;
 use super::exit::EXIT_USAGE;
 use super::moving::{MovingArgs, amount};
 use super::outcome::{self, DEADLINE};
 use super::table::{major, print_json, right, table};
+use super::words::one_of;
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use nostro_client::{CaptureRequest, HoldRequest, ReleaseRequest, all, until_settled};
-use nostro_core::{AccountNumber, BranchCode, Currency, Timestamp};
+use nostro_client::{CaptureRequest, HoldFilter, HoldRequest, ReleaseRequest, all, until_settled};
+use nostro_core::{AccountNumber, Bounds, BranchCode, Currency, HoldState, Timestamp};
 use std::process::ExitCode;
 use uuid::Uuid;
 
@@ -102,6 +104,11 @@ struct ListArgs {
     /// Account number; spaces are allowed in quotes
     #[arg(value_parser = parse_number)]
     number: AccountNumber,
+    /// Only those that stand so
+    #[arg(long, value_parser = one_of(&HoldState::ALL, HoldState::as_str))]
+    state: Option<HoldState>,
+    #[command(flatten)]
+    bounds: BoundsArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -218,8 +225,18 @@ async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
-    let (client, number) = (&args.connection.client()?, args.number);
-    let holds = all(|page| async move { client.holds(number, &page).await }).await.context("the holds")?;
+    let client = &args.connection.client()?;
+    let number = args.number;
+    let currency = client.account(number).await.context("the account")?.currency;
+    let bounds = match args.bounds.read(currency) {
+        Ok(bounds) => bounds,
+        Err(exit) => return Ok(exit),
+    };
+    let Bounds { from, to, amount_min, amount_max, counterparty } = bounds;
+    let state = args.state.map(|state| state.as_str().to_owned());
+    let filter = &HoldFilter { state, from, to, amount_min, amount_max, counterparty };
+    let holds = all(|page| async move { client.filtered_holds(number, filter, &page).await });
+    let holds = holds.await.context("the holds")?;
     if args.json {
         print_json(&holds)?;
         return Ok(ExitCode::SUCCESS);

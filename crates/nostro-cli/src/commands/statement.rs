@@ -55,7 +55,7 @@ pub(crate) struct StatementArgs {
 }
 
 /// An instant of RFC 3339, or a day, which begins at midnight UTC.
-fn parse_time(text: &str) -> Result<Timestamp, &'static str> {
+pub(crate) fn parse_time(text: &str) -> Result<Timestamp, &'static str> {
     let begins = |day: &str| format!("{day}T00:00:00Z").parse::<Timestamp>();
     let time = text.parse::<Timestamp>().or_else(|_| begins(text));
     time.map_err(

@@ -28,6 +28,14 @@ async fn nostro(databases: &Databases, api: &str, arguments: &[&str]) -> Ran {
     Ran { exit: output.status.code(), told }
 }
 
+/// One field of each row that a list has as JSON.
+async fn listed(databases: &Databases, api: &str, arguments: &[&str], field: &str) -> Vec<String> {
+    let ran = nostro(databases, api, &[arguments, &["--json"]].concat()).await;
+    assert_eq!(ran.exit, Some(0), "{arguments:?}: {}", ran.told);
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&ran.told).unwrap();
+    rows.iter().map(|row| row[field].as_str().unwrap().to_owned()).collect()
+}
+
 #[tokio::test]
 async fn who_could_not_ask_says_so_and_never_ends_as_if_there_were_an_answer() {
     let databases = Databases::start().await;
@@ -124,5 +132,83 @@ async fn what_became_of_a_transfer_is_shown_and_is_the_exit_code() {
     assert!(ran.exit == Some(1) && ran.told.contains("transfer_not_found"), "{}", ran.told);
     let ran = nostro(&databases, NOBODY, &["status", &paid.id.to_string()]).await;
     assert!(ran.exit == Some(4) && ran.told.contains("unknown"), "{}", ran.told);
+    databases.finish().await;
+}
+
+#[tokio::test]
+async fn entries_are_listed_by_kind_text_time_amount_and_counterparty() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let client = &server.client;
+    let (az, tx) = (open(client, "AZ", 100_000).await, open(client, "TX", 0).await);
+    let rent = TransferRequest { category: 7, reference: Some("rent for May".into()), ..pay(az, tx, 250) };
+    for request in [rent, pay(az, tx, 600), pay(tx, az, 100)] {
+        assert_posted(client.transfer(&request).await);
+    }
+    let (account, other) = (az.to_string(), tx.grouped());
+    let cases: [(&[&str], &[&str]); 10] = [
+        (&[], &["4", "3", "2", "1"]),
+        (&["--limit", "2"], &["4", "3"]),
+        (&["--kind", "deposit"], &["1"]),
+        (&["--category", "7"], &["2"]),
+        (&["--reference", "rent for May"], &["2"]),
+        (&["--amount-min", "2.50", "--amount-max", "6.00"], &["3", "2"]),
+        (&["--counterparty", &other, "--limit", "200"], &["4", "3", "2"]),
+        (&["--from", "2020-01-01", "--kind", "transfer", "--limit", "1"], &["4"]),
+        (&["--to", "2020-01-01T00:00:00Z"], &[]),
+        (&["--category", "7", "--kind", "deposit"], &[]),
+    ];
+    for (more, expected) in cases {
+        let arguments = [&["account", "entries", &account][..], more].concat();
+        assert_eq!(listed(&databases, &server.url, &arguments, "seq").await, expected, "{more:?}");
+    }
+    let wrong: [(&[&str], &str); 5] = [
+        (&["--amount-min", "2.5"], "2 decimals"),
+        (&["--amount-min", "2.00", "--amount-max", "1.00"], "--amount-max: must be at least --amount-min"),
+        (&["--from", "2026-02-01", "--to", "2026-02-01"], "--to: must be later than --from"),
+        (&["--kind", "hold"], "possible values: transfer, deposit, withdrawal, capture, reversal"),
+        (&["--limit", "0"], "1..=100000"),
+    ];
+    for (more, complaint) in wrong {
+        let ran = nostro(&databases, &server.url, &[&["account", "entries", &account][..], more].concat()).await;
+        assert!(ran.exit == Some(2) && ran.told.contains(complaint), "{more:?}: {}", ran.told);
+    }
+    let ran = nostro(&databases, &server.url, &["account", "entries", &account, "--category", "7"]).await;
+    let shown = ["rent for May", "2.50", "997.50", &other];
+    assert!(ran.exit == Some(0) && shown.iter().all(|text| ran.told.contains(text)), "{}", ran.told);
+    let ran = nostro(&databases, &server.url, &["account", "entries", &account, "--category", "8"]).await;
+    assert!(ran.exit == Some(0) && ran.told == "no entries\n", "{}", ran.told);
+    databases.finish().await;
+}
+
+#[tokio::test]
+async fn holds_are_listed_by_state_amount_and_counterparty() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let client = &server.client;
+    let (az, tx, third) = (open(client, "AZ", 1_000).await, open(client, "TX", 0).await, open(client, "AZ", 0).await);
+    let (taken, small, large) = (reserve(az, tx, 100, None), reserve(az, third, 150, None), reserve(az, tx, 200, None));
+    for hold in [&taken, &small, &large] {
+        assert_posted(client.place_hold(hold).await);
+    }
+    assert_posted(client.capture_hold(taken.id, None, &take(40, true)).await);
+    let (account, other) = (az.to_string(), third.to_string());
+    let cases: [(&[&str], &[Uuid]); 6] = [
+        (&[], &[large.id, small.id, taken.id]),
+        (&["--state", "open"], &[large.id, small.id]),
+        (&["--state", "captured", "--amount-max", "1.00"], &[taken.id]),
+        (&["--amount-min", "1.50"], &[large.id, small.id]),
+        (&["--counterparty", &other], &[small.id]),
+        (&["--to", "2020-01-01"], &[]),
+    ];
+    for (more, expected) in cases {
+        let arguments = [&["hold", "list", &account][..], more].concat();
+        let expected: Vec<String> = expected.iter().map(Uuid::to_string).collect();
+        assert_eq!(listed(&databases, &server.url, &arguments, "id").await, expected, "{more:?}");
+    }
+    for more in [["--state", "gone"], ["--amount-min", "1"]] {
+        let ran = nostro(&databases, &server.url, &[&["hold", "list", &account][..], &more[..]].concat()).await;
+        assert_eq!(ran.exit, Some(2), "{more:?}: {}", ran.told);
+    }
     databases.finish().await;
 }
