@@ -5,7 +5,7 @@
 //! - [`full_audit`]: what `audit --full` does
 //! - [`moving`]: what commands that move money take; [`outcome`]: how they end; [`exit`]: the codes that commands end with
 //! - [`connection`]: where the API is and which key opens it
-//! - [`table`]: how the terminal shows figures
+//! - [`table`]: how the terminal shows figures; [`part_file`]: a file that is there whole or not at all
 //! - [`bounds`]: options that narrow a list; [`words`]: options that take one of a few words
 
 pub(crate) mod account;
@@ -22,6 +22,7 @@ pub(crate) mod import;
 pub(crate) mod in_doubt;
 pub(crate) mod moving;
 pub(crate) mod outcome;
+pub(crate) mod part_file;
 pub(crate) mod report;
 pub(crate) mod reverse;
 pub(crate) mod statement;

@@ -5,13 +5,12 @@
 
 use super::account::{entries_table, parse_number};
 use super::connection::ConnectionArgs;
+use super::part_file::PartFile;
 use super::table::{major, print_json};
 use anyhow::Context;
 use clap::Args;
 use nostro_client::{Client, PAGE_ROWS_MAX, Page, Statement};
 use nostro_core::{AccountNumber, Timestamp};
-use std::ffi::OsString;
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -120,18 +119,11 @@ fn print(statement: &Statement) {
 }
 
 async fn csv_file(client: &Client, args: &StatementArgs, file: &Path) -> anyhow::Result<()> {
-    let mut part = OsString::from(file);
-    part.push(".part");
-    let part = PathBuf::from(part);
-    let mut open = File::create(&part).with_context(|| format!("cannot write {}", part.display()))?;
-    let written = csv(client, args, &mut open).await.with_context(|| format!("{} is not whole", part.display()));
-    if let Err(error) = written {
-        // What is there of it must not be taken for a statement. That it cannot be removed changes nothing.
-        let _ = std::fs::remove_file(&part);
-        return Err(error);
-    }
-    open.sync_all().with_context(|| format!("cannot write {}", part.display()))?;
-    std::fs::rename(&part, file).with_context(|| format!("cannot rename {} to {}", part.display(), file.display()))
+    let mut part = PartFile::create(file)?;
+    let written = csv(client, args, &mut part).await;
+    // What is there of it must not be taken for a statement: it is removed.
+    written.with_context(|| format!("{} is not whole", part.part().display()))?;
+    part.finish()
 }
 
 async fn csv(client: &Client, args: &StatementArgs, to: &mut impl Write) -> anyhow::Result<()> {
