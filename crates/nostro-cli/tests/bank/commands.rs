@@ -76,14 +76,14 @@ async fn cash_comes_in_and_goes_out_once_however_often_the_same_is_asked_for() {
     let databases = Databases::start().await;
     let server = Server::start(&databases).await;
     let az = open(&server.client, "AZ", 1_000).await;
-    let account = az.to_string();
+    let (account, id) = (az.to_string(), Uuid::now_v7().to_string());
     let nostro = async |arguments: &[&str]| nostro(&databases, &server.url, arguments).await;
     for replay in ["posted: 25.00 USD", "posted earlier: 25.00 USD"] {
-        let ran = nostro(&["deposit", &account, "25.00", "--reference", "till 4", "--id", ID]).await;
+        let ran = nostro(&["deposit", &account, "25.00", "--reference", "till 4", "--id", &id]).await;
         assert!(ran.exit == Some(0) && ran.told.contains(replay), "{}", ran.told);
         assert_eq!(balance(&server.client, az).await, 3_500);
     }
-    let ran = nostro(&["withdraw", &account, "5.00", "--id", ID]).await;
+    let ran = nostro(&["withdraw", &account, "5.00", "--id", &id]).await;
     assert!(ran.exit == Some(3) && ran.told.contains("id_conflict"), "{}", ran.told);
     let ran = nostro(&["withdraw", &account, "35.01"]).await;
     assert!(ran.exit == Some(3) && ran.told.contains("insufficient_funds"), "{}", ran.told);
@@ -128,7 +128,7 @@ async fn what_became_of_a_transfer_is_shown_and_is_the_exit_code() {
     let ran = nostro(&databases, &server.url, &["status", &paid.id.to_string(), "--branch", "TX", "--json"]).await;
     let shown: serde_json::Value = serde_json::from_str(&ran.told).unwrap();
     assert_eq!((&shown["state"], &shown["amount"]), (&"posted".into(), &"250".into()));
-    let ran = nostro(&databases, &server.url, &["status", ID]).await;
+    let ran = nostro(&databases, &server.url, &["status", &Uuid::now_v7().to_string()]).await;
     assert!(ran.exit == Some(1) && ran.told.contains("transfer_not_found"), "{}", ran.told);
     let ran = nostro(&databases, NOBODY, &["status", &paid.id.to_string()]).await;
     assert!(ran.exit == Some(4) && ran.told.contains("unknown"), "{}", ran.told);
