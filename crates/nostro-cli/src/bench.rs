@@ -41,7 +41,7 @@ pub(crate) struct BenchArgs {
     /// Version of the clients' ids
     #[arg(long, value_name = "VERSION", value_enum, default_value_t = IdVersion::V7)]
     ids: IdVersion,
-    /// Of all choices
+    /// Seed of all choices but the random bits of ids
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Items in a bulk request and transfers in a bare batch, 1 to 8192

@@ -108,11 +108,7 @@ impl Config {
 
     /// What stands in every branch's directory.
     pub(crate) fn directory(&self) -> anyhow::Result<Vec<DirectoryRow>> {
-        let row = |branch: &Branch| {
-            let BranchConfig { branch, name, time_zone, address, .. } = branch.engine()?;
-            Ok(DirectoryRow { branch, name, time_zone, address })
-        };
-        self.branch.iter().map(row).collect()
+        self.branch.iter().map(|branch| Ok(directory_row(&branch.engine()?))).collect()
     }
 }
 
@@ -130,6 +126,12 @@ impl Branch {
             database,
         })
     }
+}
+
+/// How a branch stands in every branch's directory.
+pub(crate) fn directory_row(branch: &BranchConfig) -> DirectoryRow {
+    let BranchConfig { branch, name, time_zone, address, .. } = branch.clone();
+    DirectoryRow { branch, name, time_zone, address }
 }
 
 /// A connection from its URL and the file with its password.

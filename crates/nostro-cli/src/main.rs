@@ -41,10 +41,14 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Make databases that you run branches of a bank, or bring them up to date
     Migrate(migrate::MigrateArgs),
-    /// Accounts: lists, balances, statements, limits and states
+    /// List accounts, show one and its entries, now or at a past instant, or change it
     Account(commands::account::AccountArgs),
     /// Move money from one account to another
     Transfer(commands::transfer::TransferArgs),
+    /// Take cash in for an account
+    Deposit(commands::cash::CashArgs),
+    /// Pay cash out of an account
+    Withdraw(commands::cash::CashArgs),
     /// Pay many accounts from one, or one from many: all or none
     Split(commands::together::SplitArgs),
     /// Make transfers one after the other, all or none
@@ -53,11 +57,13 @@ enum Command {
     Hold(commands::hold::HoldArgs),
     /// Move money of a posted transfer back, all of it or a part
     Reverse(commands::reverse::ReverseArgs),
+    /// Show what became of a transfer
+    Status(commands::status::StatusArgs),
     /// Import customers, accounts and opening balances from CSV files
     Import(commands::import::ImportArgs),
     /// Check that the books of the bank balance
     Audit(commands::audit::AuditArgs),
-    /// Reports over the bank
+    /// Print reports over the bank
     Report(commands::report::ReportArgs),
     /// List batches that are prepared and not finished, or settle one
     InDoubt(commands::in_doubt::InDoubtArgs),
@@ -82,10 +88,13 @@ async fn main() -> ExitCode {
         Command::Migrate(args) => migrate::run(args).await,
         Command::Account(args) => commands::account::run(args).await,
         Command::Transfer(args) => commands::transfer::run(args).await,
+        Command::Deposit(args) => commands::cash::deposit(args).await,
+        Command::Withdraw(args) => commands::cash::withdraw(args).await,
         Command::Split(args) => commands::together::split(args).await,
         Command::Chain(args) => commands::together::chain(args).await,
         Command::Hold(args) => commands::hold::run(args).await,
         Command::Reverse(args) => commands::reverse::run(args).await,
+        Command::Status(args) => commands::status::run(args).await,
         Command::Import(args) => Box::pin(commands::import::run(args)).await,
         Command::Audit(args) => commands::audit::run(args).await,
         Command::Report(args) => commands::report::run(args).await,

@@ -4,6 +4,7 @@
 //! the same data finds everything as it was, also after kill -9: running clusters are adopted, crashed ones are
 //! recovered by PostgreSQL, and batches in doubt by the engine.
 
+use crate::config::directory_row;
 use crate::demo;
 use crate::listen::{Wanted, listen};
 use crate::migrate::{connect, make_branch};
@@ -198,11 +199,6 @@ fn branches(clusters: &[Cluster], login_password: &str) -> anyhow::Result<Vec<Br
         })
     };
     PLACES.iter().zip(clusters).map(branch).collect()
-}
-
-fn directory_row(branch: &BranchConfig) -> DirectoryRow {
-    let BranchConfig { branch, name, time_zone, address, .. } = branch.clone();
-    DirectoryRow { branch, name, time_zone, address }
 }
 
 async fn prepare(

@@ -4,7 +4,7 @@
 //! - `outcome`: what became of a request to move money, and [`ClientError`]; read this one first
 //! - `patience`: the same id again until an answer comes
 //! - `items`: what became of each item of a bulk, and the same ids again
-//! - `filter`: which rows of a list are wanted; `statement_csv`: a statement as it comes in
+//! - `filter`: which rows of a list are wanted; `pages`: lists whole; `statement_csv`: a statement as it comes in
 //! - `request`, `view`, `statement`, `trial_balance`, `full_audit`: the shapes that are sent and received; unknown fields are ignored
 //! - `text`: numbers, codes and figures as the text that they are in JSON
 //!
@@ -19,6 +19,7 @@ mod filter;
 mod full_audit;
 mod items;
 mod outcome;
+mod pages;
 mod patience;
 mod request;
 mod statement;
@@ -32,6 +33,7 @@ pub use filter::{EntryFilter, HoldFilter};
 pub use full_audit::{AuditFinding, AuditedBranch, FullAudit};
 pub use items::{ItemOutcome, items_until_settled};
 pub use outcome::{ClientError, Outcome, UnknownCause};
+pub use pages::{PAGE_ROWS_MAX, all, first};
 pub use patience::{until_answered, until_settled};
 pub use request::{
     BulkOperation, BulkOrder, CaptureRequest, CashRequest, ChangeRequest, HoldRequest, LegRequest, MultiLegRequest,

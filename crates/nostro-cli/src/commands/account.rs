@@ -1,25 +1,23 @@
-//! `nostro account`: the accounts of a branch, or one account with its last entries. What changes one is in
-//! [`account_change`]; balances and statements of past
-//! instants are in [`statement`].
+//! `nostro account`: the accounts of a branch, or one account with its last entries. All of its entries are in
+//! [`entries`], what changes one in [`account_change`], balances and statements of past instants in [`statement`].
 
 use super::account_change::{self, ChangeArgs, ChangesArgs, CloseArgs};
 use super::connection::ConnectionArgs;
+use super::entries::{self, EntriesArgs};
 use super::statement::{self, BalanceArgs, StatementArgs};
 use super::table::{major, print_json, right, table};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use comfy_table::Table;
-use nostro_client::{Account, Client, Entry, Page};
+use nostro_client::{Account, Entry, Page, all};
 use nostro_core::account_number::AccountNumberError;
 use nostro_core::{AccountNumber, BranchCode, Currency};
 use std::process::ExitCode;
 
-/// As many accounts as one request brings; a list is complete, so there may be several.
-const PAGE_ROWS: u16 = 200;
 /// The last entries that are shown with an account.
 const ENTRIES_SHOWN: u16 = 10;
 
-/// Accounts and their entries
+/// The arguments of `nostro account`.
 #[derive(Args, Debug)]
 pub(crate) struct AccountArgs {
     #[command(subcommand)]
@@ -28,19 +26,21 @@ pub(crate) struct AccountArgs {
 
 #[derive(Debug, Subcommand)]
 enum AccountCommand {
-    /// The accounts of a branch, or of all branches
+    /// List accounts of a branch, or of all
     List(ListArgs),
-    /// One account with its last entries
+    /// Show an account with its last entries
     Show(ShowArgs),
-    /// Change its limits, freeze it or open it again
+    /// List an account's entries, newest first
+    Entries(EntriesArgs),
+    /// Change an account's limits, freeze it or open it again
     Change(ChangeArgs),
-    /// Close it; it must be empty and without open holds
+    /// Close an account; it must be empty and without open holds
     Close(CloseArgs),
-    /// What was changed of it, newest first
+    /// List what was changed of an account, newest first
     Changes(ChangesArgs),
-    /// An account's balance at a past instant, or now
+    /// Show an account's balance at a past instant, or now
     Balance(BalanceArgs),
-    /// The entries of a period between its opening and its closing balance
+    /// Print the entries of a period between its opening and its closing balance
     Statement(StatementArgs),
 }
 
@@ -73,6 +73,7 @@ pub(crate) async fn run(args: AccountArgs) -> anyhow::Result<ExitCode> {
     match args.command {
         AccountCommand::List(args) => list(args).await,
         AccountCommand::Show(args) => show(args).await,
+        AccountCommand::Entries(args) => entries::entries(args).await,
         AccountCommand::Change(args) => account_change::change(args).await,
         AccountCommand::Close(args) => account_change::close(args).await,
         AccountCommand::Changes(args) => account_change::changes(args).await,
@@ -92,9 +93,11 @@ async fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
         Some(branch) => vec![branch],
         None => client.branches().await.context("the branches")?.into_iter().map(|branch| branch.code).collect(),
     };
+    let client = &client;
     let mut accounts = Vec::new();
     for branch in branches {
-        accounts.extend(all_accounts(&client, branch).await.with_context(|| format!("the accounts of {branch}"))?);
+        let of_branch = all(|page| async move { client.accounts(branch, &page).await }).await;
+        accounts.extend(of_branch.with_context(|| format!("the accounts of {branch}"))?);
     }
     if args.json {
         print_json(&accounts)?;
@@ -114,19 +117,6 @@ async fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
     }
     println!("{rows}");
     Ok(ExitCode::SUCCESS)
-}
-
-async fn all_accounts(client: &Client, branch: BranchCode) -> anyhow::Result<Vec<Account>> {
-    let mut accounts = Vec::new();
-    let mut page = Page { limit: Some(PAGE_ROWS), cursor: None };
-    loop {
-        let listing = client.accounts(branch, &page).await?;
-        accounts.extend(listing.data);
-        match listing.next_cursor {
-            Some(cursor) => page.cursor = Some(cursor),
-            None => return Ok(accounts),
-        }
-    }
 }
 
 async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {

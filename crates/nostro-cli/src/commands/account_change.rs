@@ -5,20 +5,21 @@
 
 use super::account::parse_number;
 use super::connection::ConnectionArgs;
-use super::outcome::{
-    Asked, DEADLINE, EXIT_NOTHING_MOVED, EXIT_REFUSED, EXIT_UNKNOWN, EXIT_USAGE, chain, connection_again, print_fields,
-    quoted,
-};
+use super::exit::{EXIT_NOTHING_MOVED, EXIT_REFUSED, EXIT_UNKNOWN, EXIT_USAGE};
+use super::moving::RequestArgs;
+use super::outcome::{Asked, DEADLINE, chain, print_fields, quoted};
 use super::table::{major, print_json, table};
-use clap::{Args, ValueEnum};
-use nostro_client::{Account, ChangeRequest, Client, ClientError, Page, Terms, until_answered};
-use nostro_core::{AccountNumber, Currency};
+use super::words::one_of;
+use clap::Args;
+use nostro_client::{Account, ChangeRequest, ClientError, Terms, all, until_answered};
+use nostro_core::{AccountNumber, AccountState, Currency};
 use serde_json::json;
 use std::process::ExitCode;
 use uuid::Uuid;
 
-/// As many as one request brings.
-const CHANGES_SHOWN: u16 = 200;
+/// What a change may make of an account's state: closing is a command of its own.
+const STATES: [AccountState; 4] =
+    [AccountState::Open, AccountState::DebitsFrozen, AccountState::CreditsFrozen, AccountState::Frozen];
 
 #[derive(Args, Debug)]
 pub(super) struct ChangeArgs {
@@ -31,34 +32,14 @@ pub(super) struct ChangeArgs {
     /// What its balance may not go above, in major units, or none
     #[arg(long)]
     ceiling: Option<String>,
-    /// Freeze it, or open it again
-    #[arg(long)]
-    state: Option<State>,
+    /// Freeze it for debits, for credits or for both, or open it again
+    #[arg(long, value_parser = one_of(&STATES, AccountState::as_str))]
+    state: Option<AccountState>,
     /// Why, for the account's history, up to 140 characters
     #[arg(long)]
     reason: Option<String>,
-    /// Id of the change, to ask again for the same one; a new one by default
-    #[arg(long)]
-    id: Option<Uuid>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    connection: ConnectionArgs,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum State {
-    /// Takes all postings
-    Open,
-    /// Takes credits only
-    #[value(name = "debits_frozen")]
-    DebitsFrozen,
-    /// Takes debits only
-    #[value(name = "credits_frozen")]
-    CreditsFrozen,
-    /// Takes none
-    Frozen,
+    request: RequestArgs,
 }
 
 #[derive(Args, Debug)]
@@ -69,14 +50,8 @@ pub(super) struct CloseArgs {
     /// Why, for the account's history, up to 140 characters
     #[arg(long)]
     reason: Option<String>,
-    /// Id of the request, to ask again for the same one; a new one by default
-    #[arg(long)]
-    id: Option<Uuid>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    connection: ConnectionArgs,
+    request: RequestArgs,
 }
 
 #[derive(Args, Debug)]
@@ -91,69 +66,42 @@ pub(super) struct ChangesArgs {
     connection: ConnectionArgs,
 }
 
-impl State {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::DebitsFrozen => "debits_frozen",
-            Self::CreditsFrozen => "credits_frozen",
-            Self::Frozen => "frozen",
-        }
-    }
-}
-
 pub(super) async fn change(args: ChangeArgs) -> anyhow::Result<ExitCode> {
-    let client = args.connection.client()?;
+    let client = args.request.client()?;
     if args.overdraft_limit.is_none() && args.ceiling.is_none() && args.state.is_none() {
         eprintln!("nothing to change: name --overdraft-limit, --ceiling or --state");
         return Ok(ExitCode::from(EXIT_USAGE));
     }
-    let id = args.id.unwrap_or_else(Uuid::now_v7);
-    let asked = args.asked(&client, id);
+    let id = args.request.id();
+    let asked = args.request.asked(&client, id, &args.words());
     let currency = match client.account(args.number).await {
         Ok(account) => account.currency,
-        Err(error) => return Ok(nothing_sent(&asked, &error)),
+        Err(error) => return failed(&asked, &error, not_sent(&asked, &error)),
     };
-    let limits = [("--overdraft-limit", &args.overdraft_limit, false), ("--ceiling", &args.ceiling, true)];
-    let mut minor = Vec::new();
-    for (option, text, may_be_none) in limits {
-        minor.push(match text.as_deref().map(|text| limit(currency, text, may_be_none)).transpose() {
-            Ok(limit) => limit,
-            Err(error) => {
-                eprintln!("{option}: {error}");
-                return Ok(ExitCode::from(EXIT_USAGE));
-            }
-        });
-    }
-    let ceiling = minor.pop().flatten();
-    let overdraft_limit = minor.pop().flatten();
-    let state = args.state.map(|state| state.as_str().to_owned());
-    let request = ChangeRequest { id, overdraft_limit, ceiling, state, reason: args.reason };
+    let request = match args.change(id, currency) {
+        Ok(request) => request,
+        Err(complaint) => {
+            eprintln!("{complaint}");
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+    };
     let answer = until_answered(id, DEADLINE, || client.change_account(args.number, &request)).await;
     told(&asked, answer)
 }
 
 pub(super) async fn close(args: CloseArgs) -> anyhow::Result<ExitCode> {
-    let client = args.connection.client()?;
-    let id = args.id.unwrap_or_else(Uuid::now_v7);
-    let asked = args.asked(&client, id);
+    let client = args.request.client()?;
+    let id = args.request.id();
+    let asked = args.request.asked(&client, id, &args.words());
     let answer = until_answered(id, DEADLINE, || client.close_account(id, args.number, args.reason.clone())).await;
     told(&asked, answer)
 }
 
 pub(super) async fn changes(args: ChangesArgs) -> anyhow::Result<ExitCode> {
-    let client = args.connection.client()?;
-    let currency = client.account(args.number).await?.currency;
-    let mut page = Page { limit: Some(CHANGES_SHOWN), cursor: None };
-    let mut changes = Vec::new();
-    loop {
-        let listing = client.account_changes(args.number, &page).await?;
-        changes.extend(listing.data);
-        match listing.next_cursor {
-            Some(cursor) => page.cursor = Some(cursor),
-            None => break,
-        }
-    }
+    let client = &args.connection.client()?;
+    let number = args.number;
+    let currency = client.account(number).await?.currency;
+    let changes = all(|page| async move { client.account_changes(number, &page).await }).await?;
     if args.json {
         print_json(&changes)?;
         return Ok(ExitCode::SUCCESS);
@@ -194,40 +142,36 @@ fn terms(currency: Currency, terms: &Terms) -> String {
 }
 
 impl ChangeArgs {
-    fn asked(&self, client: &Client, id: Uuid) -> Asked {
+    /// The limits are in the account's currency. What is wrong with one is told with its option.
+    fn change(&self, id: Uuid, currency: Currency) -> Result<ChangeRequest, String> {
+        let minor = |option: &str, text: Option<&str>, may_be_none: bool| {
+            let limit = text.map(|text| limit(currency, text, may_be_none)).transpose();
+            limit.map_err(|complaint| format!("{option}: {complaint}"))
+        };
+        let overdraft_limit = minor("--overdraft-limit", self.overdraft_limit.as_deref(), false)?;
+        let ceiling = minor("--ceiling", self.ceiling.as_deref(), true)?;
+        let state = self.state.map(|state| state.as_str().to_owned());
+        Ok(ChangeRequest { id, overdraft_limit, ceiling, state, reason: self.reason.clone() })
+    }
+
+    /// The command and its own options, as it is typed.
+    fn words(&self) -> String {
         let option = |name: &str, value: Option<&str>| value.map(|value| format!(" --{name} {}", quoted(value)));
-        // As the option is written, not as the API has it.
-        let state = self.state.map(|state| state.as_str().replace('_', "-"));
         let options = [
             option("overdraft-limit", self.overdraft_limit.as_deref()),
             option("ceiling", self.ceiling.as_deref()),
-            option("state", state.as_deref()),
+            option("state", self.state.map(AccountState::as_str)),
             option("reason", self.reason.as_deref()),
         ];
         let options: String = options.into_iter().flatten().collect();
-        let connection = connection_again(client, &self.connection);
-        let again = format!("nostro account change {}{options} --id {id}{connection}", self.number);
-        Asked { id, is_again: self.id.is_some(), again, json: self.json }
+        format!("account change {}{options}", self.number)
     }
 }
 
 impl CloseArgs {
-    fn asked(&self, client: &Client, id: Uuid) -> Asked {
+    fn words(&self) -> String {
         let reason = self.reason.as_deref().map(|text| format!(" --reason {}", quoted(text))).unwrap_or_default();
-        let connection = connection_again(client, &self.connection);
-        let again = format!("nostro account close {}{reason} --id {id}{connection}", self.number);
-        Asked { id, is_again: self.id.is_some(), again, json: self.json }
-    }
-}
-
-/// Where the look-up before the request failed: nothing was sent by this command.
-fn nothing_sent(asked: &Asked, error: &ClientError) -> ExitCode {
-    if asked.is_again {
-        eprintln!("the account: {}; whether an earlier attempt with this id changed it is not known", chain(error));
-        ExitCode::from(EXIT_UNKNOWN)
-    } else {
-        eprintln!("the account: {}; nothing was changed", chain(error));
-        ExitCode::from(EXIT_NOTHING_MOVED)
+        format!("account close {}{reason}", self.number)
     }
 }
 
@@ -238,12 +182,11 @@ fn told(asked: &Asked, answer: Result<Account, ClientError>) -> anyhow::Result<E
             super::account::print_account(&account);
             Ok(ExitCode::SUCCESS)
         }
-        Err(error) => failed(asked, &error),
+        Err(error) => failed(asked, &error, ended(asked, &error)),
     }
 }
 
-fn failed(asked: &Asked, error: &ClientError) -> anyhow::Result<ExitCode> {
-    let (state, exit) = ended(asked, error);
+fn failed(asked: &Asked, error: &ClientError, (state, exit): (&str, u8)) -> anyhow::Result<ExitCode> {
     if asked.json {
         let problem = match error {
             ClientError::Rejected(problem) | ClientError::Unavailable { problem, .. } => Some(problem),
@@ -283,6 +226,18 @@ fn ended(asked: &Asked, error: &ClientError) -> (&'static str, u8) {
     }
 }
 
+/// The same where the look-up before the request failed: nothing was sent by this attempt.
+fn not_sent(asked: &Asked, error: &ClientError) -> (&'static str, u8) {
+    if asked.is_again {
+        return ("unknown", EXIT_UNKNOWN);
+    }
+    match error {
+        ClientError::Rejected(_) => ("rejected", EXIT_NOTHING_MOVED),
+        ClientError::Unavailable { .. } | ClientError::Unknown { .. } => ("unavailable", EXIT_NOTHING_MOVED),
+        ClientError::Connect { .. } => ("unreachable", EXIT_NOTHING_MOVED),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,5 +273,9 @@ mod tests {
         ] {
             assert_eq!((ended(&asked(false), &error).1, ended(&asked(true), &error).1), (first, again), "{error}");
         }
+        // An answer to the look-up that was lost is none to the change, which was not sent.
+        let lost = ClientError::Unknown { source: UnknownCause::Told };
+        assert_eq!(not_sent(&asked(false), &lost), ("unavailable", EXIT_NOTHING_MOVED));
+        assert_eq!(not_sent(&asked(true), &lost), ("unknown", EXIT_UNKNOWN));
     }
 }

@@ -1,19 +1,14 @@
 //! `nostro audit`: adds up all accounts of all branches while they move, or checks every row ([`full_audit`]).
 
 use super::connection::ConnectionArgs;
-use super::full_audit::{self, Exits};
+use super::exit::{EXIT_NOT_ASKED, EXIT_NOT_BALANCED};
+use super::full_audit;
 use super::table::{major, print_json, right, table};
 use clap::Args;
 use nostro_client::AuditReport;
 use std::process::ExitCode;
 
-/// Money was made or lost, or two branches disagree.
-const EXIT_NOT_BALANCED: u8 = 1;
-
-/// Nothing is known: the server or a branch could not be asked.
-const EXIT_NOT_ASKED: u8 = 5;
-
-/// Adds up all accounts of all branches, or checks every row of them
+/// The arguments of `nostro audit`.
 #[derive(Args, Debug)]
 pub(crate) struct AuditArgs {
     /// Check every account, entry, hold, reversal and batch, and wait until that is done
@@ -32,9 +27,8 @@ pub(crate) struct AuditArgs {
 /// Runs the command.
 pub(crate) async fn run(args: AuditArgs) -> anyhow::Result<ExitCode> {
     if args.full {
-        let exits = Exits { not_balanced: EXIT_NOT_BALANCED, not_asked: EXIT_NOT_ASKED };
         return match args.connection.client() {
-            Ok(client) => full_audit::run(&client, args.from_scratch, args.json, exits).await,
+            Ok(client) => full_audit::run(&client, args.from_scratch, args.json).await,
             Err(error) => Ok(not_asked(&error)),
         };
     }

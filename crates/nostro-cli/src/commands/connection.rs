@@ -3,7 +3,8 @@
 //! The key is never an argument: arguments are in everybody's process list. It comes from a file, from the
 //! environment, or from where a local bank leaves it.
 
-use anyhow::{Context, bail};
+use crate::config::read_secret;
+use anyhow::bail;
 use clap::Args;
 use nostro_client::Client;
 use std::path::{Path, PathBuf};
@@ -34,16 +35,16 @@ impl ConnectionArgs {
 
     fn key(&self) -> anyhow::Result<String> {
         if let Some(file) = &self.key_file {
-            return read_key(file);
+            return read_secret(file);
         }
         if let Some(key) = std::env::var("NOSTRO_KEY").ok().filter(|key| !key.trim().is_empty()) {
             return Ok(key.trim().to_owned());
         }
         if Path::new(LOCAL_KEY_FILE).exists() {
-            return read_key(Path::new(LOCAL_KEY_FILE));
+            return read_secret(Path::new(LOCAL_KEY_FILE));
         }
         match system_key_files().as_slice() {
-            [only] => read_key(only),
+            [only] => read_secret(only),
             [] => bail!(
                 "no key for {}: expected --key-file, NOSTRO_KEY_FILE, NOSTRO_KEY, {LOCAL_KEY_FILE} or \
                  {SYSTEM_DATA}/*/operator.key, found none; `nostro up` starts a bank and writes one",
@@ -55,15 +56,6 @@ impl ConnectionArgs {
             }
         }
     }
-}
-
-fn read_key(file: &Path) -> anyhow::Result<String> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read the key in {}", file.display()))?;
-    let key = text.trim();
-    if key.is_empty() {
-        bail!("{} is empty: expected a key", file.display());
-    }
-    Ok(key.to_owned())
 }
 
 fn system_key_files() -> Vec<PathBuf> {

@@ -3,6 +3,7 @@
 //! How far it is goes to standard error, what it found to standard output. Asking is repeated while the server cannot answer, as
 //! the audit goes on meanwhile.
 
+use super::exit::{EXIT_NOT_ASKED, EXIT_NOT_BALANCED};
 use super::outcome::chain;
 use super::table::print_json;
 use nostro_client::{Client, ClientError, FullAudit};
@@ -16,23 +17,14 @@ const LOOK_PAUSE: Duration = Duration::from_millis(500);
 /// After so long without any answer it is not waited for any more.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-/// How the command ends.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Exits {
-    /// Something is wrong.
-    pub(crate) not_balanced: u8,
-    /// Nothing is known.
-    pub(crate) not_asked: u8,
-}
-
 /// Begins an audit and waits for its end.
-pub(crate) async fn run(client: &Client, from_scratch: bool, json: bool, exits: Exits) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(client: &Client, from_scratch: bool, json: bool) -> anyhow::Result<ExitCode> {
     let id = Uuid::now_v7();
     let audit = match ended(client, id, from_scratch).await {
         Ok(audit) => audit,
         Err(error) => {
             eprintln!("nostro: the audit {id} could not be made or asked for: {}", chain(&error));
-            return Ok(ExitCode::from(exits.not_asked));
+            return Ok(ExitCode::from(EXIT_NOT_ASKED));
         }
     };
     if json {
@@ -44,9 +36,9 @@ pub(crate) async fn run(client: &Client, from_scratch: bool, json: bool, exits: 
     }
     Ok(match audit.state.as_str() {
         "balanced" => ExitCode::SUCCESS,
-        "unbalanced" => ExitCode::from(exits.not_balanced),
+        "unbalanced" => ExitCode::from(EXIT_NOT_BALANCED),
         // Failed or abandoned, or a word of a newer server: nothing is known.
-        _ => ExitCode::from(exits.not_asked),
+        _ => ExitCode::from(EXIT_NOT_ASKED),
     })
 }
 

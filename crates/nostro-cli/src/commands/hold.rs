@@ -3,20 +3,21 @@
 //! How the commands that move money end is in [`outcome`].
 
 use super::account::parse_number;
+use super::bounds::BoundsArgs;
 use super::connection::ConnectionArgs;
-use super::outcome::{self, Asked, DEADLINE, EXIT_USAGE};
+use super::exit::EXIT_USAGE;
+use super::moving::{MovingArgs, amount};
+use super::outcome::{self, DEADLINE};
 use super::table::{major, print_json, right, table};
+use super::words::one_of;
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use nostro_client::{CaptureRequest, Client, Hold, HoldRequest, Page, ReleaseRequest, until_settled};
-use nostro_core::{AccountNumber, BranchCode, Currency, Timestamp};
+use nostro_client::{CaptureRequest, HoldFilter, HoldRequest, ReleaseRequest, all, until_settled};
+use nostro_core::{AccountNumber, Bounds, BranchCode, Currency, HoldState, Timestamp};
 use std::process::ExitCode;
 use uuid::Uuid;
 
-/// As many holds as one request brings; a list is complete, so there may be several.
-const PAGE_ROWS: u16 = 200;
-
-/// Reserve money, capture it, and give it back
+/// The arguments of `nostro hold`.
 #[derive(Args, Debug)]
 pub(crate) struct HoldArgs {
     #[command(subcommand)]
@@ -31,26 +32,10 @@ enum HoldCommand {
     Capture(CaptureArgs),
     /// Give back what is left of a hold
     Release(ReleaseArgs),
-    /// One hold as it stands
+    /// Show one hold
     Show(ShowArgs),
-    /// The holds at an account
+    /// List the holds at an account
     List(ListArgs),
-}
-
-/// What every command that moves money takes.
-#[derive(Args, Debug)]
-struct CommonArgs {
-    /// Text for the statement, up to 140 characters
-    #[arg(long)]
-    reference: Option<String>,
-    /// Id of the request, to ask again for the same one; a new one by default
-    #[arg(long)]
-    id: Option<Uuid>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    connection: ConnectionArgs,
 }
 
 #[derive(Args, Debug)]
@@ -70,7 +55,7 @@ struct PlaceArgs {
     #[arg(long, value_name = "TIME")]
     expires_at: Option<Timestamp>,
     #[command(flatten)]
-    common: CommonArgs,
+    moving: MovingArgs,
 }
 
 #[derive(Args, Debug)]
@@ -86,7 +71,7 @@ struct CaptureArgs {
     #[arg(long)]
     branch: Option<BranchCode>,
     #[command(flatten)]
-    common: CommonArgs,
+    moving: MovingArgs,
 }
 
 #[derive(Args, Debug)]
@@ -97,7 +82,7 @@ struct ReleaseArgs {
     #[arg(long)]
     branch: Option<BranchCode>,
     #[command(flatten)]
-    common: CommonArgs,
+    moving: MovingArgs,
 }
 
 #[derive(Args, Debug)]
@@ -119,6 +104,11 @@ struct ListArgs {
     /// Account number; spaces are allowed in quotes
     #[arg(value_parser = parse_number)]
     number: AccountNumber,
+    /// Only those that stand so
+    #[arg(long, value_parser = one_of(&HoldState::ALL, HoldState::as_str))]
+    state: Option<HoldState>,
+    #[command(flatten)]
+    bounds: BoundsArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -137,40 +127,21 @@ pub(crate) async fn run(args: HoldArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-impl CommonArgs {
-    fn asked(&self, client: &Client, id: Uuid, command: &str) -> Asked {
-        let connection = outcome::connection_again(client, &self.connection);
-        let reference = outcome::reference_again(self.reference.as_deref());
-        let again = format!("nostro hold {command} --id {id}{connection}{reference}");
-        Asked { id, is_again: self.id.is_some(), again, json: self.json }
-    }
-}
-
 async fn place(args: PlaceArgs) -> anyhow::Result<ExitCode> {
-    let client = args.common.connection.client()?;
-    let id = args.common.id.unwrap_or_else(Uuid::now_v7);
+    let client = args.moving.client()?;
+    let id = args.moving.id();
     if args.debit == args.credit {
         eprintln!("FROM and TO are the same account: a hold has two");
         return Ok(ExitCode::from(EXIT_USAGE));
     }
     let expires = args.expires_at.map(|at| format!(" --expires-at {at}")).unwrap_or_default();
-    let command = |currency: &str| format!("place {} {} {}{currency}{expires}", args.debit, args.credit, args.amount);
-    let currency = match args.currency {
-        Some(currency) => currency,
-        None => match client.account(args.debit).await {
-            Ok(account) => account.currency,
-            Err(error) => {
-                let asked = args.common.asked(&client, id, &command(""));
-                return Ok(outcome::nothing_moved(&asked, &error, "the currency of the paying account"));
-            }
-        },
+    let currency = match args.moving.currency_of(&client, args.currency, args.debit).await {
+        Ok(currency) => currency,
+        Err(exit) => return Ok(exit),
     };
-    let amount = match currency.parse_major_units(&args.amount) {
+    let amount = match amount(currency, &args.amount) {
         Ok(amount) => amount,
-        Err(error) => {
-            eprintln!("{}: {error}", args.amount);
-            return Ok(ExitCode::from(EXIT_USAGE));
-        }
+        Err(exit) => return Ok(exit),
     };
     let request = HoldRequest {
         id,
@@ -180,58 +151,52 @@ async fn place(args: PlaceArgs) -> anyhow::Result<ExitCode> {
         currency,
         expires_at: args.expires_at.map(|at| at.to_string()),
         category: 0,
-        reference: args.common.reference.clone(),
+        reference: args.moving.reference.clone(),
     };
     let outcome = until_settled(id, DEADLINE, || client.place_hold(&request)).await;
-    outcome::tell(&client, &args.common.asked(&client, id, &command(&format!(" --currency {currency}"))), outcome)
+    let words = format!("hold place {} {} {} --currency {currency}{expires}", args.debit, args.credit, args.amount);
+    outcome::tell(&client, &args.moving.asked(&client, id, &words), outcome)
 }
 
 async fn capture(args: CaptureArgs) -> anyhow::Result<ExitCode> {
-    let client = args.common.connection.client()?;
-    let id = args.common.id.unwrap_or_else(Uuid::now_v7);
-    if args.common.id.is_some() && args.amount.is_none() {
+    let client = args.moving.client()?;
+    let id = args.moving.id();
+    if args.moving.is_again() && args.amount.is_none() {
         eprintln!(
             "with --id the amount is named too: what is left may have changed, and the capture with that id would be another"
         );
         return Ok(ExitCode::from(EXIT_USAGE));
     }
     let flags = format!("{}{}", if args.is_final { " --final" } else { "" }, branch_again(args.branch));
-    let given = args.amount.as_deref().unwrap_or_default();
     let hold = match client.hold(args.hold, args.branch).await {
         Ok(hold) => hold,
-        Err(error) => {
-            let asked = args.common.asked(&client, id, &format!("capture {} {given}{flags}", args.hold));
-            return Ok(outcome::nothing_moved(&asked, &error, "the hold"));
-        }
+        Err(error) => return Ok(outcome::nothing_moved(args.moving.is_again(), &error, "the hold")),
     };
+    if args.amount.is_none() && hold.remaining <= 0 {
+        eprintln!("nothing is left of the hold: it is {}", hold.state);
+        return Ok(ExitCode::from(EXIT_USAGE));
+    }
     // The amount that is left now is named when the same is asked again, so that it is the same capture.
-    let amount = args.amount.clone().unwrap_or_else(|| major(hold.currency, i128::from(hold.remaining)));
-    let parsed = match hold.currency.parse_major_units(&amount) {
-        Ok(parsed) => parsed,
-        Err(_) if args.amount.is_none() => {
-            eprintln!("nothing is left of the hold: it is {}", hold.state);
-            return Ok(ExitCode::from(EXIT_USAGE));
-        }
-        Err(error) => {
-            eprintln!("{amount}: {error}");
-            return Ok(ExitCode::from(EXIT_USAGE));
-        }
+    let text = args.amount.clone().unwrap_or_else(|| major(hold.currency, i128::from(hold.remaining)));
+    let amount = match amount(hold.currency, &text) {
+        Ok(amount) => amount,
+        Err(exit) => return Ok(exit),
     };
-    let reference = args.common.reference.clone();
-    let request = CaptureRequest { id, amount: parsed, is_final: args.is_final, category: 0, reference };
+    let reference = args.moving.reference.clone();
+    let request = CaptureRequest { id, amount, is_final: args.is_final, category: 0, reference };
     let branch = Some(hold.debit_account.branch());
     let outcome = until_settled(id, DEADLINE, || client.capture_hold(args.hold, branch, &request)).await;
-    let command = format!("capture {} {amount}{flags}", args.hold);
-    outcome::tell(&client, &args.common.asked(&client, id, &command), outcome)
+    let words = format!("hold capture {} {text}{flags}", args.hold);
+    outcome::tell(&client, &args.moving.asked(&client, id, &words), outcome)
 }
 
 async fn release(args: ReleaseArgs) -> anyhow::Result<ExitCode> {
-    let client = args.common.connection.client()?;
-    let id = args.common.id.unwrap_or_else(Uuid::now_v7);
-    let request = ReleaseRequest { id, category: 0, reference: args.common.reference.clone() };
+    let client = args.moving.client()?;
+    let id = args.moving.id();
+    let request = ReleaseRequest { id, category: 0, reference: args.moving.reference.clone() };
     let outcome = until_settled(id, DEADLINE, || client.release_hold(args.hold, args.branch, &request)).await;
-    let command = format!("release {}{}", args.hold, branch_again(args.branch));
-    outcome::tell(&client, &args.common.asked(&client, id, &command), outcome)
+    let words = format!("hold release {}{}", args.hold, branch_again(args.branch));
+    outcome::tell(&client, &args.moving.asked(&client, id, &words), outcome)
 }
 
 fn branch_again(branch: Option<BranchCode>) -> String {
@@ -260,8 +225,18 @@ async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
-    let client = args.connection.client()?;
-    let holds = all_holds(&client, args.number).await.context("the holds")?;
+    let client = &args.connection.client()?;
+    let number = args.number;
+    let currency = client.account(number).await.context("the account")?.currency;
+    let bounds = match args.bounds.read(currency) {
+        Ok(bounds) => bounds,
+        Err(exit) => return Ok(exit),
+    };
+    let Bounds { from, to, amount_min, amount_max, counterparty } = bounds;
+    let state = args.state.map(|state| state.as_str().to_owned());
+    let filter = &HoldFilter { state, from, to, amount_min, amount_max, counterparty };
+    let holds = all(|page| async move { client.filtered_holds(number, filter, &page).await });
+    let holds = holds.await.context("the holds")?;
     if args.json {
         print_json(&holds)?;
         return Ok(ExitCode::SUCCESS);
@@ -281,17 +256,4 @@ async fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
     }
     println!("{rows}");
     Ok(ExitCode::SUCCESS)
-}
-
-async fn all_holds(client: &Client, number: AccountNumber) -> Result<Vec<Hold>, nostro_client::ClientError> {
-    let mut holds = Vec::new();
-    let mut page = Page { limit: Some(PAGE_ROWS), ..Page::default() };
-    loop {
-        let listing = client.holds(number, &page).await?;
-        holds.extend(listing.data);
-        match listing.next_cursor {
-            Some(cursor) => page.cursor = Some(cursor),
-            None => return Ok(holds),
-        }
-    }
 }

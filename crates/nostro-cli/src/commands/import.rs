@@ -20,7 +20,7 @@ mod send;
 mod tally;
 
 use super::connection::ConnectionArgs;
-use super::outcome::EXIT_USAGE;
+use super::exit::EXIT_USAGE;
 use super::table::print_json;
 use anyhow::Context;
 use clap::Args;
@@ -38,7 +38,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tally::Report;
 
-/// Imports customers, accounts and opening balances from CSV files
+/// The arguments of `nostro import`.
 #[derive(Args, Debug)]
 pub(crate) struct ImportArgs {
     /// Directory with customers.csv, accounts.csv and balances.csv

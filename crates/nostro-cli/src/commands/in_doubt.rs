@@ -4,13 +4,14 @@
 //! itself. There is no option that names an outcome: the row at the batch's home is the only one who decides.
 
 use super::connection::ConnectionArgs;
+use super::exit::{EXIT_ALARM, EXIT_NOT_ASKED, EXIT_NOT_FINISHED, EXIT_STILL_IN_DOUBT};
 use super::table::{print_json, right, table};
 use clap::{Args, Subcommand};
 use nostro_client::{ClientError, InDoubt, InDoubtList, Resolved};
 use nostro_commit::BatchId;
 use std::process::ExitCode;
 
-/// Prepared transactions that wait for their decision
+/// The arguments of `nostro in-doubt`.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct InDoubtArgs {
@@ -40,15 +41,6 @@ struct ResolveArgs {
     connection: ConnectionArgs,
 }
 
-/// Not everything could be asked: there may be more. Of a batch to be resolved: nothing was done.
-const EXIT_NOT_ASKED: u8 = 5;
-/// The outcome is certain, and a branch has yet to reach it.
-const EXIT_NOT_FINISHED: u8 = 6;
-/// Home did not answer: the batch is in doubt as before.
-const EXIT_STILL_IN_DOUBT: u8 = 7;
-/// Branches contradict each other: nothing repairs that but a human.
-const EXIT_ALARM: u8 = 8;
-
 /// Runs the command.
 pub(crate) async fn run(args: InDoubtArgs) -> anyhow::Result<ExitCode> {
     match args.command {
@@ -58,7 +50,14 @@ pub(crate) async fn run(args: InDoubtArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn list(connection: ConnectionArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let InDoubtList { data: found, unreachable } = connection.client()?.in_doubt().await?;
+    let asked = async { anyhow::Ok(connection.client()?.in_doubt().await?) };
+    let InDoubtList { data: found, unreachable } = match asked.await {
+        Ok(list) => list,
+        Err(error) => {
+            eprintln!("nostro: what is in doubt could not be asked: {error:#}");
+            return Ok(ExitCode::from(EXIT_NOT_ASKED));
+        }
+    };
     let code = if unreachable.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NOT_ASKED) };
     if json {
         print_json(&InDoubtList { data: found, unreachable })?;

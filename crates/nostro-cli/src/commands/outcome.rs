@@ -4,7 +4,7 @@
 //! is unknown the same id is sent again; after 30 s the command that asks again is printed, with the same id. Who
 //! asks again with `--id` may have an earlier attempt open: that this attempt moved nothing is then unknown, not 5.
 
-use super::connection::ConnectionArgs;
+use super::exit::{EXIT_NOTHING_MOVED, EXIT_REFUSED, EXIT_UNKNOWN};
 use super::table::{major, print_json, right, table};
 use nostro_client::{Client, ClientError, MultiLegTransfer, Outcome, Problem, Transfer};
 use serde::Serialize;
@@ -14,14 +14,6 @@ use uuid::Uuid;
 
 /// How long the same id is sent again before a person decides.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
-/// The arguments do not fit together.
-pub(crate) const EXIT_USAGE: u8 = 2;
-/// The bank said no: final.
-pub(crate) const EXIT_REFUSED: u8 = 3;
-/// It is not known whether money moved.
-pub(crate) const EXIT_UNKNOWN: u8 = 4;
-/// Nothing moved.
-pub(crate) const EXIT_NOTHING_MOVED: u8 = 5;
 
 /// What was asked for.
 pub(crate) struct Asked {
@@ -49,18 +41,6 @@ pub(crate) fn tell_together(
     if asked.json { report_json(client, asked, outcome) } else { Ok(report(asked, outcome, print_together)) }
 }
 
-/// The arguments that every command repeats, for [`Asked::again`].
-pub(crate) fn connection_again(client: &Client, connection: &ConnectionArgs) -> String {
-    let key_file = connection.key_file.as_deref();
-    let key_file = key_file.map(|file| format!(" --key-file {}", quoted(&file.display().to_string())));
-    format!(" --api {}{}", quoted(client.base_url()), key_file.unwrap_or_default())
-}
-
-/// `--reference` and its text, if there is one.
-pub(crate) fn reference_again(reference: Option<&str>) -> String {
-    reference.map(|text| format!(" --reference {}", quoted(text))).unwrap_or_default()
-}
-
 fn report<T>(asked: &Asked, outcome: Result<Outcome<T>, ClientError>, print: impl Fn(&T, &str)) -> ExitCode {
     match outcome {
         Ok(Outcome::Posted { transfer, replayed }) => {
@@ -85,19 +65,20 @@ fn report<T>(asked: &Asked, outcome: Result<Outcome<T>, ClientError>, print: imp
         }
         Ok(Outcome::Unknown { .. }) => unknown(asked, "the branches have not answered"),
         Ok(Outcome::Unavailable { problem, .. }) => {
-            let NothingMoved { words, exit } = this_attempt(asked);
+            let NothingMoved { words, exit } = this_attempt(asked.is_again);
             eprintln!("unavailable: {} ({}); {words}", problem.detail, problem.code);
             eprintln!("  to try again: {}", asked.again);
             ExitCode::from(exit)
         }
         Err(error @ ClientError::Unknown { .. }) => unknown(asked, &chain(&error)),
         Err(error @ (ClientError::Rejected(_) | ClientError::Unavailable { .. } | ClientError::Connect { .. })) => {
-            nothing_moved(asked, &error, "the bank")
+            nothing_moved(asked.is_again, &error, "the bank")
         }
     }
 }
 
-fn print_transfer(transfer: &Transfer, outcome: &str) {
+/// Prints a transfer after a word for what became of it.
+pub(crate) fn print_transfer(transfer: &Transfer, outcome: &str) {
     let amount = major(transfer.currency, i128::from(transfer.amount));
     let (debit, credit) = (transfer.debit_account.grouped(), transfer.credit_account.grouped());
     let way = match transfer.kind.as_str() {
@@ -164,8 +145,8 @@ struct NothingMoved {
     exit: u8,
 }
 
-fn this_attempt(asked: &Asked) -> NothingMoved {
-    if asked.is_again {
+fn this_attempt(is_again: bool) -> NothingMoved {
+    if is_again {
         let words = "this attempt moved nothing; whether an earlier one with this id did is not known";
         NothingMoved { words, exit: EXIT_UNKNOWN }
     } else {
@@ -173,8 +154,9 @@ fn this_attempt(asked: &Asked) -> NothingMoved {
     }
 }
 
-pub(crate) fn nothing_moved(asked: &Asked, error: &ClientError, of: &str) -> ExitCode {
-    let NothingMoved { words, exit } = this_attempt(asked);
+/// Tells that this attempt ended without moving anything; what an earlier one with a named id did is then unknown.
+pub(crate) fn nothing_moved(is_again: bool, error: &ClientError, of: &str) -> ExitCode {
+    let NothingMoved { words, exit } = this_attempt(is_again);
     eprintln!("{of}: {}; {words}", chain(error));
     if let ClientError::Rejected(problem) = error {
         print_fields(problem);
@@ -215,7 +197,7 @@ fn report_json<T: Serialize>(
     outcome: Result<Outcome<T>, ClientError>,
 ) -> anyhow::Result<ExitCode> {
     let id = asked.id;
-    let nothing_moved = this_attempt(asked).exit;
+    let nothing_moved = this_attempt(asked.is_again).exit;
     let (code, document) = match outcome {
         Ok(Outcome::Posted { transfer, replayed }) => {
             (0, serde_json::json!({"id": id, "state": "posted", "replayed": replayed, "transfer": transfer}))

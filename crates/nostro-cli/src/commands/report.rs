@@ -1,16 +1,13 @@
 //! `nostro report`: what the books of the bank look like.
 
 use super::connection::ConnectionArgs;
+use super::exit::{EXIT_NOT_ASKED, EXIT_NOT_BALANCED};
 use super::table::{major, print_json, right, table};
-use anyhow::Context;
 use clap::{Args, Subcommand};
 use nostro_client::TrialBalance;
 use std::process::ExitCode;
 
-/// Debits do not equal credits at some branch.
-const EXIT_NOT_BALANCED: u8 = 1;
-
-/// Reports over the bank
+/// The arguments of `nostro report`.
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
     #[command(subcommand)]
@@ -19,7 +16,7 @@ pub(crate) struct ReportArgs {
 
 #[derive(Debug, Subcommand)]
 enum ReportCommand {
-    /// Debits and credits by branch, currency and kind of account
+    /// Add up debits and credits by branch, currency and kind of account
     TrialBalance(TrialBalanceArgs),
 }
 
@@ -35,7 +32,14 @@ struct TrialBalanceArgs {
 /// Runs the command.
 pub(crate) async fn run(args: ReportArgs) -> anyhow::Result<ExitCode> {
     let ReportCommand::TrialBalance(args) = args.command;
-    let report = args.connection.client()?.trial_balance().await.context("the trial balance")?;
+    let asked = async { anyhow::Ok(args.connection.client()?.trial_balance().await?) };
+    let report = match asked.await {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("nostro: the trial balance could not be made: {error:#}");
+            return Ok(ExitCode::from(EXIT_NOT_ASKED));
+        }
+    };
     if args.json {
         print_json(&report)?;
     } else {

@@ -5,19 +5,15 @@
 
 use super::account::{entries_table, parse_number};
 use super::connection::ConnectionArgs;
+use super::part_file::PartFile;
 use super::table::{major, print_json};
 use anyhow::Context;
 use clap::Args;
-use nostro_client::{Client, Page, Statement};
+use nostro_client::{Client, PAGE_ROWS_MAX, Page, Statement};
 use nostro_core::{AccountNumber, Timestamp};
-use std::ffi::OsString;
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// As many entries as one request brings; a statement is whole, so there may be several.
-const PAGE_ROWS: u16 = 200;
 
 /// The arguments of `nostro account balance`.
 #[derive(Args, Debug)]
@@ -44,7 +40,7 @@ pub(crate) struct StatementArgs {
     /// The first instant of the period, such as 2026-11-01T00:00:00Z, or its first day (UTC), such as 2026-11-01
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     from: Timestamp,
-    /// The first instant or day behind it, not in the future
+    /// The first instant or day after it, not in the future
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     to: Timestamp,
     /// Write CSV to this file, or to standard output if it is -
@@ -58,7 +54,7 @@ pub(crate) struct StatementArgs {
 }
 
 /// An instant of RFC 3339, or a day, which begins at midnight UTC.
-fn parse_time(text: &str) -> Result<Timestamp, &'static str> {
+pub(crate) fn parse_time(text: &str) -> Result<Timestamp, &'static str> {
     let begins = |day: &str| format!("{day}T00:00:00Z").parse::<Timestamp>();
     let time = text.parse::<Timestamp>().or_else(|_| begins(text));
     time.map_err(
@@ -96,7 +92,7 @@ pub(crate) async fn statement(args: StatementArgs) -> anyhow::Result<ExitCode> {
 
 /// All pages as one.
 async fn whole(client: &Client, args: &StatementArgs) -> Result<Statement, nostro_client::ClientError> {
-    let mut page = Page { limit: Some(PAGE_ROWS), cursor: None };
+    let mut page = Page { limit: Some(PAGE_ROWS_MAX), cursor: None };
     let mut whole = client.statement(args.number, args.from, args.to, &page).await?;
     while let Some(cursor) = whole.next_cursor.take() {
         page.cursor = Some(cursor);
@@ -123,18 +119,11 @@ fn print(statement: &Statement) {
 }
 
 async fn csv_file(client: &Client, args: &StatementArgs, file: &Path) -> anyhow::Result<()> {
-    let mut part = OsString::from(file);
-    part.push(".part");
-    let part = PathBuf::from(part);
-    let mut open = File::create(&part).with_context(|| format!("cannot write {}", part.display()))?;
-    let written = csv(client, args, &mut open).await.with_context(|| format!("{} is not whole", part.display()));
-    if let Err(error) = written {
-        // What is there of it must not be taken for a statement. That it cannot be removed changes nothing.
-        let _ = std::fs::remove_file(&part);
-        return Err(error);
-    }
-    open.sync_all().with_context(|| format!("cannot write {}", part.display()))?;
-    std::fs::rename(&part, file).with_context(|| format!("cannot rename {} to {}", part.display(), file.display()))
+    let mut part = PartFile::create(file)?;
+    let written = csv(client, args, &mut part).await;
+    // What is there of it must not be taken for a statement: it is removed.
+    written.with_context(|| format!("{} is not whole", part.part().display()))?;
+    part.finish()
 }
 
 async fn csv(client: &Client, args: &StatementArgs, to: &mut impl Write) -> anyhow::Result<()> {

@@ -4,16 +4,15 @@
 //! in [`outcome`].
 
 use super::account::parse_number;
-use super::connection::ConnectionArgs;
-use super::outcome::{self, Asked, DEADLINE, EXIT_USAGE};
-use anyhow::Context;
+use super::exit::EXIT_USAGE;
+use super::moving::{MovingArgs, amount};
+use super::outcome::{self, DEADLINE};
 use clap::{ArgGroup, Args};
 use nostro_client::{BulkOperation, BulkOrder, LegRequest, MultiLegRequest, TransferRequest, until_settled};
 use nostro_core::{AccountNumber, Amount, Currency, TransferId};
 use std::process::ExitCode;
-use uuid::Uuid;
 
-/// Pays many accounts from one, or one from many: all or none
+/// The arguments of `nostro split`.
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("side").required(true).args(["from", "to"])))]
 pub(crate) struct SplitArgs {
@@ -26,36 +25,24 @@ pub(crate) struct SplitArgs {
     /// The other account and how much, such as TX25000000001042=10.00, in major units
     #[arg(value_name = "ACCOUNT=AMOUNT", required = true, value_parser = parse_leg)]
     legs: Vec<(AccountNumber, String)>,
+    /// Currency of the amounts; by default that of the account that all share
+    #[arg(long)]
+    currency: Option<Currency>,
     #[command(flatten)]
-    common: CommonArgs,
+    moving: MovingArgs,
 }
 
-/// Makes transfers one after the other, all or none; each sees what those before it did
+/// The arguments of `nostro chain`.
 #[derive(Args, Debug)]
 pub(crate) struct ChainArgs {
     /// Who pays whom how much, such as AZ93000000001042:TX25000000001042=10.00, in major units
     #[arg(value_name = "FROM:TO=AMOUNT", required = true, value_parser = parse_link)]
     links: Vec<(AccountNumber, AccountNumber, String)>,
-    #[command(flatten)]
-    common: CommonArgs,
-}
-
-#[derive(Args, Debug)]
-struct CommonArgs {
-    /// Currency of the amounts; that of the first account named by default
+    /// Currency of the amounts; by default that of the first account
     #[arg(long)]
     currency: Option<Currency>,
-    /// Text for the statements, up to 140 characters
-    #[arg(long)]
-    reference: Option<String>,
-    /// Id of the first transfer, to ask again for the same ones; a new one by default
-    #[arg(long)]
-    id: Option<Uuid>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    connection: ConnectionArgs,
+    moving: MovingArgs,
 }
 
 fn parse_leg(text: &str) -> Result<(AccountNumber, String), String> {
@@ -69,16 +56,19 @@ fn parse_link(text: &str) -> Result<(AccountNumber, AccountNumber, String), Stri
     let from = parse_number(from).map_err(|error| format!("{from}: {error}"))?;
     let (to, amount) = parse_leg(rest)?;
     if from == to {
-        return Err("the two accounts of a transfer differ".to_owned());
+        return Err(format!("{to}: must be another account than the debit account"));
     }
     Ok((from, to, amount))
 }
 
 /// Runs `nostro split`.
 pub(crate) async fn split(args: SplitArgs) -> anyhow::Result<ExitCode> {
-    let client = args.common.connection.client()?;
+    let client = args.moving.client()?;
     let Some(shared) = args.from.or(args.to) else { return Ok(ExitCode::from(EXIT_USAGE)) };
-    let currency = args.common.currency(&client, shared).await?;
+    let currency = match args.moving.currency_of(&client, args.currency, shared).await {
+        Ok(currency) => currency,
+        Err(exit) => return Ok(exit),
+    };
     let mut legs = Vec::new();
     let mut sum = 0_i64;
     for (account, text) in &args.legs {
@@ -86,7 +76,10 @@ pub(crate) async fn split(args: SplitArgs) -> anyhow::Result<ExitCode> {
             eprintln!("{account}={text}: the account that all legs share is not one of theirs");
             return Ok(ExitCode::from(EXIT_USAGE));
         }
-        let Some(amount) = parsed(currency, text) else { return Ok(ExitCode::from(EXIT_USAGE)) };
+        let amount = match amount(currency, text) {
+            Ok(amount) => amount,
+            Err(exit) => return Ok(exit),
+        };
         let Some(more) = sum.checked_add(amount.minor_units()) else {
             eprintln!("the amounts add up to more than an amount can be");
             return Ok(ExitCode::from(EXIT_USAGE));
@@ -100,7 +93,7 @@ pub(crate) async fn split(args: SplitArgs) -> anyhow::Result<ExitCode> {
         eprintln!("the amounts add up to {sum} minor units, which is no amount");
         return Ok(ExitCode::from(EXIT_USAGE));
     };
-    let id = args.common.id.unwrap_or_else(Uuid::now_v7);
+    let id = args.moving.id();
     let request = MultiLegRequest {
         id,
         debit_account: args.from,
@@ -108,25 +101,31 @@ pub(crate) async fn split(args: SplitArgs) -> anyhow::Result<ExitCode> {
         amount,
         currency,
         legs,
-        reference: args.common.reference.clone(),
+        reference: args.moving.reference.clone(),
     };
     let side = if args.from.is_some() { "--from" } else { "--to" };
     let legs: Vec<String> = args.legs.iter().map(|(account, amount)| format!("{account}={amount}")).collect();
-    let words = format!("split {side} {shared} {}", legs.join(" "));
-    let asked = args.common.asked(&client, id, currency, &words);
+    let words = format!("split {side} {shared} {} --currency {currency}", legs.join(" "));
+    let asked = args.moving.asked(&client, id, &words);
     let outcome = until_settled(id, DEADLINE, || client.multi_leg(&request)).await;
     outcome::tell_together(&client, &asked, outcome)
 }
 
 /// Runs `nostro chain`.
 pub(crate) async fn chain(args: ChainArgs) -> anyhow::Result<ExitCode> {
-    let client = args.common.connection.client()?;
+    let client = args.moving.client()?;
     let Some((first, ..)) = args.links.first() else { return Ok(ExitCode::from(EXIT_USAGE)) };
-    let currency = args.common.currency(&client, *first).await?;
-    let id = args.common.id.unwrap_or_else(Uuid::now_v7);
+    let currency = match args.moving.currency_of(&client, args.currency, *first).await {
+        Ok(currency) => currency,
+        Err(exit) => return Ok(exit),
+    };
+    let id = args.moving.id();
     let mut links: Vec<BulkOrder> = Vec::new();
     for (place, (from, to, text)) in (0_u16..).zip(&args.links) {
-        let Some(amount) = parsed(currency, text) else { return Ok(ExitCode::from(EXIT_USAGE)) };
+        let amount = match amount(currency, text) {
+            Ok(amount) => amount,
+            Err(exit) => return Ok(exit),
+        };
         let request = TransferRequest {
             id: if place == 0 { id } else { TransferId(id).leg(place).0 },
             debit_account: *from,
@@ -135,42 +134,15 @@ pub(crate) async fn chain(args: ChainArgs) -> anyhow::Result<ExitCode> {
             currency,
             up_to: false,
             category: 0,
-            reference: args.common.reference.clone(),
+            reference: args.moving.reference.clone(),
         };
         links.push(BulkOperation::Transfer(request).into());
     }
-    let words: Vec<String> = args.links.iter().map(|(from, to, amount)| format!("{from}:{to}={amount}")).collect();
-    let asked = args.common.asked(&client, id, currency, &format!("chain {}", words.join(" ")));
+    let again: Vec<String> = args.links.iter().map(|(from, to, amount)| format!("{from}:{to}={amount}")).collect();
+    let words = format!("chain {} --currency {currency}", again.join(" "));
+    let asked = args.moving.asked(&client, id, &words);
     let outcome = until_settled(id, DEADLINE, || client.chain(&links)).await;
     outcome::tell_together(&client, &asked, outcome)
-}
-
-fn parsed(currency: Currency, text: &str) -> Option<Amount> {
-    match currency.parse_major_units(text) {
-        Ok(amount) => Some(amount),
-        Err(error) => {
-            eprintln!("{text}: {error}");
-            None
-        }
-    }
-}
-
-impl CommonArgs {
-    async fn currency(&self, client: &nostro_client::Client, of: AccountNumber) -> anyhow::Result<Currency> {
-        match self.currency {
-            Some(currency) => Ok(currency),
-            None => Ok(client.account(of).await.with_context(|| format!("the currency of {of}"))?.currency),
-        }
-    }
-
-    fn asked(&self, client: &nostro_client::Client, id: Uuid, currency: Currency, words: &str) -> Asked {
-        let again = format!(
-            "nostro {words} --currency {currency} --id {id}{}{}",
-            outcome::connection_again(client, &self.connection),
-            outcome::reference_again(self.reference.as_deref()),
-        );
-        Asked { id, is_again: self.id.is_some(), again, json: self.json }
-    }
 }
 
 #[cfg(test)]
@@ -186,7 +158,7 @@ mod tests {
         for (text, rule) in [
             ("AZ93000000001042", "expected FROM:TO=AMOUNT"),
             ("AZ93000000001042:TX25000000001042", "expected ACCOUNT=AMOUNT"),
-            ("AZ93000000001042:AZ93000000001042=1.00", "the two accounts of a transfer differ"),
+            ("AZ93000000001042:AZ93000000001042=1.00", "AZ93000000001042: must be another account"),
             ("AZ00000000001042:TX25000000001042=1.00", "AZ00000000001042: "),
         ] {
             assert!(parse_link(text).unwrap_err().starts_with(rule), "{text}");

@@ -3,15 +3,15 @@
 //! How it ends is in [`outcome`].
 
 use super::account::parse_number;
-use super::connection::ConnectionArgs;
-use super::outcome::{self, Asked, DEADLINE, EXIT_USAGE};
+use super::exit::EXIT_USAGE;
+use super::moving::{MovingArgs, amount};
+use super::outcome::{self, DEADLINE};
 use clap::Args;
-use nostro_client::{Client, TransferRequest};
-use nostro_core::{AccountNumber, Amount, Currency};
+use nostro_client::TransferRequest;
+use nostro_core::{AccountNumber, Currency};
 use std::process::ExitCode;
-use uuid::Uuid;
 
-/// Moves money from one account to another
+/// The arguments of `nostro transfer`.
 #[derive(Args, Debug)]
 pub(crate) struct TransferArgs {
     /// Account that pays; spaces are allowed in quotes
@@ -28,72 +28,39 @@ pub(crate) struct TransferArgs {
     /// Move what is available at FROM, at most the amount
     #[arg(long)]
     up_to: bool,
-    /// Text for the statement, up to 140 characters
-    #[arg(long)]
-    reference: Option<String>,
-    /// Id of the transfer, to ask again for the same one; a new one by default
-    #[arg(long)]
-    id: Option<Uuid>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    connection: ConnectionArgs,
+    moving: MovingArgs,
 }
 
 /// Runs the command.
 pub(crate) async fn run(args: TransferArgs) -> anyhow::Result<ExitCode> {
-    let client = args.connection.client()?;
-    let id = args.id.unwrap_or_else(Uuid::now_v7);
+    let client = args.moving.client()?;
+    let id = args.moving.id();
     if args.debit == args.credit {
         eprintln!("FROM and TO are the same account: a transfer has two");
         return Ok(ExitCode::from(EXIT_USAGE));
     }
-    let currency = match args.currency {
-        Some(currency) => currency,
-        None => match client.account(args.debit).await {
-            Ok(account) => account.currency,
-            Err(error) => {
-                let asked = asked(&client, &args, id, None);
-                return Ok(outcome::nothing_moved(&asked, &error, "the currency of the paying account"));
-            }
-        },
+    let currency = match args.moving.currency_of(&client, args.currency, args.debit).await {
+        Ok(currency) => currency,
+        Err(exit) => return Ok(exit),
     };
-    let amount = match currency.parse_major_units(&args.amount) {
+    let amount = match amount(currency, &args.amount) {
         Ok(amount) => amount,
-        Err(error) => {
-            eprintln!("{}: {error}", args.amount);
-            return Ok(ExitCode::from(EXIT_USAGE));
-        }
+        Err(exit) => return Ok(exit),
     };
-    let request = request(&args, id, currency, amount);
-    let outcome = client.transfer_until_settled(&request, DEADLINE).await;
-    outcome::tell(&client, &asked(&client, &args, id, Some(currency)), outcome)
-}
-
-fn asked(client: &Client, args: &TransferArgs, id: Uuid, currency: Option<Currency>) -> Asked {
-    let currency = currency.map(|currency| format!(" --currency {currency}")).unwrap_or_default();
-    let up_to = if args.up_to { " --up-to" } else { "" };
-    let again = format!(
-        "nostro transfer {} {} {}{currency}{up_to} --id {id}{}{}",
-        args.debit,
-        args.credit,
-        args.amount,
-        outcome::connection_again(client, &args.connection),
-        outcome::reference_again(args.reference.as_deref()),
-    );
-    Asked { id, is_again: args.id.is_some(), again, json: args.json }
-}
-
-fn request(args: &TransferArgs, id: Uuid, currency: Currency, amount: Amount) -> TransferRequest {
-    TransferRequest {
+    let TransferArgs { debit, credit, up_to, .. } = args;
+    let request = TransferRequest {
         id,
-        debit_account: args.debit,
-        credit_account: args.credit,
+        debit_account: debit,
+        credit_account: credit,
         amount,
         currency,
-        up_to: args.up_to,
+        up_to,
         category: 0,
-        reference: args.reference.clone(),
-    }
+        reference: args.moving.reference.clone(),
+    };
+    let outcome = client.transfer_until_settled(&request, DEADLINE).await;
+    let up_to = if up_to { " --up-to" } else { "" };
+    let words = format!("transfer {debit} {credit} {} --currency {currency}{up_to}", args.amount);
+    outcome::tell(&client, &args.moving.asked(&client, id, &words), outcome)
 }

@@ -33,11 +33,26 @@ struct Ran {
 async fn account(databases: &Databases, api: &str, more: &[&str]) -> Ran {
     let key = databases.directory.join("operator.key");
     let all = [&["account"][..], more, &["--api", api, "--key-file", key.to_str().unwrap()]].concat();
-    let arguments: Vec<String> = all.into_iter().map(str::to_owned).collect();
+    ended(all.into_iter().map(str::to_owned).collect()).await
+}
+
+async fn ended(arguments: Vec<String>) -> Ran {
     let running = tokio::task::spawn_blocking(move || run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()));
     let output = running.await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ran { exit: output.status.code(), told: text(output.stdout), complained: text(output.stderr) }
+}
+
+/// The command that asks for the same again, as it was printed.
+fn asks_again(ran: &Ran) -> String {
+    let again = ran.complained.lines().find_map(|line| line.split_once("to ask again for the same change: nostro "));
+    again.unwrap_or_else(|| panic!("{}", ran.complained)).1.to_owned()
+}
+
+/// Runs a printed command that needs no quotes.
+async fn command_line(printed: &str) -> Ran {
+    let words: Vec<String> = printed.split(' ').map(str::to_owned).collect();
+    ended(words).await
 }
 
 #[tokio::test]
@@ -155,5 +170,13 @@ async fn a_command_that_ends_without_a_change_tells_the_id_and_how_to_ask_again(
     assert!(ran.complained.contains(&format!("--id {ID}")), "{}", ran.complained);
     let ran = account(&databases, &nobody, &["change", &number, "--state", "debits_frozen"]).await;
     assert_eq!(ran.exit, Some(5), "{}", ran.complained);
+    let again = asks_again(&ran);
+    assert!(again.contains(" --state debits_frozen "), "{again}");
+    assert_eq!(command_line(&again).await.exit, Some(4), "its arguments are understood: {again}");
+
+    // The bank is there again, at another address: the rest of the command that was printed asks for the same change.
+    let server = Server::start(&databases).await;
+    let ran = command_line(&again.replace(&nobody, &server.url)).await;
+    assert!(ran.exit == Some(0) && ran.told.contains("debits_frozen"), "{}{}", ran.told, ran.complained);
     databases.finish().await;
 }

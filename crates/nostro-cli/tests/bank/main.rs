@@ -10,6 +10,7 @@ mod bulks;
 mod chains;
 mod changes;
 mod closed_months;
+mod commands;
 mod concurrency;
 mod console;
 mod demo_bank;

@@ -1,30 +1,23 @@
 //! The numbers that the bank gave, as a CSV file: `kind,ref,number`.
 //!
-//! It is written beside its place and put there whole, so that a file with the name is never half of one. That it can
-//! be written is known before the import begins.
+//! It is put in its place whole ([`PartFile`]). That it can be written is known before the import begins.
 
+use super::super::part_file::PartFile;
 use anyhow::Context;
 use std::fmt::Display;
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 
 /// A mapping that is being written.
 #[derive(Debug)]
 pub(super) struct Mapping {
-    path: PathBuf,
-    part: PathBuf,
-    file: BufWriter<File>,
+    file: PartFile,
 }
 
 impl Mapping {
     /// Begins the file; one that is there is replaced at the end.
     pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        let file = File::create(&part).with_context(|| format!("cannot write {}", part.display()))?;
-        let mut mapping = Self { path: path.to_owned(), part, file: BufWriter::new(file) };
+        let mut mapping = Self { file: PartFile::create(path)? };
         mapping.line("kind,ref,number")?;
         Ok(mapping)
     }
@@ -38,14 +31,12 @@ impl Mapping {
     }
 
     /// Puts the file in its place.
-    pub(super) fn finish(mut self) -> anyhow::Result<()> {
-        let Self { path, part, file } = &mut self;
-        file.flush().with_context(|| format!("cannot write {}", part.display()))?;
-        std::fs::rename(&*part, &*path).with_context(|| format!("cannot write {}", path.display()))
+    pub(super) fn finish(self) -> anyhow::Result<()> {
+        self.file.finish()
     }
 
     fn line(&mut self, line: &str) -> anyhow::Result<()> {
-        writeln!(self.file, "{line}").with_context(|| format!("cannot write {}", self.part.display()))
+        writeln!(self.file, "{line}").with_context(|| format!("cannot write {}", self.file.part().display()))
     }
 }
 

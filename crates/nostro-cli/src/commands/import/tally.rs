@@ -3,7 +3,8 @@
 //! Refused, unknown, unavailable and skipped are kept apart: what is unknown may have been done, and what was never
 //! asked for was not refused.
 
-use super::super::outcome::{EXIT_NOTHING_MOVED, EXIT_REFUSED, EXIT_UNKNOWN, chain};
+use super::super::exit::{EXIT_NOTHING_MOVED, EXIT_REFUSED, EXIT_UNKNOWN};
+use super::super::outcome::chain;
 use super::super::table::{right, table};
 use super::lines::Lines;
 use comfy_table::Cell;
