@@ -84,7 +84,8 @@ mod tests {
     #[test]
     fn codes_are_two_to_four_capitals_in_byte_order() {
         for code in ["AZ", "TX", "NYC", "OHIO"] {
-            assert_eq!(code.parse::<BranchCode>().unwrap().to_string(), code);
+            let read = code.parse::<BranchCode>().unwrap();
+            assert_eq!((read.to_string(), format!("{read:?}")), (code.to_owned(), code.to_owned()));
         }
         for code in ["", "A", "az", "A1", "TEXAS", "ÄZ"] {
             assert_eq!(code.parse::<BranchCode>(), Err(BranchCodeError), "{code:?}");
@@ -97,6 +98,7 @@ mod tests {
     fn numbers_fit_the_account_key() {
         assert!(BranchNumber::new(0).is_err());
         assert!(BranchNumber::new(9_000_001).is_err());
-        assert_eq!(BranchNumber::new(9_000_000).unwrap().get(), 9_000_000);
+        let last = BranchNumber::new(9_000_000).unwrap();
+        assert_eq!((last.get(), last.to_string()), (9_000_000, "9000000".to_owned()));
     }
 }

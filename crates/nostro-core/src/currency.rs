@@ -3,7 +3,7 @@
 //! The figure on the wire and in the database is always minor units; major units exist only where a person
 //! types or reads them, and then with exactly the currency's decimals, so that `10.5` is never guessed at.
 
-use crate::amount::{AMOUNT_MAX, Amount};
+use crate::amount::{AMOUNT_MAX, Amount, Balance};
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,13 +16,25 @@ pub struct Currency([u8; 3]);
 #[error("a currency is a code of ISO 4217 in capitals, such as USD")]
 pub struct CurrencyError;
 
-/// Why a text in major units is not an [`Amount`] of a currency.
+/// Why a text in major units is not an [`Amount`] of a currency, or a limit in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an amount of {currency} has exactly {decimals} decimals, such as {example}")]
-pub struct MajorUnitsError {
-    currency: Currency,
-    decimals: u16,
-    example: &'static str,
+pub enum MajorUnitsError {
+    /// Not digits with the currency's decimals.
+    #[error("an amount of {currency} is digits with exactly {decimals} decimals, such as {example}")]
+    Form {
+        /// Of which currency.
+        currency: Currency,
+        /// How many digits stand after its point.
+        decimals: u16,
+        /// A thousand of it.
+        example: &'static str,
+    },
+    /// Nothing, where something is to move.
+    #[error("an amount is more than zero")]
+    Zero,
+    /// More than one transfer can move.
+    #[error("an amount of {0} is at most {max}", max = .0.major_units(AMOUNT_MAX))]
+    TooLarge(Currency),
 }
 
 impl Currency {
@@ -52,6 +64,21 @@ impl Currency {
 
     /// What a person typed, `1000.00` for USD, with exactly the currency's decimals.
     pub fn parse_major_units(self, text: &str) -> Result<Amount, MajorUnitsError> {
+        let minor_units = self.minor_units(text)?;
+        if minor_units == 0 {
+            return Err(MajorUnitsError::Zero);
+        }
+        Amount::new(minor_units).map_err(|_| MajorUnitsError::TooLarge(self))
+    }
+
+    /// The same of a limit, which may be zero; `0` will do for it.
+    pub fn parse_limit(self, text: &str) -> Result<Balance, MajorUnitsError> {
+        let minor_units = if text == "0" { 0 } else { self.minor_units(text)? };
+        if minor_units > AMOUNT_MAX { Err(MajorUnitsError::TooLarge(self)) } else { Ok(Balance::new(minor_units)) }
+    }
+
+    /// Zero or more.
+    fn minor_units(self, text: &str) -> Result<i64, MajorUnitsError> {
         let decimals = usize::from(self.decimals());
         let example = match decimals {
             0 => "1000",
@@ -59,7 +86,7 @@ impl Currency {
             4 => "1000.0000",
             _ => "1000.00",
         };
-        let refused = MajorUnitsError { currency: self, decimals: self.decimals(), example };
+        let refused = MajorUnitsError::Form { currency: self, decimals: self.decimals(), example };
         let (whole, fraction) = match text.split_once('.') {
             Some(parts) if decimals > 0 => parts,
             None if decimals == 0 => (text, ""),
@@ -69,12 +96,7 @@ impl Currency {
         if whole.is_empty() || fraction.len() != decimals || !plain(whole) || !plain(fraction) {
             return Err(refused);
         }
-        format!("{whole}{fraction}")
-            .parse()
-            .ok()
-            .filter(|minor_units| *minor_units <= AMOUNT_MAX)
-            .and_then(|minor_units| Amount::new(minor_units).ok())
-            .ok_or(refused)
+        format!("{whole}{fraction}").parse().map_err(|_| MajorUnitsError::TooLarge(self))
     }
 }
 
@@ -110,6 +132,8 @@ mod tests {
         for code in ["USD", "EUR", "JPY", "BHD", "MXN"] {
             assert_eq!(currency(code).code(), code);
         }
+        assert_eq!((currency("USD").numeric(), currency("EUR").numeric()), (840, 978));
+        assert_eq!(currency("USD").to_string(), "USD");
         for code in ["", "US", "usd", "USDD", "ZZZ", "XXX", "XTS", "XAU"] {
             assert_eq!(code.parse::<Currency>(), Err(CurrencyError), "{code:?}");
         }
@@ -130,18 +154,46 @@ mod tests {
                 assert_eq!(currency(code).parse_major_units(major).map(Amount::minor_units), Ok(minor));
             }
         }
-        for (code, typed) in [
-            ("USD", "1000"),
-            ("USD", "10.5"),
-            ("USD", "10.500"),
-            ("USD", "1,000.00"),
-            ("USD", ".50"),
-            ("USD", "-1.00"),
-            ("USD", "0.00"),
-            ("JPY", "10.0"),
-            ("USD", "99999999999999999.00"),
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_amount_is_told() {
+        let form = |code: &str, decimals: u16, example: &str| {
+            format!("an amount of {code} is digits with exactly {decimals} decimals, such as {example}")
+        };
+        for (code, typed, expected) in [
+            ("USD", "1000", form("USD", 2, "1000.00")),
+            ("USD", "", form("USD", 2, "1000.00")),
+            ("USD", "10.5", form("USD", 2, "1000.00")),
+            ("USD", "10.500", form("USD", 2, "1000.00")),
+            ("USD", "1,000.00", form("USD", 2, "1000.00")),
+            ("USD", "10.5x", form("USD", 2, "1000.00")),
+            ("USD", ".50", form("USD", 2, "1000.00")),
+            ("USD", "-1.00", form("USD", 2, "1000.00")),
+            ("USD", "1.00.00", form("USD", 2, "1000.00")),
+            ("JPY", "10.0", form("JPY", 0, "1000")),
+            ("JPY", "10.", form("JPY", 0, "1000")),
+            ("BHD", "10", form("BHD", 3, "1000.000")),
+            ("CLF", "10", form("CLF", 4, "1000.0000")),
+            ("USD", "0.00", "an amount is more than zero".to_owned()),
+            ("JPY", "0", "an amount is more than zero".to_owned()),
+            ("USD", "10000000000000000.00", "an amount of USD is at most 9999999999999999.99".to_owned()),
+            ("USD", "99999999999999999999.00", "an amount of USD is at most 9999999999999999.99".to_owned()),
         ] {
-            assert!(currency(code).parse_major_units(typed).is_err(), "{code} {typed}");
+            let error = currency(code).parse_major_units(typed).map_err(|error| error.to_string());
+            assert_eq!(error, Err(expected), "{code} {typed}");
+        }
+        assert_eq!(currency("USD").parse_major_units("9999999999999999.99").map(Amount::minor_units), Ok(AMOUNT_MAX));
+    }
+
+    #[test]
+    fn a_limit_may_be_zero() {
+        let limit = |typed| currency("USD").parse_limit(typed).map(Balance::minor_units);
+        assert_eq!([limit("0"), limit("0.00"), limit("7.50")], [Ok(0), Ok(0), Ok(750)]);
+        assert_eq!(limit("9999999999999999.99"), Ok(AMOUNT_MAX));
+        assert_eq!(limit("10000000000000000.00"), Err(MajorUnitsError::TooLarge(currency("USD"))));
+        for typed in ["", "00", "0.0", "-1.00", "none"] {
+            assert!(matches!(limit(typed), Err(MajorUnitsError::Form { .. })), "{typed}");
         }
     }
 }

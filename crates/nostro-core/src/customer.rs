@@ -57,7 +57,8 @@ mod tests {
     #[test]
     fn a_name_is_one_line() {
         for good in ["Ada Lovelace", "李", "O'Brien & Sons"] {
-            assert_eq!(Name::new(good).unwrap().as_str(), good);
+            let name = Name::new(good).unwrap();
+            assert_eq!((name.as_str(), name.to_string()), (good, good.to_owned()));
         }
         for bad in ["", " ", " Ada", "Ada ", "Ada\nLovelace", "\u{0}", &"x".repeat(141)] {
             assert_eq!(Name::new(bad), Err(NameError), "{bad:?}");

@@ -41,8 +41,8 @@ mod tests {
         assert_eq!((&places, read(&places)), (b"001042", Some(1_042)));
         write(7_001_042, &mut places);
         assert_eq!(&places, b"001042");
-        write(1_042, &mut places[..3]);
-        assert_eq!(&places, b"042042");
+        write(1_942, &mut places[..3]);
+        assert_eq!(&places, b"942042");
     }
 
     #[test]

@@ -111,5 +111,6 @@ mod tests {
         }
         assert!(EntryFilter::default().wants_all() && HoldFilter::default().wants_all());
         assert!(!EntryFilter { category: Some(0), ..EntryFilter::default() }.wants_all());
+        assert!(!HoldFilter { state: Some(crate::HoldState::Open), ..HoldFilter::default() }.wants_all());
     }
 }

@@ -266,6 +266,46 @@ mod tests {
         assert_eq!(spared(&findings), ["NV"]);
     }
 
+    #[test]
+    fn totals_that_do_not_add_up_are_findings_and_those_that_do_are_none() {
+        use crate::audit::{BankLine, BranchLine, PositionDifference};
+        let currency = "USD".parse().unwrap();
+        let line = |branch: &str, difference, held_difference| BranchLine {
+            branch: branch.parse().unwrap(),
+            currency,
+            balances: 0,
+            positions: 0,
+            difference,
+            held: 0,
+            held_difference,
+        };
+        let bank = |total| BankLine { currency, total, naive_total: 9 };
+        let report = |branches, total, positions| AuditReport {
+            branches,
+            bank: vec![bank(total)],
+            positions,
+            batches_in_flight: 1,
+        };
+        let mut findings = Findings::default();
+        findings.add_totals(&report(vec![line("AZ", 0, 0), line("TX", 0, 0)], 0, Vec::new()));
+        assert!(findings.is_empty());
+        let (first, second) = ("AZ".parse().unwrap(), "TX".parse().unwrap());
+        let apart = PositionDifference { first, second, currency, difference: 4 };
+        findings.add_totals(&report(vec![line("AZ", 2, 0), line("TX", 0, -3)], 5, vec![apart]));
+        assert!(!findings.is_empty());
+        let told: Vec<String> = findings
+            .named()
+            .map(|(finding, _)| format!("{} {} {} {}", finding.rule, finding.table, finding.key, finding.found))
+            .collect();
+        let expected = [
+            "branch_total account USD 2",
+            "held_total hold USD -3",
+            "positions batch_net AZ TX USD 4",
+            "bank_total account USD 5",
+        ];
+        assert_eq!(told, expected);
+    }
+
     /// Of three branches those that have part in nothing.
     fn spared(findings: &Findings) -> Vec<&'static str> {
         ["AZ", "NV", "TX"].into_iter().filter(|code| findings.spare(code.parse().unwrap())).collect()

@@ -128,9 +128,8 @@ pub(super) async fn changes(args: ChangesArgs) -> anyhow::Result<ExitCode> {
 fn limit(currency: Currency, text: &str, may_be_none: bool) -> Result<String, String> {
     match text {
         "none" if may_be_none => Ok("none".to_owned()),
-        _ if text.contains('0') && text.bytes().all(|byte| matches!(byte, b'0' | b'.')) => Ok("0".to_owned()),
-        _ => match currency.parse_major_units(text) {
-            Ok(amount) => Ok(amount.minor_units().to_string()),
+        _ => match currency.parse_limit(text) {
+            Ok(limit) => Ok(limit.minor_units().to_string()),
             Err(error) => Err(format!("{text}: {error}")),
         },
     }

@@ -104,6 +104,15 @@ fn each_net_must_be_that_of_the_transfers() {
 }
 
 #[test]
+fn a_hash_is_told_in_hexadecimal() {
+    let mut findings = Findings::default();
+    compare("AZ-1-7", &changed(|_, tx| tx.nets[0].hash = vec![0, 0xa5]), &BTreeMap::new(), &mut findings);
+    let told: Vec<(&str, &str)> =
+        findings.named().map(|(finding, _)| (finding.expected.as_str(), finding.found.as_str())).collect();
+    assert_eq!(told, [("07".repeat(32).as_str(), "00a5")]);
+}
+
+#[test]
 fn a_record_without_transfers_is_none_unless_the_archive_may_hold_them() {
     let refused = |groups: Vec<Group>| {
         let recorded = Some(Recorded { parts: BTreeSet::from([code("AZ")]), at: time(100) });

@@ -5,6 +5,7 @@
 
 use super::findings::Findings;
 use super::records::{Columns, Records, Row};
+use nostro_core::currency::MajorUnitsError;
 use nostro_core::{AccountKind, Amount, Balance, BranchCode, Currency, Name, Reference};
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, BufRead};
@@ -15,8 +16,6 @@ const CUSTOMERS_OF_A_BRANCH: Columns = Columns { required: &["ref", "name"], opt
 const ACCOUNTS: Columns =
     Columns { required: &["ref", "customer_ref", "kind", "currency"], optional: &["overdraft_limit"] };
 const BALANCES: Columns = Columns { required: &["account_ref", "amount", "currency"], optional: &["reference"] };
-/// Figures of an amount.
-const DIGITS_MAX: usize = 18;
 
 /// A file by its name and its bytes.
 pub(super) struct Source<'a> {
@@ -227,25 +226,15 @@ fn customers_kind(text: &str) -> Result<AccountKind, &'static str> {
 
 /// An opening balance in major units.
 fn amount(currency: Currency, text: &str) -> Result<Amount, String> {
-    if text.starts_with('-') || text.bytes().all(|byte| byte == b'0' || byte == b'.') {
-        return Err("an opening balance is above zero; an account without one has no line".to_owned());
-    }
-    major_units(currency, text)
+    currency.parse_major_units(text).map_err(|error| match error {
+        MajorUnitsError::Zero => "an opening balance is above zero; an account without one has no line".to_owned(),
+        MajorUnitsError::Form { .. } | MajorUnitsError::TooLarge(_) => error.to_string(),
+    })
 }
 
 /// An overdraft limit in major units, zero or more.
 fn limit(currency: Currency, text: &str) -> Result<Balance, String> {
-    if text == "0" || text == currency.major_units(0) {
-        return Ok(Balance::ZERO);
-    }
-    major_units(currency, text).map(|amount| Balance::new(amount.minor_units()))
-}
-
-fn major_units(currency: Currency, text: &str) -> Result<Amount, String> {
-    if text.bytes().filter(u8::is_ascii_digit).count() > DIGITS_MAX {
-        return Err(format!("an amount has at most {DIGITS_MAX} digits"));
-    }
-    currency.parse_major_units(text).map_err(|error| error.to_string())
+    currency.parse_limit(text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

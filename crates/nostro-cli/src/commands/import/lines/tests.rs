@@ -86,7 +86,7 @@ fn every_wrong_line_of_customers_is_named() {
 #[test]
 fn every_wrong_line_of_accounts_is_named() {
     let columns = "ref,customer_ref,kind,currency,overdraft_limit\n";
-    let limit = "an amount of USD has exactly 2 decimals, such as 1000.00";
+    let limit = "an amount of USD is digits with exactly 2 decimals, such as 1000.00";
     for (line, expected) in [
         (",C1,checking,USD,", vec!["a:2: ref: this field is empty".to_owned()]),
         ("A9,C9,checking,USD,", vec!["a:2: customer_ref: no line of c has this ref".to_owned()]),
@@ -118,21 +118,21 @@ fn every_wrong_line_of_accounts_is_named() {
 #[test]
 fn every_wrong_line_of_balances_is_named() {
     let above = "an opening balance is above zero; an account without one has no line";
-    let decimals = "an amount of USD has exactly 2 decimals, such as 1000.00";
+    let decimals = "an amount of USD is digits with exactly 2 decimals, such as 1000.00";
     for (line, column, rule) in [
         ("A9,1.00,USD", "account_ref", "no line of a has this ref"),
         ("A1,0.00,USD", "amount", above),
-        ("A1,0,USD", "amount", above),
-        ("A1,-1.00,USD", "amount", above),
+        ("A1,0,USD", "amount", decimals),
+        ("A1,-1.00,USD", "amount", decimals),
         ("A1,,USD", "amount", "this field is empty"),
         ("A1,1.5,USD", "amount", decimals),
         ("A1,1,USD", "amount", decimals),
         ("A1,\"1,000.00\",USD", "amount", decimals),
         ("A1,1e3,USD", "amount", decimals),
-        ("A1,12345678901234567.00,USD", "amount", "an amount has at most 18 digits"),
+        ("A1,12345678901234567.00,USD", "amount", "an amount of USD is at most 9999999999999999.99"),
         ("A1,1.00,EUR", "currency", "the account is kept in USD, not in EUR"),
         ("A1,1.00,XXX", "currency", "a currency is a code of ISO 4217 in capitals, such as USD"),
-        ("A2,1.00,JPY", "amount", "an amount of JPY has exactly 0 decimals, such as 1000"),
+        ("A2,1.00,JPY", "amount", "an amount of JPY is digits with exactly 0 decimals, such as 1000"),
     ] {
         let balances = format!("account_ref,amount,currency\n\n{line}\n");
         let (_, findings) = read_texts(GOOD_CUSTOMERS, GOOD_ACCOUNTS, &balances, None);
@@ -149,7 +149,7 @@ fn all_files_are_read_to_their_end_and_nothing_is_said_twice() {
     let (_, findings) = read_texts(customers, GOOD_ACCOUNTS, "account_ref,amount,currency\nA1,5,USD\n", None);
     let expected = [
         "c:2: branch: no branch has the code NYC",
-        "b:2: amount: an amount of USD has exactly 2 decimals, such as 1000.00",
+        "b:2: amount: an amount of USD is digits with exactly 2 decimals, such as 1000.00",
     ];
     assert_eq!(findings.named(), expected, "not that A1 and C1 do not resolve");
 }
