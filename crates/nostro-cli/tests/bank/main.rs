@@ -21,6 +21,7 @@ mod history;
 mod holds;
 mod http;
 mod identity;
+mod immutable;
 mod import;
 mod import_branches;
 mod in_doubt;
