@@ -12,6 +12,7 @@ mod changes;
 mod closed_months;
 mod concurrency;
 mod console;
+mod constraints;
 mod demo_bank;
 mod entries;
 mod filters;
