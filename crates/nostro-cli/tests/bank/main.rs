@@ -31,6 +31,7 @@ mod links;
 mod load;
 mod outages;
 mod past;
+mod plans;
 mod positions;
 mod reversals;
 mod schema;
