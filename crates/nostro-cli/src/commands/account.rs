@@ -1,6 +1,5 @@
 //! `nostro account`: the accounts of a branch, or one account with its last entries. What changes one is in
-//! [`account_change`]; balances and statements of past
-//! instants are in [`statement`].
+//! [`account_change`]; balances and statements of past instants are in [`statement`].
 
 use super::account_change::{self, ChangeArgs, ChangesArgs, CloseArgs};
 use super::connection::ConnectionArgs;
