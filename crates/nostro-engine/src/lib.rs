@@ -1,14 +1,14 @@
 //! The engine: takes transfers, forms batches, runs them through core, store and commit.
 //!
 //! - [`engine`]: the handle that the API holds; [`config`]: branches and limits
-//! - [`item`]: a transfer or a chain that waits; [`lane`]: a bounded queue for each branch and each pair, and the batches
-//!   that form in it
-//! - [`batch`]: one batch, from its locks to its answers; [`attempt`]: what comes before its commit, [`lock_phase`]: the
-//!   gates and locks of that
+//! - [`item`]: a transfer or a chain that waits; [`lane`]: a bounded queue for each branch and each pair, and the
+//!   batches that form in it
+//! - [`batch`]: one batch, from its locks to its answers; [`attempt`]: what comes before its commit, [`lock_phase`]:
+//!   the gates and locks of that
 //! - [`intake`]: the way in; [`answer`]: the outcomes; [`in_flight`]: ids that this server is busy with
 //! - [`pool`]: connections of one branch, and its gate; [`bank`]: what all of these share
-//! - [`watch`]: looks at each branch and recovers its batches; [`health`]: what it found; [`clock`]: skew; [`tasks`]: owns
-//!   what runs
+//! - [`watch`]: looks at each branch and recovers its batches; [`health`]: what it found; [`clock`]: skew; [`tasks`]:
+//!   owns what runs
 //! - [`doubt`]: accounts held by batches in doubt; [`in_doubt`]: what an operator sees of them and resolves
 //! - [`replays`]: ids that come again; [`periods`]: the partitions of `transfer`
 //! - [`expiries`]: books the expiry of holds whose time has run out
