@@ -52,7 +52,8 @@ pub(crate) fn single(transfer: &Transfer, answer: Answer) -> Response {
     }
 }
 
-/// One item of a bulk's answer. `place` is where it stands in the request; `body` completes a problem with the request's path and id.
+/// One item of a bulk's answer. `place` is where it stands in the request; `body` completes a problem with the request's
+/// path and id.
 pub(crate) fn item(
     place: Pointer,
     transfer: &Transfer,
@@ -186,8 +187,9 @@ pub(crate) fn refused(transfer: &Transfer, refusal: Refusal) -> Problem {
     Problem::new(Code::Refused(refusal), detail)
 }
 
-/// The member of the request's body that a conflicting field came from, or what follows from its URL: `/hold`, `/original`. A deposit or a withdrawal names one
-/// account; the other follows from the currency, at the branch where the earlier request was found.
+/// The member of the request's body that a conflicting field came from, or what follows from its URL: `/hold`,
+/// `/original`. A deposit or a withdrawal names one account; the other follows from the currency, at the branch where
+/// the earlier request was found.
 pub(crate) fn pointer(kind: TransferKind, field: Field) -> String {
     let name = match (kind, field) {
         (TransferKind::Deposit, Field::DebitAccount) | (TransferKind::Withdrawal, Field::CreditAccount) => "currency",

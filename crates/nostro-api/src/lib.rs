@@ -3,11 +3,14 @@
 //! - `router`: the table of contents; each line is a route of `routes`
 //! - `config`, `key`: what the binary decides; who may call
 //! - `request_context`, `origin`, `authentication`, `traffic`: what happens to every request before and after its route
-//! - `json`, `fields`, `body`, `transfer_body`, `register_body`, `audit_body`, `parameters`, `filters`, `statement_parameters`, `cursor`: reading,
-//!   with every broken rule named
+//! - `json`, `fields`, `body`: a body of JSON, with every broken rule named; `transfer_body`, `hold_body`,
+//!   `multi_leg_body`, `bulk_body`, `register_body`, `change_body`, `audit_body`: each of its kind
+//! - `parameters`, `filters`, `statement_parameters`, `cursor`: what stands in a URL
+//! - `ask`, `facts`: what the engine is asked for, and what it must be told beside the body: where a hold or a transfer
+//!   that the request names is recorded, and what it is
+//! - `bulk`: a bulk from its items to their results; `bulk_intake`: how many bytes of bulks are in hand at one time
 //! - `view`: the shapes that are sent; `answer`: the outcomes of moving money as statuses; `problem`: RFC 9457
 //! - `statement_csv`: a statement as CSV, page by page
-//! - `bulk_intake`: how many bytes of bulks are in hand at one time
 //! - `well_formed`: reading again, for bodies in which nothing is wrong, without a tree
 //! - [`wire`]: the JSON of moving money as functions of bytes and values
 //! - `openapi`: the description of it all, drawn from the same code

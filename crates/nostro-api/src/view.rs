@@ -1,8 +1,9 @@
 //! The shapes that the API sends, made from the engine's values.
 //!
-//! - [`account`]: accounts, customers and the entries of an account
+//! - [`account`]: accounts, customers and the entries of an account; [`account_change`]: changes of limits and states
 //! - [`registered`]: what became of customers and accounts that were asked for
-//! - [`transfer`]: transfers with the batch that carried them, and the results of a bulk
+//! - [`transfer`]: transfers with the batch that carried them, and the results of a bulk; [`multi_leg`]: those with many
+//!   legs
 //! - [`posted`]: the same results as bytes, for the many of a bulk that were posted
 //! - [`hold`]: holds as they stand
 //! - [`bank`]: branches, batches in doubt, the quick audit; [`full_audit`]: full ones; [`report`]: the trial balance

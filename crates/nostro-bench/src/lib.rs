@@ -4,7 +4,8 @@
 //! - `bench`: the runs one after the other, each measured and counted in the databases; `modes`: those over the API;
 //!   `operations`: those of holds, captures and chains
 //! - `rig`: clusters and servers as processes; `server`: one of them; `database`: connections; `machine`: the head
-//! - `workload`: which transfers; `open_holds`: what may be captured; `item`: as JSON; `http`, `answer`: a connection and what comes back; `tally`: of a run; `span`: its time
+//! - `workload`: which transfers; `open_holds`: what may be captured; `item`: as JSON; `http`, `answer`: a connection
+//!   and what comes back; `tally`: of a run; `span`: its time
 //! - `bulk`, `single`, `reads`: the loads over the API
 //! - `bare`, `baseline`, `tpcb`: the same without Nostro; `numbers`: batch numbers for them
 //! - `rows`: all SQL that knows the bank's columns

@@ -5,7 +5,8 @@
 //! - `patience`: the same id again until an answer comes
 //! - `items`: what became of each item of a bulk, and the same ids again
 //! - `filter`: which rows of a list are wanted; `pages`: lists whole; `statement_csv`: a statement as it comes in
-//! - `request`, `view`, `statement`, `trial_balance`, `full_audit`: the shapes that are sent and received; unknown fields are ignored
+//! - `request`, `view`, `statement`, `trial_balance`, `full_audit`: the shapes that are sent and received; unknown
+//!   fields are ignored
 //! - `text`: numbers, codes and figures as the text that they are in JSON
 //!
 //! The one thing that this crate must get right: an answer that was lost is [`ClientError::Unknown`], never a

@@ -1,13 +1,17 @@
 //! The pure core of Nostro: what money is and what a batch of transfers does to accounts.
 //!
 //! - [`amount`]: minor units, checked; [`currency`]: ISO 4217; [`time`]: instants
-//! - [`branch`]: codes and numbers of branches; [`branch_set`]: those of a batch; [`account_number`]: the number that routes itself
-//! - [`account`], [`customer`], [`transfer`], [`hold`], [`original`]: the nouns of the bank, with the bounds of every field
-//! - [`operation`]: what a transfer does; [`chain`]: transfers that are all posted or all refused; [`filter`]: which rows of a list are wanted
+//! - [`branch`]: codes and numbers of branches; [`branch_set`]: those of a batch; [`account_number`]: the number that
+//!   routes itself, written as `digits` at fixed places
+//! - [`account`], [`customer`], [`transfer`], [`hold`], [`original`]: the nouns of the bank, with the bounds of every
+//!   field
+//! - [`operation`]: what a transfer does; [`chain`]: transfers that are all posted or all refused; [`filter`]: which
+//!   rows of a list are wanted
 //! - [`transfer_id`]: ids, and the period in which each is recorded
 //! - [`account_change`]: changes of an account's limits and state
 //! - [`refusal`]: why a transfer is not posted, with stable codes and a fixed order
-//! - [`plan`]: decides a batch of transfers in order, in memory
+//! - [`plan`]: decides a batch of transfers in order, in memory; `decide`: one of them, in the `ledger` of what the
+//!   batch has come to; `locked_accounts`: its accounts as they were locked
 //! - [`trial_balance`]: debits and credits by kind of account
 //! - [`audit`]: totals of all branches from which a half-committed transfer is left out
 //! - [`segments`], [`batch_sides`], [`sources_audit`]: what a full audit judges; [`finding`]: what it finds

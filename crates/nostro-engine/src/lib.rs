@@ -1,17 +1,22 @@
 //! The engine: takes transfers, forms batches, runs them through core, store and commit.
 //!
 //! - [`engine`]: the handle that the API holds; [`config`]: branches and limits
-//! - [`item`]: a transfer or a chain that waits; [`lane`]: a bounded queue for each branch and each pair, and the batches that form in it
-//! - [`batch`]: one batch, from its locks to its answers; [`attempt`]: what comes before its commit, [`lock_phase`]: the gates and locks of that
+//! - [`item`]: a transfer or a chain that waits; [`lane`]: a bounded queue for each branch and each pair, and the
+//!   batches that form in it
+//! - [`batch`]: one batch, from its locks to its answers; [`attempt`]: what comes before its commit, [`lock_phase`]:
+//!   the gates and locks of that
 //! - [`intake`]: the way in; [`answer`]: the outcomes; [`in_flight`]: ids that this server is busy with
 //! - [`pool`]: connections of one branch, and its gate; [`bank`]: what all of these share
-//! - [`watch`]: health and recovery of each branch; [`clock`]: skew
+//! - [`watch`]: looks at each branch and recovers its batches; [`health`]: what it found; [`clock`]: skew; [`tasks`]:
+//!   owns what runs
 //! - [`doubt`]: accounts held by batches in doubt; [`in_doubt`]: what an operator sees of them and resolves
 //! - [`replays`]: ids that come again; [`periods`]: the partitions of `transfer`
 //! - [`expiries`]: books the expiry of holds whose time has run out
 //! - [`positions`]: rolls the nostro positions up, so that an audit is cheap
 //! - [`past`]: final balances and statements of past instants; [`selection`]: lists with a filter
-//! - [`registry`], [`register`]: customers and accounts; [`account_changes`]: their limits and states; [`reading`]: look-ups, [`lookups`]: of accounts, many at once; [`audit`]: the totals; [`full_audit`]: every row against every other
+//! - [`registry`], [`register`]: customers and accounts; [`account_changes`]: their limits and states
+//! - [`reading`]: look-ups; [`lookups`]: of accounts, many at once
+//! - [`audit`]: the totals; [`full_audit`]: every row against every other
 //!
 //! A commit never runs in a request's future: batches are tasks of the engine's own, so that a client that hangs
 //! up, a timeout or a shutdown cannot stop one half-way.

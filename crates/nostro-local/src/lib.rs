@@ -7,8 +7,10 @@
 //! - [`TemporaryCluster`]: a cluster that lives as long as a test;
 //! - [`LocalError`]: what was expected, what was found, what to do.
 //!
-//! Inside: `os_user` (root runs PostgreSQL as somebody else), `initdb` (making a cluster), `settings` (its
-//! configuration), `port`, `socket_dir`, `pid_file` and `process` (whose server runs?), `server` (ending one), `files`.
+//! Each is in the module of its name: `binaries`, `data_dir` with its `lock`, `cluster`, `temporary`, `error`. Inside:
+//! `os_user` (root runs PostgreSQL as somebody else), `initdb` (making a cluster), `settings` (its configuration),
+//! `port`, `socket_dir`, `pid_file` and `process` (whose server runs?), `server` (ending one), `files`.
+//!
 //! Calls block, and the environment is read for look-up only (PATH, HOME, XDG_CACHE_HOME, the directory for temporary
 //! files). A server outlives the process that started it, on purpose: a killed `nostro up` finds its clusters again.
 //! Linux only: it reads /proc. It never connects to the databases it starts.

@@ -10,7 +10,8 @@
 //! - [`account_change`]: changes of limits and states
 //! - [`register`]: customers and accounts; [`read`]: what the API shows; [`totals`]: one branch's part of the audit
 //! - [`past`]: what an account was at a past instant; [`filtered`]: the rows of a list that a filter selects
-//! - [`audit_rows`], [`audit_transfers`], [`audit_batches`], [`audit_periods`]: what a full audit reads, and what it keeps of closed months; [`audits`]: what it came to
+//! - [`audit_rows`], [`audit_transfers`], [`audit_batches`], [`audit_periods`]: what a full audit reads, and what it
+//!   keeps of closed months; [`audits`]: what it came to
 //! - [`rows`]: from columns to the types of the core
 //!
 //! SQL stores what the core decided; it decides nothing. Everything here works on one branch and one connection.

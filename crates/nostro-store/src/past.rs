@@ -4,8 +4,8 @@
 //! that has read an earlier time and has not committed yet still has the account's row locked. [`settle`] waits for
 //! that row with a share lock, and then reads the branch's clock: every batch that locks the row later reads a later
 //! one, and posts no earlier. So no line will come at or before an instant that lies before that clock, as long as the
-//! branch's clock is not set back, nor its database taken over by a standby whose clock is behind. The lock need not be held while the lines are read: what it waited for is committed,
-//! and a later statement sees it.
+//! branch's clock is not set back, nor its database taken over by a standby whose clock is behind. The lock need not be
+//! held while the lines are read: what it waited for is committed, and a later statement sees it.
 //!
 //! It cannot be part of a deadlock, in one database or across several (docs/internals/engine.md): it locks one row, and
 //! nothing before or after it. While it waits it holds nothing but its place in the queue for that row. Whoever waits

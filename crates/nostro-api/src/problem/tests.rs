@@ -20,18 +20,23 @@ fn a_problem_has_the_shape_of_rfc_9457_with_our_members() {
     assert_eq!((&body["status"], &body["errors"][0]["pointer"]), (&409.into(), &"/amount".into()));
 }
 
-#[test]
-fn every_reason_of_unavailability_is_503_with_a_wait_and_the_same_id() {
+/// Every reason of unavailability.
+fn reasons() -> [Unavailable; 6] {
     let az: BranchCode = "AZ".parse().unwrap();
     let account: AccountNumber = "AZ93000000001042".parse().unwrap();
-    for reason in [
+    [
         Unavailable::Branch(az),
         Unavailable::AccountInDoubt(account),
         Unavailable::QueueFull,
         Unavailable::Busy,
         Unavailable::ClockSkew(az),
         Unavailable::IntakeClosed,
-    ] {
+    ]
+}
+
+#[test]
+fn every_reason_of_unavailability_is_503_with_a_wait_and_the_same_id() {
+    for reason in reasons() {
         let problem = Problem::unavailable(reason);
         assert!(problem_codes().contains(&problem.code.as_str()), "{reason:?}");
         assert_eq!(problem.body("/", "r").retry, "same_id");
@@ -88,4 +93,25 @@ fn what_is_not_found_may_come_and_is_asked_for_again_with_the_same_id() {
     let body = serde_json::to_value(other.body("/v1/transfers/bulk", "r")).unwrap();
     assert_eq!(body["detail"], "/transfers/1 of its chain cannot be sent: no hold");
     assert_eq!(body["errors"], serde_json::json!([{"pointer": "/transfers/1", "detail": "hold_not_found"}]));
+}
+
+#[test]
+fn the_reference_says_of_each_code_how_it_is_answered() {
+    let page = include_str!("../../../../docs/reference/errors.md");
+    let refusals = Refusal::ALL.map(Code::Refused);
+    for code in Code::PLAIN.iter().copied().chain(refusals).chain(reasons().map(Code::Unavailable)) {
+        let problem = Problem::new(code, "");
+        let mut line = format!("- Status {}, retry `{}`", code.status().as_u16(), code.retry());
+        if let Some(wait) = problem.retry_after {
+            line += &format!(", `Retry-After: {}`", seconds_up(wait));
+        }
+        // Headers that come with the request.
+        if code == Code::Unauthorized {
+            line += ", with `WWW-Authenticate: Bearer`";
+        } else if code == Code::RateLimited {
+            line += ", with `Retry-After`";
+        }
+        let stated = format!("\n## {}\n\n{line}.\n", code.as_str());
+        assert!(page.contains(&stated), "docs/reference/errors.md lacks:{stated}");
+    }
 }

@@ -1,0 +1,106 @@
+//! What the protocol writes, what batches leave between branches, and what audits keep.
+
+use super::Table;
+
+pub(super) static TABLES: [Table; 8] = [
+    Table {
+        name: "batch_number",
+        before: "delete from batch_number",
+        taken: &[("deployment", "'test'"), ("part", "'AZ'"), ("part_number", "1"), ("system_identifier", "1")],
+        refused: &[
+            ("batch_number_singleton", &[("singleton", "false")]),
+            ("batch_number_deployment", &[("deployment", "''")]),
+            ("batch_number_deployment", &[("deployment", "'Test'")]),
+            ("batch_number_deployment", &[("deployment", "repeat('x', 33)")]),
+            ("batch_number_part", &[("part", "''")]),
+            ("batch_number_part", &[("part", "'az'")]),
+            ("batch_number_part", &[("part", "'ABCDEFGHI'")]),
+            ("batch_number_part_number", &[("part_number", "0")]),
+            ("batch_number_incarnation", &[("incarnation", "0")]),
+            ("batch_number_next", &[("next", "0")]),
+        ],
+    },
+    Table {
+        name: "batch",
+        before: "",
+        taken: &[("id", "'AZ-1-999999'"), ("outcome", "'committed'"), ("home", "'AZ'"), ("parts", "'{AZ,TX}'")],
+        refused: &[
+            ("batch_outcome", &[("outcome", "'perhaps'")]),
+            ("batch_complete", &[("home", "null")]),
+            ("batch_complete", &[("parts", "null")]),
+            ("batch_complete", &[("xid", "null")]),
+            ("batch_complete", &[("decided_at", "null")]),
+        ],
+    },
+    Table {
+        name: "participation",
+        before: "",
+        taken: &[("batch", "'TX-1-999999'"), ("outcome", "'committed'"), ("home", "'TX'"), ("parts", "'{AZ,TX}'")],
+        refused: &[("participation_outcome", &[("outcome", "'perhaps'")])],
+    },
+    Table {
+        name: "batch_net",
+        before: "",
+        taken: &[
+            ("batch", "'AZ-1-999999'"),
+            ("counterparty", "'TX'"),
+            ("currency", "'USD'"),
+            ("amount", "5"),
+            ("hash", "sha256('x')"),
+        ],
+        refused: &[("batch_net_hash", &[("hash", "'short'")])],
+    },
+    Table {
+        name: "position_roll_up",
+        before: "delete from position_roll_up",
+        taken: &[("singleton", "true")],
+        refused: &[("position_roll_up_singleton", &[("singleton", "false")])],
+    },
+    Table {
+        name: "audit",
+        before: "",
+        taken: &[("id", "gen_random_uuid()"), ("from_scratch", "false")],
+        refused: &[
+            ("audit_state", &[("state", "'gone'"), ("finished_at", "now()")]),
+            ("audit_finished", &[("finished_at", "now()")]),
+            ("audit_finished", &[("state", "'balanced'")]),
+            ("audit_reason", &[("reason", "'none'")]),
+            ("audit_reason", &[("state", "'balanced'"), ("finished_at", "now()"), ("reason", "'none'")]),
+            ("audit_reason", &[("state", "'failed'"), ("finished_at", "now()")]),
+            ("audit_reason", &[("state", "'abandoned'"), ("finished_at", "now()")]),
+        ],
+    },
+    Table {
+        name: "audit_finding",
+        before: "",
+        taken: &[
+            ("audit", "gen_random_uuid()"),
+            ("rank", "1"),
+            ("branch", "'AZ'"),
+            ("rule", "'balance'"),
+            ("source", "'account'"),
+            ("key", "'1'"),
+            ("expected", "'1'"),
+            ("found", "'2'"),
+            ("breaches", "1"),
+        ],
+        refused: &[("audit_finding_breaches", &[("breaches", "0")])],
+    },
+    Table {
+        name: "audit_segment",
+        before: "",
+        taken: &[
+            ("period", "202301"),
+            ("account", "1000000001042"),
+            ("first_seq", "1"),
+            ("last_seq", "1"),
+            ("balance_before", "0"),
+            ("balance_after", "5"),
+            ("first_transfer", "gen_random_uuid()"),
+            ("last_transfer", "gen_random_uuid()"),
+            ("first_posted_at", "now()"),
+            ("last_posted_at", "now()"),
+        ],
+        refused: &[("audit_segment_order", &[("last_seq", "0")])],
+    },
+];
