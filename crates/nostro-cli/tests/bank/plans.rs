@@ -189,7 +189,7 @@ async fn a_filter_reads_the_accounts_own_rows_among_a_million() {
             Plan::of(&admin, &statement).await.check(&what, found, &["hold_debit"], 1_000.0, 3_000.0);
         }
     }
-    let due = filled(&read::due_holds_statement(), &["null", "100"]);
+    let due = filled(&read::due_holds_statement(), &["null", "null", "100"]);
     Plan::of(&admin, &due).await.check("holds that are due", 100.0, &["hold_due"], 100.0, 500.0);
     databases.finish().await;
 }
