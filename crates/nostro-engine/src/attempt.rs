@@ -12,8 +12,8 @@ use crate::periods;
 use crate::pool::{Lease, LeaseError, Place};
 use crate::register::ReadError;
 use futures_util::future::{FutureExt, join, join_all};
-use nostro_commit::driver::{Site, chain};
-use nostro_commit::{Batch, BatchId, Part, Participants};
+use nostro_commit::driver::Site;
+use nostro_commit::{Batch, BatchId, Part, Participants, with_sources};
 use nostro_core::plan::{self, Accounts, Outcome, Plan, PlanInput};
 use nostro_core::transfer::Decision;
 use nostro_core::{BranchCode, BranchSet, Timestamp, Transfer, TransferId, TransferRecord};
@@ -99,7 +99,7 @@ pub(crate) async fn prepare(bank: &Bank, at: BranchSet, items: Vec<Item>) -> Out
     let number = match number {
         Ok(Ok(number)) => number,
         late_or_failed => {
-            let error = late_or_failed.ok().and_then(Result::err).map(chain);
+            let error = late_or_failed.ok().and_then(Result::err).map(with_sources);
             tracing::info!(branch = %home, error, "no batch number, planning again");
             return Outset::Next(Next::Again(items));
         }
@@ -157,7 +157,7 @@ fn no_lease(code: BranchCode, error: LeaseError) -> Unavailable {
     match error {
         LeaseError::Busy => Unavailable::Busy,
         LeaseError::Connect(_) | LeaseError::Prepare(_) => {
-            tracing::info!(branch = %code, error = chain(error), "no connection for a batch");
+            tracing::info!(branch = %code, error = with_sources(error), "no connection for a batch");
             Unavailable::Branch(code)
         }
     }
@@ -210,7 +210,7 @@ async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, 
                 return Outset::Next(Next::Again(items));
             }
             late_or_failed => {
-                let error = late_or_failed.ok().and_then(Result::err).map(chain);
+                let error = late_or_failed.ok().and_then(Result::err).map(with_sources);
                 tracing::info!(error, "refused ids were not looked up, planning again");
                 return Outset::Next(Next::Again(items));
             }

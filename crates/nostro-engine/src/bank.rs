@@ -10,9 +10,8 @@ use crate::pool::{Lease, LeaseError, Pool};
 use crate::register::ReadError;
 use crate::replays::Replays;
 use crate::tasks::Tasks;
-use nostro_commit::driver::chain;
 use nostro_commit::number::Numbers;
-use nostro_commit::{BatchId, Connector, Part};
+use nostro_commit::{BatchId, Connector, Part, with_sources};
 use nostro_core::{BranchCode, BranchNumber};
 use nostro_store::rows::{Directory, RowError};
 use nostro_store::statements::Purpose;
@@ -206,7 +205,7 @@ impl Bank {
                 LeaseError::Busy => Unavailable::Busy,
                 LeaseError::Connect(_) | LeaseError::Prepare(_) => Unavailable::Branch(code),
             };
-            tracing::debug!(branch = %code, error = chain(error), "no connection for a look-up");
+            tracing::debug!(branch = %code, error = with_sources(error), "no connection for a look-up");
             ReadError::Unavailable(unavailable)
         })
     }
@@ -232,17 +231,17 @@ impl Bank {
         match &error {
             RowError::Database(database) => match database.code() {
                 Some(state) if !nostro_commit::classify::is_connection_loss(state) => {
-                    tracing::error!(branch = %code, error = chain(error), "a look-up failed");
+                    tracing::error!(branch = %code, error = with_sources(error), "a look-up failed");
                     ReadError::Bug
                 }
                 None if is_misread(database) => {
-                    tracing::error!(branch = %code, error = chain(error), "a look-up was read wrongly");
+                    tracing::error!(branch = %code, error = with_sources(error), "a look-up was read wrongly");
                     ReadError::Bug
                 }
                 Some(_) | None => ReadError::Unavailable(Unavailable::Branch(code)),
             },
             RowError::Malformed { .. } => {
-                tracing::error!(branch = %code, error = chain(error), "a branch's database is in a wrong state");
+                tracing::error!(branch = %code, error = with_sources(error), "a branch's database is in a wrong state");
                 ReadError::Bug
             }
         }

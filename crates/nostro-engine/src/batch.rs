@@ -10,8 +10,8 @@ use crate::bank::Bank;
 use crate::doubt;
 use crate::item::{Answers, Item};
 use crate::lane::Turn;
-use nostro_commit::Verdict;
-use nostro_commit::driver::{self, Ended, Progress, chain};
+use nostro_commit::driver::{self, Ended, Progress};
+use nostro_commit::{Verdict, with_sources};
 use nostro_core::BranchSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -204,11 +204,11 @@ fn conclude(bank: &Bank, ended: &Ended, answers: Option<Vec<(Item, Answers)>>, m
             if let Some(error) =
                 ended.refused.iter().find_map(|(_, error)| error.as_ref().filter(|error| is_bug(error)))
             {
-                tracing::error!(error = chain(error), "the database refuses a batch, halving it");
+                tracing::error!(error = with_sources(error), "the database refuses a batch, halving it");
                 return Next::Halve(items);
             }
             for (part, error) in &ended.refused {
-                tracing::info!(%part, error = error.as_ref().map(chain), "a part voted against a batch, planning it again");
+                tracing::info!(%part, error = error.as_ref().map(with_sources), "a part voted against a batch, planning it again");
             }
             Next::Again(items)
         }

@@ -14,8 +14,7 @@ mod merge;
 use crate::answer::Unavailable;
 use crate::bank::Bank;
 use crate::register::ReadError;
-use nostro_commit::ConnectError;
-use nostro_commit::driver::chain;
+use nostro_commit::{ConnectError, with_sources};
 use nostro_core::BranchCode;
 use nostro_store::audits::{self, ABANDONED_AFTER, AuditResult, AuditState, FullAudit};
 use nostro_store::rows::RowError;
@@ -162,7 +161,7 @@ async fn run(bank: &Bank, id: Uuid, from_scratch: bool, mut stop: watch::Receive
         }
         Ended::Examined(Err(failure)) => {
             let reason = failure.to_string();
-            tracing::warn!(audit = %id, error = chain(failure), "a full audit failed");
+            tracing::warn!(audit = %id, error = with_sources(failure), "a full audit failed");
             Ending::GivenUp(AuditState::Failed, reason)
         }
         Ended::Taken => {

@@ -3,9 +3,8 @@
 use crate::bank::{Bank, Branch, BranchState};
 use crate::health::Health;
 use crate::in_doubt;
-use nostro_commit::driver::chain;
 use nostro_commit::recovery::{Look, Prepared, Slots, Sweeper, recover};
-use nostro_commit::{BatchId, ConnectError};
+use nostro_commit::{BatchId, ConnectError, with_sources};
 use nostro_core::{BranchCode, Timestamp};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -107,7 +106,7 @@ pub(crate) async fn look(bank: &Bank, branch: &Branch, sweeper: &mut Sweeper) ->
             let state = branch.state();
             let health = health_of(&error);
             if health != state.health {
-                tracing::warn!(branch = %code, error = chain(&error), "a branch cannot be used");
+                tracing::warn!(branch = %code, error = with_sources(&error), "a branch cannot be used");
             }
             bank.found(code, BranchState { health, ..state });
             Err(error)
