@@ -5,7 +5,7 @@
 
 use crate::answer::Unavailable;
 use crate::bank::Bank;
-use crate::past;
+use crate::doubt;
 use crate::register::{Made, Page, ReadError, RegisterError};
 use crate::registry::{failed, known, lost};
 use futures_util::future::try_join;
@@ -35,7 +35,7 @@ pub(crate) async fn change(bank: &Bank, request: &ChangeRequest) -> Result<Made<
     match bank.ask(code, lease, question).await.map_err(|error| lost(code, error))? {
         Some(changing) => made(changing),
         // Rolled back; who has the row is asked anew.
-        None => Err(RegisterError::Unavailable(past::holder(bank, request.number).await.map_err(failed)?)),
+        None => Err(RegisterError::Unavailable(doubt::holder(bank, request.number).await.map_err(failed)?)),
     }
 }
 

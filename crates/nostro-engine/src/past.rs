@@ -6,16 +6,14 @@
 
 use crate::answer::Unavailable;
 use crate::bank::Bank;
+use crate::doubt;
 use crate::reading::known;
 use crate::register::ReadError;
 use futures_util::future::try_join;
-use nostro_commit::Gid;
 use nostro_core::{Account, AccountNumber, Entry, Timestamp};
 use nostro_store::lock;
 use nostro_store::past::{self, LineRange, Seen, Standing, Sums};
-use nostro_store::rows::RowError;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Lines that are summed up by one question: about a tenth of a second of the database's time.
 const SUMMED_AT_A_TIME: i64 = 10_000;
@@ -23,8 +21,6 @@ const SUMMED_AT_A_TIME: i64 = 10_000;
 pub const TOTALLED_LINES_MAX: i64 = 100_000;
 /// Lines that are handed out by one question.
 pub const LINES_AT_A_TIME_MAX: i64 = 1_000;
-/// Between PREPARE and COMMIT PREPARED a live batch takes less; the row was waited for as long.
-const LIVE_AGE_MAX: Duration = Duration::from_millis(400);
 
 /// An account with where it stood at an instant.
 #[derive(Clone, Debug)]
@@ -190,26 +186,6 @@ async fn settle(bank: &Bank, number: AccountNumber, at: Timestamp) -> Result<Acc
         Some(Some(Seen { account, clock })) if at < clock => Ok(account),
         Some(Some(Seen { clock, .. })) => Err(PastError::NotPast { clock }),
         Some(None) => Err(PastError::AccountNotFound),
-        None => Err(ReadError::Unavailable(holder(bank, number).await?).into()),
+        None => Err(ReadError::Unavailable(doubt::holder(bank, number).await?).into()),
     }
-}
-
-/// Why the account's row was not given: a batch in doubt holds it, which is remembered as when a transfer meets it; or
-/// batches that live.
-pub(crate) async fn holder(bank: &Bank, number: AccountNumber) -> Result<Unavailable, ReadError> {
-    let branch = known(bank, number.branch())?.config.branch;
-    let lease = bank.reader(branch.code).await?;
-    let client = Arc::clone(lease.session.link.client());
-    let account = [number];
-    let question = async { lock::held_accounts(&client, branch, &account).await.map_err(RowError::from) };
-    for held in bank.ask(branch.code, lease, question).await? {
-        let Ok(gid) = held.gid.parse::<Gid>() else { continue };
-        let is_ours = gid.deployment == *bank.connector.deployment();
-        if is_ours && !bank.is_live(gid.batch) && held.age > LIVE_AGE_MAX {
-            tracing::info!(account = %number, batch = %gid.batch, "an account is held by a batch in doubt");
-            bank.doubt.remember(number, gid);
-            return Ok(Unavailable::AccountInDoubt(number));
-        }
-    }
-    Ok(Unavailable::Busy)
 }
