@@ -13,7 +13,6 @@ use nostro_core::{Account, AccountNumber, ChangeRecord, ChangeRefusal};
 use nostro_store::account_change::{self, ChangeRequest, Changing};
 use nostro_store::{lock, read};
 use std::slice;
-use std::sync::Arc;
 
 pub(crate) async fn change(bank: &Bank, request: &ChangeRequest) -> Result<Made<Account>, RegisterError> {
     let code = request.number.branch();
@@ -22,7 +21,7 @@ pub(crate) async fn change(bank: &Bank, request: &ChangeRequest) -> Result<Made<
         return Err(RegisterError::Unavailable(Unavailable::AccountInDoubt(request.number)));
     }
     let lease = bank.reader(code).await.map_err(failed)?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let question = async {
         match account_change::change_account(&client, branch.config.branch, request).await {
             Err(error) if lock::is_lock_timeout(&error) => {
@@ -60,7 +59,7 @@ pub(crate) async fn list(
     let code = number.branch();
     let branch = bank.branch(code).ok_or(ReadError::UnknownBranch(code))?.config.branch;
     let lease = bank.reader(code).await?;
-    let (client, statements) = (Arc::clone(lease.session.link.client()), lease.session.statements.clone());
+    let (client, statements) = (lease.client(), lease.session.statements.clone());
     let question = try_join(
         read::find_accounts(&client, &statements, branch, slice::from_ref(&number)),
         account_change::list_changes(&client, branch, number, page.before, i64::from(page.limit)),

@@ -334,7 +334,7 @@ pub(crate) fn path(bank: &Bank, row: &StoredTransfer) -> CommitPath {
 /// Ends transactions that wrote nothing, and gives their connections back.
 async fn roll_back(leases: Vec<(Lease, Leaving)>) {
     let ended = leases.into_iter().map(|(lease, leaving)| async move {
-        let client = Arc::clone(lease.session.link.client());
+        let client = lease.client();
         if let Ok((Ok(()), Ok(()))) = timeout(GATE_WAIT, join(leaving, lock::roll_back(&client))).await {
             lease.give_back();
         }

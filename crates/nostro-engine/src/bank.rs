@@ -5,6 +5,7 @@ use crate::clock::odd_clocks;
 use crate::config::{BranchConfig, EngineConfig, Limits};
 use crate::doubt::Doubt;
 use crate::health::Health;
+use crate::mutex::locked;
 use crate::periods::Periods;
 use crate::pool::{Lease, LeaseError, Pool};
 use crate::register::ReadError;
@@ -18,7 +19,7 @@ use nostro_store::statements::Purpose;
 use nostro_store::{BranchId, nets};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -75,10 +76,6 @@ pub(crate) struct Bank {
     intake_closed: AtomicBool,
     /// Of this server, as the last look found it.
     clock_is_odd: AtomicBool,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Bank {

@@ -8,6 +8,7 @@ use crate::answer::{Answer, Receipt, Unavailable};
 use crate::attempt::path;
 use crate::bank::Bank;
 use crate::item::Item;
+use crate::mutex::locked;
 use crate::reading::known;
 use crate::register::ReadError;
 use nostro_commit::{BatchId, Gid, Part};
@@ -16,7 +17,7 @@ use nostro_core::{AccountNumber, BranchCode, Transfer, TransferId};
 use nostro_store::rows::{RowError, StoredTransfer};
 use nostro_store::{BranchId, lock, read};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Between PREPARE and COMMIT PREPARED a live batch takes less; the row lock was waited for as long.
@@ -34,27 +35,24 @@ pub(crate) struct Doubt {
 impl Doubt {
     /// Remembers that a prepared transaction holds an account.
     fn remember(&self, account: AccountNumber, gid: Gid) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(account, gid);
+        locked(&self.held).insert(account, gid);
     }
 
     /// Those of the accounts that are held, each with the batch that holds it.
     pub(crate) fn holders(&self, accounts: impl Iterator<Item = AccountNumber>) -> Vec<(AccountNumber, BatchId)> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = locked(&self.held);
         accounts.filter_map(|account| Some((account, held.get(&account)?.batch))).collect()
     }
 
     /// Forgets what a part no longer lists as prepared.
     pub(crate) fn settle(&self, part: Part, listed: &HashSet<Gid>) {
-        self.held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|_, gid| gid.participant != part || listed.contains(gid));
+        locked(&self.held).retain(|_, gid| gid.participant != part || listed.contains(gid));
     }
 
     /// The accounts met so far, by prepared transaction.
     pub(crate) fn by_gid(&self) -> BTreeMap<Gid, Vec<AccountNumber>> {
         let mut by_gid: BTreeMap<Gid, Vec<AccountNumber>> = BTreeMap::new();
-        for (account, gid) in &*self.held.lock().unwrap_or_else(PoisonError::into_inner) {
+        for (account, gid) in &*locked(&self.held) {
             by_gid.entry(gid.clone()).or_default().push(*account);
         }
         by_gid
@@ -91,7 +89,7 @@ async fn remember_held(
     accounts: &[AccountNumber],
 ) -> Result<Vec<AccountNumber>, ReadError> {
     let lease = bank.reader(branch.code).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let question = async { lock::held_accounts(&client, branch, accounts).await.map_err(RowError::from) };
     let mut in_doubt = Vec::new();
     for held in bank.ask(branch.code, lease, question).await? {
@@ -183,6 +181,6 @@ fn same_chain(answers: Vec<Answer>) -> Vec<Answer> {
 
 async fn recorded(bank: &Bank, home: BranchCode, ids: Vec<TransferId>) -> Vec<StoredTransfer> {
     let Ok(lease) = bank.reader(home).await else { return Vec::new() };
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     bank.ask(home, lease, read::find_transfers(&client, &bank.directory, ids)).await.unwrap_or_default()
 }

@@ -13,7 +13,6 @@ use futures_util::future::try_join;
 use nostro_core::{Account, AccountNumber, Entry, Timestamp};
 use nostro_store::lock;
 use nostro_store::past::{self, LineRange, Seen, Standing, Sums};
-use std::sync::Arc;
 
 /// Lines that are summed up by one question: about a tenth of a second of the database's time.
 const SUMMED_AT_A_TIME: i64 = 10_000;
@@ -87,7 +86,7 @@ impl Statement {
 pub(crate) async fn balance(bank: &Bank, number: AccountNumber) -> Result<BalanceAt, PastError> {
     let branch = known(bank, number.branch())?.config.branch;
     let lease = bank.reader(branch.code).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let seen = bank.ask(branch.code, lease, past::present(&client, branch, number)).await?;
     let Seen { account, clock } = seen.ok_or(PastError::AccountNotFound)?;
     let standing = Standing { seq: account.seq, balance: account.balance };
@@ -99,7 +98,7 @@ pub(crate) async fn balance_at(bank: &Bank, number: AccountNumber, at: Timestamp
     let account = settle(bank, number, at).await?;
     let branch = known(bank, number.branch())?.config.branch;
     let lease = bank.reader(branch.code).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let standing = bank.ask(branch.code, lease, past::as_of(&client, branch, number, at)).await?;
     Ok(BalanceAt { account, at, standing: standing.ok_or(PastError::Archived)? })
 }
@@ -116,7 +115,7 @@ pub(crate) async fn statement(
     let account = settle(bank, number, before(to)).await?;
     let branch = known(bank, number.branch())?.config.branch;
     let lease = bank.reader(branch.code).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let question =
         try_join(past::as_of(&client, branch, number, before(from)), past::as_of(&client, branch, number, before(to)));
     match bank.ask(branch.code, lease, question).await? {
@@ -138,7 +137,7 @@ pub(crate) async fn totals(bank: &Bank, statement: &Statement) -> Result<Sums, P
     while up_to > after {
         let range = LineRange { after: after.max(up_to.saturating_sub(SUMMED_AT_A_TIME)), up_to };
         let lease = bank.reader(branch.code).await?;
-        let client = Arc::clone(lease.session.link.client());
+        let client = lease.client();
         let sums = bank.ask(branch.code, lease, past::sums(&client, branch, number, range)).await?;
         if sums.lines < range.lines() {
             return Err(PastError::Archived);
@@ -161,7 +160,7 @@ pub(crate) async fn lines(bank: &Bank, number: AccountNumber, range: LineRange) 
     }
     let branch = known(bank, number.branch())?.config.branch;
     let lease = bank.reader(branch.code).await?;
-    let (client, statements) = (Arc::clone(lease.session.link.client()), lease.session.statements.clone());
+    let (client, statements) = (lease.client(), lease.session.statements.clone());
     let question = past::lines(&client, &statements, branch, &bank.directory, number, range);
     let lines = bank.ask(branch.code, lease, question).await?;
     let is_whole = i64::try_from(lines.len()).is_ok_and(|found| found == range.lines());
@@ -175,7 +174,7 @@ async fn settle(bank: &Bank, number: AccountNumber, at: Timestamp) -> Result<Acc
         return Err(ReadError::Unavailable(Unavailable::AccountInDoubt(number)).into());
     }
     let lease = bank.reader(branch.code).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let question = async {
         match past::settle(&client, branch, number).await {
             Err(error) if lock::is_lock_timeout(&error) => Ok(None),
