@@ -46,6 +46,11 @@ pub enum AccountState {
     Closed,
 }
 
+/// Why a word is no kind of a customer's account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a customer's account is checking or savings")]
+pub struct CustomersKindError;
+
 /// A text that is not one of a list of words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected one of: {expected}")]
@@ -79,6 +84,12 @@ impl AccountKind {
             Self::Checking | Self::Savings => true,
             Self::Cash => false,
         }
+    }
+
+    /// A kind that customers have, from its word: the bank's own accounts are not opened by request.
+    pub fn of_customers(word: &str) -> Result<Self, CustomersKindError> {
+        let kind: Option<Self> = word.parse().ok();
+        kind.filter(|kind| kind.is_customers()).ok_or(CustomersKindError)
     }
 
     /// The side on which its figures are positive.
@@ -237,6 +248,15 @@ pub(crate) fn is_outside(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn customers_have_checking_and_savings() {
+        assert_eq!(AccountKind::of_customers("checking"), Ok(AccountKind::Checking));
+        assert_eq!(AccountKind::of_customers("savings"), Ok(AccountKind::Savings));
+        for word in ["cash", "nostro", ""] {
+            assert_eq!(AccountKind::of_customers(word), Err(CustomersKindError), "{word:?}");
+        }
+    }
 
     #[test]
     fn figures_for_people_are_on_the_normal_side() {

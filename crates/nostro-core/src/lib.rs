@@ -5,6 +5,7 @@
 //! - [`account`], [`customer`], [`transfer`], [`hold`], [`original`]: the nouns of the bank, with the bounds of every field
 //! - [`operation`]: what a transfer does; [`chain`]: transfers that are all posted or all refused; [`filter`]: which rows of a list are wanted
 //! - [`transfer_id`]: ids, and the period in which each is recorded
+//! - [`line`](mod@line): one line of text, as a name and a reference are
 //! - [`account_change`]: changes of an account's limits and state
 //! - [`refusal`]: why a transfer is not posted, with stable codes and a fixed order
 //! - [`plan`]: decides a batch of transfers in order, in memory
@@ -35,6 +36,7 @@ pub mod filter;
 pub mod finding;
 pub mod hold;
 mod ledger;
+pub mod line;
 mod locked_accounts;
 pub mod operation;
 pub mod original;

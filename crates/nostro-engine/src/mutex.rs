@@ -1,7 +1,7 @@
 //! How the engine's mutexes are locked: also behind a task that panicked.
 //!
-//! What they guard is whole after each statement, so that a panic elsewhere is no reason to stop. None is held across an
-//! await.
+//! What they guard is whole after each statement, so that a panic elsewhere is no reason to stop. None is held across
+//! an await.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
