@@ -8,6 +8,7 @@ use crate::account_number::{AccountNumber, CustomerNumber};
 use crate::amount::Balance;
 use crate::currency::Currency;
 use crate::time::Timestamp;
+use crate::word::{self, WordError};
 use std::fmt;
 use std::str::FromStr;
 
@@ -51,20 +52,6 @@ pub enum AccountState {
 #[error("a customer's account is checking or savings")]
 pub struct CustomersKindError;
 
-/// A text that is not one of a list of words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected one of: {expected}")]
-pub struct WordError {
-    expected: &'static str,
-}
-
-impl WordError {
-    /// For words that are listed elsewhere.
-    pub(crate) fn new(expected: &'static str) -> Self {
-        Self { expected }
-    }
-}
-
 impl AccountKind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Checking, Self::Savings, Self::Cash];
@@ -102,10 +89,7 @@ impl FromStr for AccountKind {
     type Err = WordError;
 
     fn from_str(text: &str) -> Result<Self, WordError> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or(WordError { expected: "checking, savings, cash" })
+        word::read(&Self::ALL, Self::as_str, text)
     }
 }
 
@@ -169,8 +153,7 @@ impl FromStr for AccountState {
     type Err = WordError;
 
     fn from_str(text: &str) -> Result<Self, WordError> {
-        let expected = "open, debits_frozen, credits_frozen, frozen, closed";
-        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(WordError { expected })
+        word::read(&Self::ALL, Self::as_str, text)
     }
 }
 

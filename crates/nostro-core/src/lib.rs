@@ -5,7 +5,7 @@
 //! - [`account`], [`customer`], [`transfer`], [`hold`], [`original`]: the nouns of the bank, with the bounds of every field
 //! - [`operation`]: what a transfer does; [`chain`]: transfers that are all posted or all refused; [`filter`]: which rows of a list are wanted
 //! - [`transfer_id`]: ids, and the period in which each is recorded
-//! - [`line`](mod@line): one line of text, as a name and a reference are
+//! - [`line`](mod@line): one line of text, as a name and a reference are; [`word`]: enums as they are sent and stored
 //! - [`account_change`]: changes of an account's limits and state
 //! - [`refusal`]: why a transfer is not posted, with stable codes and a fixed order
 //! - [`plan`]: decides a batch of transfers in order, in memory
@@ -48,6 +48,7 @@ pub mod time;
 pub mod transfer;
 pub mod transfer_id;
 pub mod trial_balance;
+pub mod word;
 
 pub use account::{Account, AccountKind, AccountState, NormalSide};
 pub use account_change::{AccountChange, ChangeRecord, ChangeRefusal, Terms};

@@ -14,7 +14,9 @@ use crate::operation::{Operation, TransferKind};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::transfer_id::TransferId;
+use crate::word::{self, WordError};
 use std::fmt;
+use std::str::FromStr;
 
 /// Text that the payer adds: one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,12 +195,23 @@ pub enum Side {
 }
 
 impl Side {
+    /// Both sides.
+    pub const ALL: [Self; 2] = [Self::Debit, Self::Credit];
+
     /// The word of the API and the database.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Debit => "debit",
             Self::Credit => "credit",
         }
+    }
+}
+
+impl FromStr for Side {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        word::read(&Self::ALL, Self::as_str, text)
     }
 }
 
