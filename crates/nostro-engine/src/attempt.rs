@@ -9,7 +9,7 @@ use crate::doubt;
 use crate::item::{Answers, Item};
 use crate::lock_phase::{self, LockedSite, Trouble};
 use crate::periods;
-use crate::pool::{Lease, LeaseError, Place};
+use crate::pool::{Lease, LeaseError, Slot};
 use crate::register::ReadError;
 use futures_util::future::{FutureExt, join, join_all};
 use nostro_commit::driver::Site;
@@ -42,7 +42,7 @@ pub(crate) enum Outset {
 pub(crate) struct Ready {
     pub(crate) batch: Batch,
     pub(crate) sites: Vec<Site>,
-    pub(crate) places: BTreeMap<Part, Place>,
+    pub(crate) slots: BTreeMap<Part, Slot>,
     /// What to answer if it commits.
     pub(crate) answers: Vec<(Item, Answers)>,
 }
@@ -231,7 +231,7 @@ async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, 
     let parts = path.parts.iter().filter(|code| **code != path.home).map(|code| part(*code));
     let participants = Participants::new(number.home, parts).expect("a lane's branches are two different ones");
     let mut ready =
-        Ready { batch: Batch { id: number, participants }, sites: Vec::new(), places: BTreeMap::new(), answers };
+        Ready { batch: Batch { id: number, participants }, sites: Vec::new(), slots: BTreeMap::new(), answers };
     let mut idle = Vec::new();
     for ((lease, leaving), (code, writes)) in leases.into_iter().zip(writes) {
         if !path.parts.contains(&code) {
@@ -239,7 +239,7 @@ async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, 
             continue;
         }
         let statements = lease.session.statements.clone();
-        let (link, place) = lease.split();
+        let (link, slot) = lease.split();
         let writes = writes.send(Arc::clone(link.client()), statements, number, posted_at);
         let writes = async move {
             let (left, written) = join(leaving, writes).await;
@@ -247,7 +247,7 @@ async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, 
             written
         }
         .boxed();
-        ready.places.insert(part(code), place);
+        ready.slots.insert(part(code), slot);
         ready.sites.push(Site { part: part(code), link, writes });
     }
     roll_back(idle).await;

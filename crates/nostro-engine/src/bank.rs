@@ -30,8 +30,9 @@ const READ_WAIT: Duration = Duration::from_secs(3);
 
 /// A batch waits at most so long at the gate of its home.
 pub(crate) const GATE_WAIT: Duration = Duration::from_secs(5);
-/// Closing an account waits at most so long for its row, which a batch in doubt may hold.
-const CLOSE_WAIT: Duration = Duration::from_secs(1);
+/// What is asked on a reader's connection waits at most so long for each lock: an account's row may be held by a batch
+/// in doubt.
+const READER_LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// One branch: its connections, its gate in this server, its state.
 #[derive(Debug)]
@@ -90,7 +91,7 @@ impl Bank {
             let branch = Branch {
                 part,
                 writers: Pool::new(part, Purpose::Writing, limits.writers_per_branch, GATE_WAIT),
-                readers: Pool::new(part, Purpose::Reading, limits.readers_per_branch, CLOSE_WAIT),
+                readers: Pool::new(part, Purpose::Reading, limits.readers_per_branch, READER_LOCK_WAIT),
                 gate: tokio::sync::Mutex::new(()),
                 turns: Arc::new(Semaphore::new(limits.batches_at_branch_max)),
                 wide_turn: Arc::new(Semaphore::new(1)),

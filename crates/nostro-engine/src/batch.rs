@@ -89,7 +89,7 @@ async fn attempt_once(bank: &Arc<Bank>, branches: BranchSet, items: Vec<Item>, t
 
 /// Commits what is planned and answers: as soon as all is finished, or when the wait for an answer runs out.
 async fn commit(bank: &Arc<Bank>, ready: Ready, turn: &mut Turn) -> Next {
-    let Ready { batch, sites, mut places, answers } = ready;
+    let Ready { batch, sites, mut slots, answers } = ready;
     let mut answers = Some(answers);
     let mut coordinating = Some(bank.coordinate(batch.id));
     let memory = bank.replays.generation();
@@ -129,8 +129,8 @@ async fn commit(bank: &Arc<Bank>, ready: Ready, turn: &mut Turn) -> Next {
     tracing::trace!(batch = %batch.id, verdict = label(ended.verdict), connections, "a batch ended");
     let next = conclude(bank, &ended, answers, memory);
     for (part, link) in ended.links {
-        if let Some(place) = places.remove(&part) {
-            place.give_back(link);
+        if let Some(slot) = slots.remove(&part) {
+            slot.give_back(link);
         }
     }
     next

@@ -39,7 +39,7 @@ pub(crate) struct Lease {
 
 /// The place of a connection that is in the hands of the commit.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Slot {
     pool: Arc<Pool>,
     statements: Statements,
     _place: OwnedSemaphorePermit,
@@ -112,13 +112,13 @@ impl Lease {
     }
 
     /// Hands the connection to the commit; its place stays taken.
-    pub(crate) fn split(self) -> (Link, Place) {
+    pub(crate) fn split(self) -> (Link, Slot) {
         let Self { pool, session: Session { link, statements }, place } = self;
-        (link, Place { pool, statements, _place: place })
+        (link, Slot { pool, statements, _place: place })
     }
 }
 
-impl Place {
+impl Slot {
     /// The commit is through with the connection and has no doubt about it.
     pub(crate) fn give_back(self, link: Link) {
         self.pool.keep(Session { link, statements: self.statements });
