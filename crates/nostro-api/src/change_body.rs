@@ -135,6 +135,10 @@ mod tests {
                 r#"/ceiling: a limit is a whole number of minor units as text, "0" or 1 to 18 digits"#,
             ),
             (r#","ceiling":5"#, "/ceiling: expected text, found a number"),
+            (
+                r#","state":"frozen","reason":"court order ""#,
+                "/reason: one line of 1 to 140 characters, without a space at its ends and without control characters",
+            ),
         ] {
             assert_eq!(told(rest), told_as, "{rest}");
         }

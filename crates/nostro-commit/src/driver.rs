@@ -11,6 +11,7 @@ use crate::id::{Batch, Part};
 use crate::link::Link;
 use crate::message::Message;
 use crate::resolver::{Alarm, Command, Reply, Resolver, Step};
+use crate::sources::with_sources;
 use crate::statement;
 use crate::token::CommitToken;
 use futures_util::FutureExt;
@@ -181,7 +182,7 @@ async fn voting(connector: &Connector, batch: &Batch, site: Site) -> (Part, Opti
         Ok(Err(WriteError::Database(error))) => (part, None, classify::vote(&error), Some(error)),
         // What stands behind it on the wire may have prepared it.
         Ok(Err(error @ WriteError::Rows { .. })) => {
-            tracing::error!(batch = %batch.id, %part, error = chain(error), "a part did not write what it was sent, aborting");
+            tracing::error!(batch = %batch.id, %part, error = with_sources(error), "a part did not write what it was sent, aborting");
             (part, None, Vote::Lost, None)
         }
     }
@@ -200,7 +201,7 @@ async fn decide(batch: &Batch, links: &mut BTreeMap<Part, Link>, refused: &mut V
         }
         doubtful => {
             let error = doubtful.ok().and_then(Result::err);
-            let told = error.as_ref().map(chain);
+            let told = error.as_ref().map(with_sources);
             tracing::warn!(batch = %batch.id, error = told, "the decision was not acknowledged, resolving");
             refused.push((home, error));
             Event::DecisionDoubtful
@@ -232,7 +233,7 @@ async fn finish(
         Ok(Ok(())) if link.warnings() == warnings => (Event::Finished(part), part, Some(link)),
         doubtful => {
             let error = doubtful.ok().and_then(Result::err);
-            tracing::warn!(batch = %batch.id, %part, error = error.map(chain), "COMMIT PREPARED was not acknowledged, resolving");
+            tracing::warn!(batch = %batch.id, %part, error = error.map(with_sources), "COMMIT PREPARED was not acknowledged, resolving");
             (Event::FinishDoubtful(part), part, None)
         }
     }
@@ -317,7 +318,7 @@ async fn send(connector: &Connector, batch: &Batch, command: Command, part: Part
     let link = match connector.connect(part).await {
         Ok(link) => link,
         Err(error) => {
-            tracing::debug!(batch = %batch.id, %part, error = chain(error), "cannot connect to resolve");
+            tracing::debug!(batch = %batch.id, %part, error = with_sources(error), "cannot connect to resolve");
             return Reply::Unreachable(part);
         }
     };
@@ -368,7 +369,7 @@ fn trouble(part: Part, error: Error, batch: &Batch) -> Reply {
         Finishing::OlderIncarnation => Reply::OlderIncarnation,
         Finishing::Retry => Reply::Unreachable(part),
         Finishing::Page => {
-            tracing::error!(batch = %batch.id, %part, error = chain(error), "cannot resolve, this needs a human");
+            tracing::error!(batch = %batch.id, %part, error = with_sources(error), "cannot resolve, this needs a human");
             Reply::Unreachable(part)
         }
     }
@@ -379,15 +380,4 @@ fn verdict(outcome: &str) -> Verdict {
         "committed" => Verdict::Committed,
         _ => Verdict::Aborted,
     }
-}
-
-/// An error with its sources, for a log line.
-pub fn chain(error: impl std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text += &format!(": {cause}");
-        source = cause.source();
-    }
-    text
 }

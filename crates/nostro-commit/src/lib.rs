@@ -13,6 +13,7 @@
 //! - [`link`], [`connector`]: a connection that remembers warnings, and how one is made and identified
 //! - [`driver`]: runs the machines over connections; [`recovery`]: finds what a dead coordinator left
 //! - [`number`]: batch numbers, never handed out twice
+//! - [`sources`]: an error in one line, with what caused it
 //! - [`schema`]: the tables `batch`, `participation`, `batch_number`
 
 pub mod classify;
@@ -26,6 +27,7 @@ pub mod number;
 pub mod recovery;
 pub mod resolver;
 pub mod schema;
+pub mod sources;
 pub mod statement;
 pub mod token;
 
@@ -34,3 +36,4 @@ pub use coordinator::Verdict;
 pub use id::{Batch, BatchId, Deployment, Gid, IdError, Part, Participants};
 pub use link::Link;
 pub use message::Message;
+pub use sources::with_sources;

@@ -8,6 +8,7 @@ use crate::account_number::{AccountNumber, CustomerNumber};
 use crate::amount::Balance;
 use crate::currency::Currency;
 use crate::time::Timestamp;
+use crate::word::{self, WordError};
 use std::fmt;
 use std::str::FromStr;
 
@@ -46,19 +47,10 @@ pub enum AccountState {
     Closed,
 }
 
-/// A text that is not one of a list of words.
+/// Why a word is no kind of a customer's account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected one of: {expected}")]
-pub struct WordError {
-    expected: &'static str,
-}
-
-impl WordError {
-    /// For words that are listed elsewhere.
-    pub(crate) fn new(expected: &'static str) -> Self {
-        Self { expected }
-    }
-}
+#[error("a customer's account is checking or savings")]
+pub struct CustomersKindError;
 
 impl AccountKind {
     /// Every kind.
@@ -81,6 +73,12 @@ impl AccountKind {
         }
     }
 
+    /// A kind that customers have, from its word: the bank's own accounts are not opened by request.
+    pub fn of_customers(word: &str) -> Result<Self, CustomersKindError> {
+        let kind: Option<Self> = word.parse().ok();
+        kind.filter(|kind| kind.is_customers()).ok_or(CustomersKindError)
+    }
+
     /// The side on which its figures are positive.
     pub fn normal_side(self) -> NormalSide {
         if self.is_customers() { NormalSide::Credit } else { NormalSide::Debit }
@@ -91,10 +89,7 @@ impl FromStr for AccountKind {
     type Err = WordError;
 
     fn from_str(text: &str) -> Result<Self, WordError> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or(WordError { expected: "checking, savings, cash" })
+        word::read(&Self::ALL, Self::as_str, text)
     }
 }
 
@@ -158,8 +153,7 @@ impl FromStr for AccountState {
     type Err = WordError;
 
     fn from_str(text: &str) -> Result<Self, WordError> {
-        let expected = "open, debits_frozen, credits_frozen, frozen, closed";
-        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(WordError { expected })
+        word::read(&Self::ALL, Self::as_str, text)
     }
 }
 
@@ -237,6 +231,15 @@ pub(crate) fn is_outside(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn customers_have_checking_and_savings() {
+        assert_eq!(AccountKind::of_customers("checking"), Ok(AccountKind::Checking));
+        assert_eq!(AccountKind::of_customers("savings"), Ok(AccountKind::Savings));
+        for word in ["cash", "nostro", ""] {
+            assert_eq!(AccountKind::of_customers(word), Err(CustomersKindError), "{word:?}");
+        }
+    }
 
     #[test]
     fn figures_for_people_are_on_the_normal_side() {

@@ -18,7 +18,8 @@ use std::str::FromStr;
 pub const SERIAL_MAX: u64 = 999_999_999_999;
 /// Serials from here on are customers'; those before it are accounts'.
 pub const CUSTOMER_SERIAL_MIN: u64 = 900_000_000_000;
-const KEY_BASE: i64 = 1_000_000_000_000;
+/// In the database a number is its branch's number times this, plus its serial.
+pub const KEY_BASE: i64 = 1_000_000_000_000;
 const LETTERS_MAX: usize = 4;
 const CHECK_PLACES: usize = 2;
 const SERIAL_PLACES: usize = 12;

@@ -3,13 +3,13 @@
 //! A hold belongs to its debit account's branch and is guarded by that account's lock. Capture, release and expiry may
 //! race: whichever is decided first under the lock wins, and the others are refused by what it left.
 
-use crate::account::WordError;
 use crate::account_number::AccountNumber;
 use crate::amount::{Amount, Balance};
 use crate::currency::Currency;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::transfer_id::TransferId;
+use crate::word::{self, WordError};
 use std::fmt;
 use std::str::FromStr;
 
@@ -45,8 +45,7 @@ impl FromStr for HoldState {
     type Err = WordError;
 
     fn from_str(text: &str) -> Result<Self, WordError> {
-        let expected = WordError::new("open, captured, released, expired");
-        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(expected)
+        word::read(&Self::ALL, Self::as_str, text)
     }
 }
 

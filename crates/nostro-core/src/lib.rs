@@ -8,6 +8,7 @@
 //! - [`operation`]: what a transfer does; [`chain`]: transfers that are all posted or all refused; [`filter`]: which
 //!   rows of a list are wanted
 //! - [`transfer_id`]: ids, and the period in which each is recorded
+//! - [`line`](mod@line): one line of text, as a name and a reference are; [`word`]: enums as they are sent and stored
 //! - [`account_change`]: changes of an account's limits and state
 //! - [`refusal`]: why a transfer is not posted, with stable codes and a fixed order
 //! - [`plan`]: decides a batch of transfers in order, in memory; `decide`: one of them, in the `ledger` of what the
@@ -39,6 +40,7 @@ pub mod filter;
 pub mod finding;
 pub mod hold;
 mod ledger;
+pub mod line;
 mod locked_accounts;
 pub mod operation;
 pub mod original;
@@ -50,6 +52,7 @@ pub mod time;
 pub mod transfer;
 pub mod transfer_id;
 pub mod trial_balance;
+pub mod word;
 
 pub use account::{Account, AccountKind, AccountState, NormalSide};
 pub use account_change::{AccountChange, ChangeRecord, ChangeRefusal, Terms};

@@ -1,9 +1,9 @@
 //! What a transfer does: the word for it, and what is particular to each kind.
 
-use crate::account::WordError;
 use crate::amount::Amount;
 use crate::time::Timestamp;
 use crate::transfer_id::TransferId;
+use crate::word::{self, WordError};
 use std::fmt;
 use std::str::FromStr;
 
@@ -68,8 +68,7 @@ impl FromStr for TransferKind {
     type Err = WordError;
 
     fn from_str(text: &str) -> Result<Self, WordError> {
-        let expected = WordError::new("transfer, deposit, withdrawal, hold, capture, release, expiry, reversal");
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(expected)
+        word::read(&Self::ALL, Self::as_str, text)
     }
 }
 

@@ -3,7 +3,7 @@
 //! A refusal is a plain value, not an error: nothing went wrong, the bank said no. Where several apply, the first
 //! in the order of the variants is given. Codes are stable; each has a heading in docs/reference/errors.md.
 
-use crate::account::WordError;
+use crate::word::{self, WordError};
 use std::fmt;
 use std::str::FromStr;
 
@@ -129,10 +129,7 @@ impl FromStr for Refusal {
     type Err = WordError;
 
     fn from_str(text: &str) -> Result<Self, WordError> {
-        Self::ALL
-            .into_iter()
-            .find(|refusal| refusal.code() == text)
-            .ok_or(WordError::new("a code of docs/reference/errors.md"))
+        word::read(&Self::ALL, Self::code, text)
     }
 }
 

@@ -9,29 +9,23 @@ use crate::branch::BranchCode;
 use crate::branch_set::BranchSet;
 use crate::chain::Link;
 use crate::currency::Currency;
-use crate::customer::is_line;
+use crate::line::{LineError, one_line};
 use crate::operation::{Operation, TransferKind};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::transfer_id::TransferId;
+use crate::word::{self, WordError};
 use std::fmt;
+use std::str::FromStr;
 
-/// A reference is at most this many characters, as unstructured remittance information of ISO 20022 is.
-pub const REFERENCE_CHARS_MAX: usize = 140;
-
-/// Text that the payer adds: one line of 1 to [`REFERENCE_CHARS_MAX`] characters.
+/// Text that the payer adds: one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference(Box<str>);
 
-/// Why a text is not a [`Reference`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a reference has 1 to 140 characters, does not begin or end with a space, and has no control characters")]
-pub struct ReferenceError;
-
 impl Reference {
     /// From text.
-    pub fn new(text: &str) -> Result<Self, ReferenceError> {
-        if is_line(text, REFERENCE_CHARS_MAX) { Ok(Self(text.into())) } else { Err(ReferenceError) }
+    pub fn new(text: &str) -> Result<Self, LineError> {
+        one_line(text).map(Self)
     }
 
     /// Its text.
@@ -201,12 +195,23 @@ pub enum Side {
 }
 
 impl Side {
+    /// Both sides.
+    pub const ALL: [Self; 2] = [Self::Debit, Self::Credit];
+
     /// The word of the API and the database.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Debit => "debit",
             Self::Credit => "credit",
         }
+    }
+}
+
+impl FromStr for Side {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        word::read(&Self::ALL, Self::as_str, text)
     }
 }
 

@@ -1,5 +1,5 @@
 //! The words of the API and the database. They are stored and sent, so none ever changes.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(missing_docs)]
 
 use nostro_core::transfer::Field;
 use nostro_core::{AccountKind, AccountState, HoldState, NormalSide, Refusal, Side, TransferKind};
@@ -26,7 +26,7 @@ fn words_are_stable_and_read_back() {
     words(&HoldState::ALL, |state| state.as_str(), "open, captured, released, expired");
     let kinds = "transfer, deposit, withdrawal, hold, capture, release, expiry, reversal";
     words(&TransferKind::ALL, |kind| kind.as_str(), kinds);
-    assert_eq!([Side::Debit.as_str(), Side::Credit.as_str()], ["debit", "credit"]);
+    words(&Side::ALL, |side| side.as_str(), "debit, credit");
     assert_eq!([NormalSide::Debit.as_str(), NormalSide::Credit.as_str()], ["debit", "credit"]);
 }
 
@@ -39,15 +39,13 @@ fn what_is_shown_in_columns_keeps_its_width() {
 
 #[test]
 fn refusals_have_one_code_and_one_title_each() {
+    words(&Refusal::ALL, |refusal| refusal.code(), &Refusal::ALL.map(Refusal::code).join(", "));
     for refusal in Refusal::ALL {
-        assert_eq!(refusal.code().parse(), Ok(refusal));
         assert_eq!(refusal.to_string(), refusal.code());
         let title = refusal.title();
         assert_eq!(title.to_lowercase().replace(' ', "_"), refusal.code(), "{title}");
         assert!(title.starts_with(char::is_uppercase), "{title}");
     }
-    let error = "no_such_code".parse::<Refusal>().unwrap_err();
-    assert_eq!(error.to_string(), "expected one of: a code of docs/reference/errors.md");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use crate::answer::Unavailable;
 use crate::bank::Bank;
-use crate::past;
+use crate::doubt;
 use crate::register::{Made, Page, ReadError, RegisterError};
 use crate::registry::{failed, known, lost};
 use futures_util::future::try_join;
@@ -13,7 +13,6 @@ use nostro_core::{Account, AccountNumber, ChangeRecord, ChangeRefusal};
 use nostro_store::account_change::{self, ChangeRequest, Changing};
 use nostro_store::{lock, read};
 use std::slice;
-use std::sync::Arc;
 
 pub(crate) async fn change(bank: &Bank, request: &ChangeRequest) -> Result<Made<Account>, RegisterError> {
     let code = request.number.branch();
@@ -22,7 +21,7 @@ pub(crate) async fn change(bank: &Bank, request: &ChangeRequest) -> Result<Made<
         return Err(RegisterError::Unavailable(Unavailable::AccountInDoubt(request.number)));
     }
     let lease = bank.reader(code).await.map_err(failed)?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let question = async {
         match account_change::change_account(&client, branch.config.branch, request).await {
             Err(error) if lock::is_lock_timeout(&error) => {
@@ -35,7 +34,7 @@ pub(crate) async fn change(bank: &Bank, request: &ChangeRequest) -> Result<Made<
     match bank.ask(code, lease, question).await.map_err(|error| lost(code, error))? {
         Some(changing) => made(changing),
         // Rolled back; who has the row is asked anew.
-        None => Err(RegisterError::Unavailable(past::holder(bank, request.number).await.map_err(failed)?)),
+        None => Err(RegisterError::Unavailable(doubt::holder(bank, request.number).await.map_err(failed)?)),
     }
 }
 
@@ -60,7 +59,7 @@ pub(crate) async fn list(
     let code = number.branch();
     let branch = bank.branch(code).ok_or(ReadError::UnknownBranch(code))?.config.branch;
     let lease = bank.reader(code).await?;
-    let (client, statements) = (Arc::clone(lease.session.link.client()), lease.session.statements.clone());
+    let (client, statements) = (lease.client(), lease.session.statements.clone());
     let question = try_join(
         read::find_accounts(&client, &statements, branch, slice::from_ref(&number)),
         account_change::list_changes(&client, branch, number, page.before, i64::from(page.limit)),

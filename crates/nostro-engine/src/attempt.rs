@@ -9,11 +9,11 @@ use crate::doubt;
 use crate::item::{Answers, Item};
 use crate::lock_phase::{self, LockedSite, Trouble};
 use crate::periods;
-use crate::pool::{Lease, LeaseError, Place};
+use crate::pool::{Lease, LeaseError, Slot};
 use crate::register::ReadError;
 use futures_util::future::{FutureExt, join, join_all};
-use nostro_commit::driver::{Site, chain};
-use nostro_commit::{Batch, BatchId, Part, Participants};
+use nostro_commit::driver::Site;
+use nostro_commit::{Batch, BatchId, Part, Participants, with_sources};
 use nostro_core::plan::{self, Accounts, Outcome, Plan, PlanInput};
 use nostro_core::transfer::Decision;
 use nostro_core::{BranchCode, BranchSet, Timestamp, Transfer, TransferId, TransferRecord};
@@ -42,7 +42,7 @@ pub(crate) enum Outset {
 pub(crate) struct Ready {
     pub(crate) batch: Batch,
     pub(crate) sites: Vec<Site>,
-    pub(crate) places: BTreeMap<Part, Place>,
+    pub(crate) slots: BTreeMap<Part, Slot>,
     /// What to answer if it commits.
     pub(crate) answers: Vec<(Item, Answers)>,
 }
@@ -99,7 +99,7 @@ pub(crate) async fn prepare(bank: &Bank, at: BranchSet, items: Vec<Item>) -> Out
     let number = match number {
         Ok(Ok(number)) => number,
         late_or_failed => {
-            let error = late_or_failed.ok().and_then(Result::err).map(chain);
+            let error = late_or_failed.ok().and_then(Result::err).map(with_sources);
             tracing::info!(branch = %home, error, "no batch number, planning again");
             return Outset::Next(Next::Again(items));
         }
@@ -157,7 +157,7 @@ fn no_lease(code: BranchCode, error: LeaseError) -> Unavailable {
     match error {
         LeaseError::Busy => Unavailable::Busy,
         LeaseError::Connect(_) | LeaseError::Prepare(_) => {
-            tracing::info!(branch = %code, error = chain(error), "no connection for a batch");
+            tracing::info!(branch = %code, error = with_sources(error), "no connection for a batch");
             Unavailable::Branch(code)
         }
     }
@@ -210,7 +210,7 @@ async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, 
                 return Outset::Next(Next::Again(items));
             }
             late_or_failed => {
-                let error = late_or_failed.ok().and_then(Result::err).map(chain);
+                let error = late_or_failed.ok().and_then(Result::err).map(with_sources);
                 tracing::info!(error, "refused ids were not looked up, planning again");
                 return Outset::Next(Next::Again(items));
             }
@@ -231,7 +231,7 @@ async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, 
     let parts = path.parts.iter().filter(|code| **code != path.home).map(|code| part(*code));
     let participants = Participants::new(number.home, parts).expect("a lane's branches are two different ones");
     let mut ready =
-        Ready { batch: Batch { id: number, participants }, sites: Vec::new(), places: BTreeMap::new(), answers };
+        Ready { batch: Batch { id: number, participants }, sites: Vec::new(), slots: BTreeMap::new(), answers };
     let mut idle = Vec::new();
     for ((lease, leaving), (code, writes)) in leases.into_iter().zip(writes) {
         if !path.parts.contains(&code) {
@@ -239,7 +239,7 @@ async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, 
             continue;
         }
         let statements = lease.session.statements.clone();
-        let (link, place) = lease.split();
+        let (link, slot) = lease.split();
         let writes = writes.send(Arc::clone(link.client()), statements, number, posted_at);
         let writes = async move {
             let (left, written) = join(leaving, writes).await;
@@ -247,7 +247,7 @@ async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, 
             written
         }
         .boxed();
-        ready.places.insert(part(code), place);
+        ready.slots.insert(part(code), slot);
         ready.sites.push(Site { part: part(code), link, writes });
     }
     roll_back(idle).await;
@@ -334,7 +334,7 @@ pub(crate) fn path(bank: &Bank, row: &StoredTransfer) -> CommitPath {
 /// Ends transactions that wrote nothing, and gives their connections back.
 async fn roll_back(leases: Vec<(Lease, Leaving)>) {
     let ended = leases.into_iter().map(|(lease, leaving)| async move {
-        let client = Arc::clone(lease.session.link.client());
+        let client = lease.client();
         if let Ok((Ok(()), Ok(()))) = timeout(GATE_WAIT, join(leaving, lock::roll_back(&client))).await {
             lease.give_back();
         }

@@ -5,21 +5,21 @@ use crate::clock::odd_clocks;
 use crate::config::{BranchConfig, EngineConfig, Limits};
 use crate::doubt::Doubt;
 use crate::health::Health;
+use crate::mutex::locked;
 use crate::periods::Periods;
 use crate::pool::{Lease, LeaseError, Pool};
 use crate::register::ReadError;
 use crate::replays::Replays;
 use crate::tasks::Tasks;
-use nostro_commit::driver::chain;
 use nostro_commit::number::Numbers;
-use nostro_commit::{BatchId, Connector, Part};
+use nostro_commit::{BatchId, Connector, Part, with_sources};
 use nostro_core::{BranchCode, BranchNumber};
 use nostro_store::rows::{Directory, RowError};
 use nostro_store::statements::Purpose;
 use nostro_store::{BranchId, nets};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -30,8 +30,9 @@ const READ_WAIT: Duration = Duration::from_secs(3);
 
 /// A batch waits at most so long at the gate of its home.
 pub(crate) const GATE_WAIT: Duration = Duration::from_secs(5);
-/// Closing an account waits at most so long for its row, which a batch in doubt may hold.
-const CLOSE_WAIT: Duration = Duration::from_secs(1);
+/// What is asked on a reader's connection waits at most so long for each lock: an account's row may be held by a batch
+/// in doubt.
+const READER_LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// One branch: its connections, its gate in this server, its state.
 #[derive(Debug)]
@@ -78,10 +79,6 @@ pub(crate) struct Bank {
     clock_is_odd: AtomicBool,
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Bank {
     pub(crate) fn new(config: EngineConfig) -> Self {
         let EngineConfig { deployment, branches, limits } = config;
@@ -94,7 +91,7 @@ impl Bank {
             let branch = Branch {
                 part,
                 writers: Pool::new(part, Purpose::Writing, limits.writers_per_branch, GATE_WAIT),
-                readers: Pool::new(part, Purpose::Reading, limits.readers_per_branch, CLOSE_WAIT),
+                readers: Pool::new(part, Purpose::Reading, limits.readers_per_branch, READER_LOCK_WAIT),
                 gate: tokio::sync::Mutex::new(()),
                 turns: Arc::new(Semaphore::new(limits.batches_at_branch_max)),
                 wide_turn: Arc::new(Semaphore::new(1)),
@@ -206,7 +203,7 @@ impl Bank {
                 LeaseError::Busy => Unavailable::Busy,
                 LeaseError::Connect(_) | LeaseError::Prepare(_) => Unavailable::Branch(code),
             };
-            tracing::debug!(branch = %code, error = chain(error), "no connection for a look-up");
+            tracing::debug!(branch = %code, error = with_sources(error), "no connection for a look-up");
             ReadError::Unavailable(unavailable)
         })
     }
@@ -232,17 +229,17 @@ impl Bank {
         match &error {
             RowError::Database(database) => match database.code() {
                 Some(state) if !nostro_commit::classify::is_connection_loss(state) => {
-                    tracing::error!(branch = %code, error = chain(error), "a look-up failed");
+                    tracing::error!(branch = %code, error = with_sources(error), "a look-up failed");
                     ReadError::Bug
                 }
                 None if is_misread(database) => {
-                    tracing::error!(branch = %code, error = chain(error), "a look-up was read wrongly");
+                    tracing::error!(branch = %code, error = with_sources(error), "a look-up was read wrongly");
                     ReadError::Bug
                 }
                 Some(_) | None => ReadError::Unavailable(Unavailable::Branch(code)),
             },
             RowError::Malformed { .. } => {
-                tracing::error!(branch = %code, error = chain(error), "a branch's database is in a wrong state");
+                tracing::error!(branch = %code, error = with_sources(error), "a branch's database is in a wrong state");
                 ReadError::Bug
             }
         }

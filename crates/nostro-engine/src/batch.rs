@@ -10,8 +10,8 @@ use crate::bank::Bank;
 use crate::doubt;
 use crate::item::{Answers, Item};
 use crate::lane::Turn;
-use nostro_commit::Verdict;
-use nostro_commit::driver::{self, Ended, Progress, chain};
+use nostro_commit::driver::{self, Ended, Progress};
+use nostro_commit::{Verdict, with_sources};
 use nostro_core::BranchSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,7 +89,7 @@ async fn attempt_once(bank: &Arc<Bank>, branches: BranchSet, items: Vec<Item>, t
 
 /// Commits what is planned and answers: as soon as all is finished, or when the wait for an answer runs out.
 async fn commit(bank: &Arc<Bank>, ready: Ready, turn: &mut Turn) -> Next {
-    let Ready { batch, sites, mut places, answers } = ready;
+    let Ready { batch, sites, mut slots, answers } = ready;
     let mut answers = Some(answers);
     let mut coordinating = Some(bank.coordinate(batch.id));
     let memory = bank.replays.generation();
@@ -129,8 +129,8 @@ async fn commit(bank: &Arc<Bank>, ready: Ready, turn: &mut Turn) -> Next {
     tracing::trace!(batch = %batch.id, verdict = label(ended.verdict), connections, "a batch ended");
     let next = conclude(bank, &ended, answers, memory);
     for (part, link) in ended.links {
-        if let Some(place) = places.remove(&part) {
-            place.give_back(link);
+        if let Some(slot) = slots.remove(&part) {
+            slot.give_back(link);
         }
     }
     next
@@ -204,11 +204,11 @@ fn conclude(bank: &Bank, ended: &Ended, answers: Option<Vec<(Item, Answers)>>, m
             if let Some(error) =
                 ended.refused.iter().find_map(|(_, error)| error.as_ref().filter(|error| is_bug(error)))
             {
-                tracing::error!(error = chain(error), "the database refuses a batch, halving it");
+                tracing::error!(error = with_sources(error), "the database refuses a batch, halving it");
                 return Next::Halve(items);
             }
             for (part, error) in &ended.refused {
-                tracing::info!(%part, error = error.as_ref().map(chain), "a part voted against a batch, planning it again");
+                tracing::info!(%part, error = error.as_ref().map(with_sources), "a part voted against a batch, planning it again");
             }
             Next::Again(items)
         }

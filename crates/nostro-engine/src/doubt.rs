@@ -8,13 +8,16 @@ use crate::answer::{Answer, Receipt, Unavailable};
 use crate::attempt::path;
 use crate::bank::Bank;
 use crate::item::Item;
+use crate::mutex::locked;
+use crate::reading::known;
+use crate::register::ReadError;
 use nostro_commit::{BatchId, Gid, Part};
 use nostro_core::transfer::{Decision, Field};
 use nostro_core::{AccountNumber, BranchCode, Transfer, TransferId};
 use nostro_store::rows::{RowError, StoredTransfer};
-use nostro_store::{lock, read};
+use nostro_store::{BranchId, lock, read};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Between PREPARE and COMMIT PREPARED a live batch takes less; the row lock was waited for as long.
@@ -31,28 +34,25 @@ pub(crate) struct Doubt {
 
 impl Doubt {
     /// Remembers that a prepared transaction holds an account.
-    pub(crate) fn remember(&self, account: AccountNumber, gid: Gid) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(account, gid);
+    fn remember(&self, account: AccountNumber, gid: Gid) {
+        locked(&self.held).insert(account, gid);
     }
 
     /// Those of the accounts that are held, each with the batch that holds it.
     pub(crate) fn holders(&self, accounts: impl Iterator<Item = AccountNumber>) -> Vec<(AccountNumber, BatchId)> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = locked(&self.held);
         accounts.filter_map(|account| Some((account, held.get(&account)?.batch))).collect()
     }
 
     /// Forgets what a part no longer lists as prepared.
     pub(crate) fn settle(&self, part: Part, listed: &HashSet<Gid>) {
-        self.held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|_, gid| gid.participant != part || listed.contains(gid));
+        locked(&self.held).retain(|_, gid| gid.participant != part || listed.contains(gid));
     }
 
     /// The accounts met so far, by prepared transaction.
     pub(crate) fn by_gid(&self) -> BTreeMap<Gid, Vec<AccountNumber>> {
         let mut by_gid: BTreeMap<Gid, Vec<AccountNumber>> = BTreeMap::new();
-        for (account, gid) in &*self.held.lock().unwrap_or_else(PoisonError::into_inner) {
+        for (account, gid) in &*locked(&self.held) {
             by_gid.entry(gid.clone()).or_default().push(*account);
         }
         by_gid
@@ -63,25 +63,46 @@ impl Doubt {
 /// holds. What only a live batch holds is not remembered, it is waited for.
 pub(crate) async fn learn(bank: &Bank, items: &[Item]) {
     for branch in bank.branches.values() {
-        let id = branch.config.branch;
+        let branch = branch.config.branch;
         let accounts: Vec<AccountNumber> =
-            items.iter().flat_map(Item::accounts).filter(|number| number.branch() == id.code).collect();
-        if accounts.is_empty() {
-            continue;
-        }
-        let Ok(lease) = bank.reader(id.code).await else { continue };
-        let client = Arc::clone(lease.session.link.client());
-        let question = async { lock::held_accounts(&client, id, &accounts).await.map_err(RowError::from) };
-        let Ok(held) = bank.ask(id.code, lease, question).await else { continue };
-        for held in held {
-            let Ok(gid) = held.gid.parse::<Gid>() else { continue };
-            let Ok(number) = AccountNumber::from_key(id.code, held.key) else { continue };
-            if gid.deployment == *bank.connector.deployment() && !bank.is_live(gid.batch) && held.age > LIVE_AGE_MAX {
-                tracing::info!(account = %number, batch = %gid.batch, "an account is held by a batch in doubt");
-                bank.doubt.remember(number, gid);
-            }
+            items.iter().flat_map(Item::accounts).filter(|number| number.branch() == branch.code).collect();
+        if !accounts.is_empty() {
+            // What cannot be asked now is asked when the lock is not given again.
+            let _ = remember_held(bank, branch, &accounts).await;
         }
     }
+}
+
+/// Why one account's row was not given: a batch in doubt holds it, which is remembered as when a transfer meets it; or
+/// batches that live.
+pub(crate) async fn holder(bank: &Bank, number: AccountNumber) -> Result<Unavailable, ReadError> {
+    let branch = known(bank, number.branch())?.config.branch;
+    let in_doubt = remember_held(bank, branch, &[number]).await?;
+    Ok(if in_doubt.is_empty() { Unavailable::Busy } else { Unavailable::AccountInDoubt(number) })
+}
+
+/// Asks a branch which of its accounts batches in doubt hold, and remembers these. What other deployments prepared,
+/// and what a live batch holds, is none of them.
+async fn remember_held(
+    bank: &Bank,
+    branch: BranchId,
+    accounts: &[AccountNumber],
+) -> Result<Vec<AccountNumber>, ReadError> {
+    let lease = bank.reader(branch.code).await?;
+    let client = lease.client();
+    let question = async { lock::held_accounts(&client, branch, accounts).await.map_err(RowError::from) };
+    let mut in_doubt = Vec::new();
+    for held in bank.ask(branch.code, lease, question).await? {
+        let Ok(gid) = held.gid.parse::<Gid>() else { continue };
+        let Ok(number) = AccountNumber::from_key(branch.code, held.key) else { continue };
+        let is_ours = gid.deployment == *bank.connector.deployment();
+        if is_ours && !bank.is_live(gid.batch) && held.age > LIVE_AGE_MAX {
+            tracing::info!(account = %number, batch = %gid.batch, "an account is held by a batch in doubt");
+            bank.doubt.remember(number, gid);
+            in_doubt.push(number);
+        }
+    }
+    Ok(in_doubt)
 }
 
 /// Has the transfers of accounts in doubt answered, and returns the others, which wait for none of it.
@@ -160,6 +181,6 @@ fn same_chain(answers: Vec<Answer>) -> Vec<Answer> {
 
 async fn recorded(bank: &Bank, home: BranchCode, ids: Vec<TransferId>) -> Vec<StoredTransfer> {
     let Ok(lease) = bank.reader(home).await else { return Vec::new() };
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     bank.ask(home, lease, read::find_transfers(&client, &bank.directory, ids)).await.unwrap_or_default()
 }

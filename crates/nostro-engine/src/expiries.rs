@@ -61,7 +61,7 @@ async fn due(bank: &Bank, code: BranchCode, after: Option<&Hold>) -> Result<Vec<
         return Ok(Vec::new());
     }
     let lease = bank.reader(code).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let limit = i64::try_from(DUE_MAX).unwrap_or(i64::MAX);
     bank.ask(code, lease, read::due_holds(&client, &bank.directory, after, limit)).await
 }

@@ -13,14 +13,14 @@ mod merge;
 
 use crate::answer::Unavailable;
 use crate::bank::Bank;
+use crate::mutex::locked;
 use crate::register::ReadError;
-use nostro_commit::ConnectError;
-use nostro_commit::driver::chain;
+use nostro_commit::{ConnectError, with_sources};
 use nostro_core::BranchCode;
 use nostro_store::audits::{self, ABANDONED_AFTER, AuditResult, AuditState, FullAudit};
 use nostro_store::rows::RowError;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep};
@@ -69,11 +69,11 @@ struct Progress(Mutex<BTreeMap<BranchCode, &'static str>>);
 
 impl Progress {
     fn at(&self, branch: BranchCode, what: &'static str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(branch, what);
+        locked(&self.0).insert(branch, what);
     }
 
     fn words(&self) -> String {
-        let at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = locked(&self.0);
         let words: Vec<String> = at.iter().map(|(branch, what)| format!("{branch}: {what}")).collect();
         words.join(", ")
     }
@@ -124,7 +124,7 @@ pub(crate) async fn start(
 
 async fn begin(bank: &Bank, id: Uuid, from_scratch: bool) -> Result<StartedAudit, StartAuditError> {
     let lease = bank.reader(keeper(bank)).await.map_err(StartAuditError::Read)?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let begun = bank.ask(keeper(bank), lease, audits::begin(&client, id, from_scratch)).await;
     match begun.map_err(StartAuditError::Read)? {
         audits::Begun::Now(audit) => Ok(StartedAudit { audit: *audit, replayed: false }),
@@ -139,7 +139,7 @@ async fn begin(bank: &Bank, id: Uuid, from_scratch: bool) -> Result<StartedAudit
 /// The audit with this id.
 pub(crate) async fn find(bank: &Bank, id: Uuid) -> Result<Option<FullAudit>, ReadError> {
     let lease = bank.reader(keeper(bank)).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     bank.ask(keeper(bank), lease, audits::find(&client, id)).await
 }
 
@@ -162,7 +162,7 @@ async fn run(bank: &Bank, id: Uuid, from_scratch: bool, mut stop: watch::Receive
         }
         Ended::Examined(Err(failure)) => {
             let reason = failure.to_string();
-            tracing::warn!(audit = %id, error = chain(failure), "a full audit failed");
+            tracing::warn!(audit = %id, error = with_sources(failure), "a full audit failed");
             Ending::GivenUp(AuditState::Failed, reason)
         }
         Ended::Taken => {
@@ -193,7 +193,7 @@ async fn live(bank: &Bank, id: Uuid, progress: &Progress) {
 
 async fn beat(bank: &Bank, id: Uuid, progress: &str) -> Result<bool, ReadError> {
     let lease = bank.reader(keeper(bank)).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     bank.ask(keeper(bank), lease, audits::heartbeat(&client, id, progress)).await
 }
 
@@ -215,7 +215,7 @@ async fn write(bank: &Bank, id: Uuid, ending: &Ending) {
 
 async fn write_once(bank: &Bank, id: Uuid, ending: &Ending) -> Result<bool, ReadError> {
     let lease = bank.reader(keeper(bank)).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let writing = async {
         match ending {
             Ending::Finished(result) => audits::finish(&client, id, result).await,

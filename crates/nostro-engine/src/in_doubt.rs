@@ -51,7 +51,7 @@ pub(crate) async fn list(bank: &Bank) -> Result<InDoubtList, ReadError> {
 
 async fn at_branch(bank: &Bank, code: BranchCode) -> Result<(Vec<Prepared>, Vec<Waiter>), ReadError> {
     let lease = bank.reader(code).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let deployment = bank.connector.deployment();
     let question = async {
         let prepared = recovery::list(&client, deployment).await?;
@@ -98,7 +98,7 @@ async fn recorded(
     batches: &[BatchId],
 ) -> Result<BTreeMap<BatchId, Recorded>, ReadError> {
     let lease = bank.reader(home).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let question = async { recovery::decisions(&client, batches).await.map_err(RowError::from) };
     bank.ask(home, lease, question).await
 }
@@ -148,7 +148,7 @@ async fn find(bank: &Bank, id: BatchId) -> Result<Batch, ResolveError> {
 
 async fn traces(bank: &Bank, code: BranchCode, id: BatchId) -> Result<Traces, ReadError> {
     let lease = bank.reader(code).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let deployment = bank.connector.deployment();
     let question = async { recovery::traces(&client, deployment, id).await.map_err(RowError::from) };
     bank.ask(code, lease, question).await

@@ -2,9 +2,10 @@
 //! and then finds its record. So two lanes never decide one id at the same time in one server; between servers
 //! the database's unique key sees to it.
 
+use crate::mutex::locked;
 use foldhash::HashMap;
 use nostro_core::TransferId;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
 /// Requests that wait for one id. A client that retries waits for its answer; more than this is a loop gone wild.
@@ -36,7 +37,7 @@ pub(crate) enum Admission {
 
 impl InFlight {
     pub(crate) fn admit(self: &Arc<Self>, id: TransferId) -> Admission {
-        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = locked(&self.ids);
         if let Some(waiting) = ids.get_mut(&id) {
             if waiting.len() >= PARKED_MAX {
                 return Admission::Crowded;
@@ -52,7 +53,7 @@ impl InFlight {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let waiting = self.all.ids.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        let waiting = locked(&self.all.ids).remove(&self.id);
         for wake in waiting.into_iter().flatten() {
             // Whoever gave up waiting needs no wake-up.
             let _ = wake.send(());

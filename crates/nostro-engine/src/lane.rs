@@ -14,9 +14,10 @@ use crate::bank::{Bank, Branch};
 use crate::batch::{self, answer_all};
 use crate::in_flight::Busy;
 use crate::item::Item;
+use crate::mutex::locked;
 use nostro_core::{BranchSet, Chain, Transfer};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -146,11 +147,11 @@ impl Lanes {
     }
 
     fn is_open(&self) -> bool {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        locked(&self.queues).is_some()
     }
 
     fn queue(&self, key: BranchSet) -> Option<Queue> {
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queues = locked(&self.queues);
         let queue = queues.as_mut()?.entry(key).or_insert_with(|| {
             let limit = self.bank.limits.queue_transfers_max;
             let ((single, singles), (bulk, bulks)) = (mpsc::channel(limit), mpsc::channel(limit));
@@ -163,7 +164,7 @@ impl Lanes {
 
     /// Lets every lane finish what is queued and end.
     pub(crate) fn close(&self) {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner).take();
+        locked(&self.queues).take();
     }
 }
 

@@ -12,6 +12,7 @@
 //! - [`doubt`]: accounts held by batches in doubt; [`in_doubt`]: what an operator sees of them and resolves
 //! - [`replays`]: ids that come again; [`periods`]: the partitions of `transfer`
 //! - [`expiries`]: books the expiry of holds whose time has run out
+//! - [`mutex`]: how what tasks share is locked
 //! - [`positions`]: rolls the nostro positions up, so that an audit is cheap
 //! - [`past`]: final balances and statements of past instants; [`selection`]: lists with a filter
 //! - [`registry`], [`register`]: customers and accounts; [`account_changes`]: their limits and states
@@ -41,6 +42,7 @@ mod item;
 mod lane;
 mod lock_phase;
 mod lookups;
+mod mutex;
 mod past;
 mod periods;
 mod pool;

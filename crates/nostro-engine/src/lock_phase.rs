@@ -8,7 +8,7 @@ use crate::item::Item;
 use crate::pool::Lease;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use nostro_commit::driver::chain;
+use nostro_commit::with_sources;
 use nostro_core::{AccountNumber, BranchCode};
 use nostro_store::lock::{self, Asked, Entering, Leaving, Locked, LockedRows};
 use nostro_store::rows::RowError;
@@ -128,11 +128,11 @@ fn trouble(error: RowError) -> Trouble {
     }
     match &error {
         RowError::Database(_) => {
-            tracing::info!(error = chain(error), "the lock phase was interrupted, planning again");
+            tracing::info!(error = with_sources(error), "the lock phase was interrupted, planning again");
             Trouble::Lost
         }
         RowError::Malformed { .. } => {
-            tracing::error!(error = chain(error), "a branch's database is in a wrong state");
+            tracing::error!(error = with_sources(error), "a branch's database is in a wrong state");
             Trouble::Malformed
         }
     }

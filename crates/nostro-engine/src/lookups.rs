@@ -84,7 +84,7 @@ async fn ask(
 ) -> Result<HashMap<AccountNumber, Account>, ReadError> {
     let branch = bank.branch(code).ok_or(ReadError::UnknownBranch(code))?.config.branch;
     let lease = bank.reader(code).await?;
-    let (client, statements) = (Arc::clone(lease.session.link.client()), lease.session.statements.clone());
+    let (client, statements) = (lease.client(), lease.session.statements.clone());
     let found = bank.ask(code, lease, read::find_accounts(&client, &statements, branch, numbers)).await?;
     Ok(found.into_iter().map(|account| (account.number, account)).collect())
 }

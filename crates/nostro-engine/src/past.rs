@@ -6,16 +6,13 @@
 
 use crate::answer::Unavailable;
 use crate::bank::Bank;
+use crate::doubt;
 use crate::reading::known;
 use crate::register::ReadError;
 use futures_util::future::try_join;
-use nostro_commit::Gid;
 use nostro_core::{Account, AccountNumber, Entry, Timestamp};
 use nostro_store::lock;
 use nostro_store::past::{self, LineRange, Seen, Standing, Sums};
-use nostro_store::rows::RowError;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// Lines that are summed up by one question: about a tenth of a second of the database's time.
 const SUMMED_AT_A_TIME: i64 = 10_000;
@@ -23,8 +20,6 @@ const SUMMED_AT_A_TIME: i64 = 10_000;
 pub const TOTALLED_LINES_MAX: i64 = 100_000;
 /// Lines that are handed out by one question.
 pub const LINES_AT_A_TIME_MAX: i64 = 1_000;
-/// Between PREPARE and COMMIT PREPARED a live batch takes less; the row was waited for as long.
-const LIVE_AGE_MAX: Duration = Duration::from_millis(400);
 
 /// An account with where it stood at an instant.
 #[derive(Clone, Debug)]
@@ -91,7 +86,7 @@ impl Statement {
 pub(crate) async fn balance(bank: &Bank, number: AccountNumber) -> Result<BalanceAt, PastError> {
     let branch = known(bank, number.branch())?.config.branch;
     let lease = bank.reader(branch.code).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let seen = bank.ask(branch.code, lease, past::present(&client, branch, number)).await?;
     let Seen { account, clock } = seen.ok_or(PastError::AccountNotFound)?;
     let standing = Standing { seq: account.seq, balance: account.balance };
@@ -103,7 +98,7 @@ pub(crate) async fn balance_at(bank: &Bank, number: AccountNumber, at: Timestamp
     let account = settle(bank, number, at).await?;
     let branch = known(bank, number.branch())?.config.branch;
     let lease = bank.reader(branch.code).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let standing = bank.ask(branch.code, lease, past::as_of(&client, branch, number, at)).await?;
     Ok(BalanceAt { account, at, standing: standing.ok_or(PastError::Archived)? })
 }
@@ -120,7 +115,7 @@ pub(crate) async fn statement(
     let account = settle(bank, number, before(to)).await?;
     let branch = known(bank, number.branch())?.config.branch;
     let lease = bank.reader(branch.code).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let question =
         try_join(past::as_of(&client, branch, number, before(from)), past::as_of(&client, branch, number, before(to)));
     match bank.ask(branch.code, lease, question).await? {
@@ -142,7 +137,7 @@ pub(crate) async fn totals(bank: &Bank, statement: &Statement) -> Result<Sums, P
     while up_to > after {
         let range = LineRange { after: after.max(up_to.saturating_sub(SUMMED_AT_A_TIME)), up_to };
         let lease = bank.reader(branch.code).await?;
-        let client = Arc::clone(lease.session.link.client());
+        let client = lease.client();
         let sums = bank.ask(branch.code, lease, past::sums(&client, branch, number, range)).await?;
         if sums.lines < range.lines() {
             return Err(PastError::Archived);
@@ -165,7 +160,7 @@ pub(crate) async fn lines(bank: &Bank, number: AccountNumber, range: LineRange) 
     }
     let branch = known(bank, number.branch())?.config.branch;
     let lease = bank.reader(branch.code).await?;
-    let (client, statements) = (Arc::clone(lease.session.link.client()), lease.session.statements.clone());
+    let (client, statements) = (lease.client(), lease.session.statements.clone());
     let question = past::lines(&client, &statements, branch, &bank.directory, number, range);
     let lines = bank.ask(branch.code, lease, question).await?;
     let is_whole = i64::try_from(lines.len()).is_ok_and(|found| found == range.lines());
@@ -179,7 +174,7 @@ async fn settle(bank: &Bank, number: AccountNumber, at: Timestamp) -> Result<Acc
         return Err(ReadError::Unavailable(Unavailable::AccountInDoubt(number)).into());
     }
     let lease = bank.reader(branch.code).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let question = async {
         match past::settle(&client, branch, number).await {
             Err(error) if lock::is_lock_timeout(&error) => Ok(None),
@@ -190,26 +185,6 @@ async fn settle(bank: &Bank, number: AccountNumber, at: Timestamp) -> Result<Acc
         Some(Some(Seen { account, clock })) if at < clock => Ok(account),
         Some(Some(Seen { clock, .. })) => Err(PastError::NotPast { clock }),
         Some(None) => Err(PastError::AccountNotFound),
-        None => Err(ReadError::Unavailable(holder(bank, number).await?).into()),
+        None => Err(ReadError::Unavailable(doubt::holder(bank, number).await?).into()),
     }
-}
-
-/// Why the account's row was not given: a batch in doubt holds it, which is remembered as when a transfer meets it; or
-/// batches that live.
-pub(crate) async fn holder(bank: &Bank, number: AccountNumber) -> Result<Unavailable, ReadError> {
-    let branch = known(bank, number.branch())?.config.branch;
-    let lease = bank.reader(branch.code).await?;
-    let client = Arc::clone(lease.session.link.client());
-    let account = [number];
-    let question = async { lock::held_accounts(&client, branch, &account).await.map_err(RowError::from) };
-    for held in bank.ask(branch.code, lease, question).await? {
-        let Ok(gid) = held.gid.parse::<Gid>() else { continue };
-        let is_ours = gid.deployment == *bank.connector.deployment();
-        if is_ours && !bank.is_live(gid.batch) && held.age > LIVE_AGE_MAX {
-            tracing::info!(account = %number, batch = %gid.batch, "an account is held by a batch in doubt");
-            bank.doubt.remember(number, gid);
-            return Ok(Unavailable::AccountInDoubt(number));
-        }
-    }
-    Ok(Unavailable::Busy)
 }

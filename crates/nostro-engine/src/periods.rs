@@ -5,13 +5,14 @@
 
 use crate::bank::{Bank, Branch};
 use crate::item::Item;
+use crate::mutex::locked;
 use crate::register::ReadError;
 use nostro_core::transfer_id::ID_DISTANCE_MAX;
 use nostro_core::{BranchCode, Period, Timestamp, TransferId};
 use nostro_store::periods;
 use nostro_store::rows::RowError;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
@@ -30,12 +31,12 @@ pub(crate) struct Periods(Mutex<BTreeSet<Period>>);
 
 impl Periods {
     fn missing(&self, wanted: &BTreeSet<Period>) -> Vec<Period> {
-        let made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = locked(&self.0);
         wanted.difference(&made).copied().collect()
     }
 
     fn made(&self, period: Period) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(period);
+        locked(&self.0).insert(period);
     }
 }
 
@@ -83,7 +84,7 @@ pub(crate) async fn ensure(bank: &Bank, branch: &Branch, wanted: &BTreeSet<Perio
     let code = branch.config.branch.code;
     for period in branch.periods.missing(wanted) {
         let lease = bank.reader(code).await?;
-        let client = Arc::clone(lease.session.link.client());
+        let client = lease.client();
         let making = async { periods::make(&client, period).await.map_err(RowError::from) };
         bank.ask(code, lease, making).await?;
         branch.periods.made(period);

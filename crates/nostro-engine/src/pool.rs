@@ -3,12 +3,14 @@
 //! A pool is bounded; whoever holds a [`Lease`] holds one of its places. A connection is given back only when it
 //! is outside a transaction and without any doubt; a lease that is dropped closes it.
 
+use crate::mutex::locked;
 use nostro_commit::{ConnectError, Connector, Link, Part};
 use nostro_store::statements::{Purpose, Statements};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+use tokio_postgres::Client;
 
 /// Connections to one branch, at most so many.
 #[derive(Debug)]
@@ -37,7 +39,7 @@ pub(crate) struct Lease {
 
 /// The place of a connection that is in the hands of the commit.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Slot {
     pool: Arc<Pool>,
     statements: Statements,
     _place: OwnedSemaphorePermit,
@@ -86,32 +88,37 @@ impl Pool {
     }
 
     fn take_idle(&self) -> Option<Session> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = locked(&self.idle);
         idle.retain(|session| !session.link.is_closed());
         idle.pop()
     }
 
     fn keep(&self, session: Session) {
         if !session.link.is_closed() {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+            locked(&self.idle).push(session);
         }
     }
 }
 
 impl Lease {
+    /// For statements. Apart from the lease, which is given away with the question; it does not outlive the connection.
+    pub(crate) fn client(&self) -> Arc<Client> {
+        Arc::clone(self.session.link.client())
+    }
+
     /// The connection is outside a transaction and without doubt.
     pub(crate) fn give_back(self) {
         self.pool.keep(self.session);
     }
 
     /// Hands the connection to the commit; its place stays taken.
-    pub(crate) fn split(self) -> (Link, Place) {
+    pub(crate) fn split(self) -> (Link, Slot) {
         let Self { pool, session: Session { link, statements }, place } = self;
-        (link, Place { pool, statements, _place: place })
+        (link, Slot { pool, statements, _place: place })
     }
 }
 
-impl Place {
+impl Slot {
     /// The commit is through with the connection and has no doubt about it.
     pub(crate) fn give_back(self, link: Link) {
         self.pool.keep(Session { link, statements: self.statements });

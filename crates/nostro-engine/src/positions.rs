@@ -5,7 +5,7 @@
 
 use crate::bank::Bank;
 use crate::register::ReadError;
-use nostro_commit::driver::chain;
+use nostro_commit::with_sources;
 use nostro_core::BranchCode;
 use nostro_store::rows::RowError;
 use nostro_store::totals;
@@ -46,7 +46,7 @@ pub(crate) async fn run(bank: Arc<Bank>, code: BranchCode, mut stop: watch::Rece
                 Err(RollUpError::NotAsked(_)) => {}
                 Err(error) => {
                     if !failing {
-                        tracing::warn!(branch = %code, error = chain(error), "positions are not rolled up; audits are right and take longer");
+                        tracing::warn!(branch = %code, error = with_sources(error), "positions are not rolled up; audits are right and take longer");
                     }
                     failing = true;
                 }

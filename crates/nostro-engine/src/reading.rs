@@ -26,14 +26,14 @@ fn query(page: Page) -> PageQuery {
 pub(crate) async fn customers(bank: &Bank, code: BranchCode, page: Page) -> Result<Vec<Customer>, ReadError> {
     let branch = known(bank, code)?.config.branch;
     let lease = bank.reader(code).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     bank.ask(code, lease, read::list_customers(&client, branch, query(page))).await
 }
 
 pub(crate) async fn accounts(bank: &Bank, code: BranchCode, page: Page) -> Result<Vec<Account>, ReadError> {
     let branch = known(bank, code)?.config.branch;
     let lease = bank.reader(code).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     bank.ask(code, lease, read::list_accounts(&client, branch, query(page))).await
 }
 
@@ -46,7 +46,7 @@ pub(crate) async fn entries(
     let code = number.branch();
     let branch = known(bank, code)?.config.branch;
     let lease = bank.reader(code).await?;
-    let (client, statements) = (Arc::clone(lease.session.link.client()), lease.session.statements.clone());
+    let (client, statements) = (lease.client(), lease.session.statements.clone());
     let account = [number];
     let question = try_join(
         read::find_accounts(&client, &statements, branch, &account),
@@ -65,7 +65,7 @@ pub(crate) async fn holds(
     let code = number.branch();
     let branch = known(bank, code)?.config.branch;
     let lease = bank.reader(code).await?;
-    let (client, statements) = (Arc::clone(lease.session.link.client()), lease.session.statements.clone());
+    let (client, statements) = (lease.client(), lease.session.statements.clone());
     let account = [number];
     let question = try_join(
         read::find_accounts(&client, &statements, branch, &account),
@@ -84,7 +84,7 @@ pub(crate) async fn find_hold(
     let asked = asked(bank, branch)?;
     let answers = asked.iter().map(|code| async move {
         let lease = bank.reader(*code).await?;
-        let client = Arc::clone(lease.session.link.client());
+        let client = lease.client();
         bank.ask(*code, lease, read::find_holds(&client, &bank.directory, &[id])).await
     });
     // A hold is at one branch: whoever has it answers, and nobody waits for a branch that hangs.
@@ -136,7 +136,7 @@ pub(crate) async fn look_up(bank: &Bank, names: &Names) -> LookedUp {
             return Err(ReadError::Unavailable(Unavailable::Branch(*code)));
         }
         let lease = bank.reader(*code).await?;
-        let client = Arc::clone(lease.session.link.client());
+        let client = lease.client();
         let question = try_join(
             read::find_transfers(&client, &bank.directory, names.transfers.iter().copied()),
             read::find_holds(&client, &bank.directory, &names.holds),
@@ -173,7 +173,7 @@ struct Seen {
 /// Both questions are sent together.
 async fn seen(bank: &Bank, code: BranchCode, id: TransferId) -> Result<Option<Seen>, ReadError> {
     let lease = bank.reader(code).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let question = try_join(read::find_transfers(&client, &bank.directory, [id]), read::reversed(&client, id));
     let (found, reversed) = bank.ask(code, lease, question).await?;
     Ok(found.into_iter().next().map(|row| {

@@ -14,7 +14,6 @@ use nostro_store::lock;
 use nostro_store::read;
 use nostro_store::register::{self, AccountRequest, CustomerRequest, Registered};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// What became of one of many.
@@ -121,7 +120,7 @@ async fn create_at(
 ) -> Result<Vec<Registered<Customer>>, RegisterError> {
     let branch = known(bank, code)?.config.branch;
     let lease = bank.reader(code).await.map_err(failed)?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let question = async { unless_busy(register::create_customers(&client, branch, requests).await) };
     told(code, bank.ask(code, lease, question).await)
 }
@@ -154,7 +153,7 @@ async fn open_at(
 ) -> Result<Vec<Registered<Account>>, RegisterError> {
     let branch = known(bank, code)?.config.branch;
     let lease = bank.reader(code).await.map_err(failed)?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let question = async { unless_busy(register::open_accounts(&client, branch, requests).await) };
     told(code, bank.ask(code, lease, question).await)
 }
@@ -164,7 +163,7 @@ pub(crate) async fn find_customers(bank: &Bank, ids: &[Uuid]) -> Result<MadeUnde
     let answers = bank.branches.values().map(|branch| async move {
         let branch = branch.config.branch;
         let lease = bank.reader(branch.code).await?;
-        let client = Arc::clone(lease.session.link.client());
+        let client = lease.client();
         bank.ask(branch.code, lease, read::customers_made_under(&client, branch, ids)).await
     });
     gathered(bank, join_all(answers).await)
@@ -175,7 +174,7 @@ pub(crate) async fn find_accounts(bank: &Bank, ids: &[Uuid]) -> Result<MadeUnder
     let answers = bank.branches.values().map(|branch| async move {
         let branch = branch.config.branch;
         let lease = bank.reader(branch.code).await?;
-        let client = Arc::clone(lease.session.link.client());
+        let client = lease.client();
         bank.ask(branch.code, lease, read::accounts_made_under(&client, branch, ids)).await
     });
     gathered(bank, join_all(answers).await)

@@ -6,9 +6,10 @@
 //! and for some seconds so are all batches: where one old id comes, more do.
 
 use crate::answer::{Answer, Receipt};
+use crate::mutex::locked;
 use foldhash::{HashMap, HashMapExt};
 use nostro_core::{Transfer, TransferId};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// Answers that are remembered, at most twice as many: about 300 bytes each, 40 MB in all.
@@ -35,7 +36,7 @@ struct Recent {
 
 impl Replays {
     fn recent(&self) -> MutexGuard<'_, Recent> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.recent)
     }
 
     /// The answer to a transfer that is remembered. Other content under a remembered id is for its branches to judge:
@@ -82,12 +83,12 @@ impl Replays {
 
     /// A record was met that nobody had looked for.
     pub(crate) fn met(&self) {
-        *self.met_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *locked(&self.met_at) = Some(Instant::now());
     }
 
     /// Whether every id is looked up before it is inserted.
     pub(crate) fn are_expected(&self) -> bool {
-        let met_at = *self.met_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let met_at = *locked(&self.met_at);
         met_at.is_some_and(|at| at.elapsed() < LOOK_UPS_FOR)
     }
 }

@@ -10,7 +10,6 @@ use crate::register::{Page, ReadError};
 use nostro_core::{Account, AccountNumber, Bounds, Entry, EntryFilter, Hold, HoldFilter, Timestamp};
 use nostro_store::filtered::{self, Look, Looked};
 use nostro_store::{past, read};
-use std::sync::Arc;
 
 /// A page looks at no more of the account's rows: about a tenth of a second of the database's time.
 pub const LOOKED_AT_MAX: i64 = 10_000;
@@ -91,7 +90,7 @@ pub(crate) async fn entries(
     }
     loop {
         let lease = bank.reader(branch.code).await?;
-        let client = Arc::clone(lease.session.link.client());
+        let client = lease.client();
         let key = number.key(branch.number);
         let question = filtered::entries(&client, &bank.directory, &bank.numbers, key, search.look(), filter);
         let looked = bank.ask(branch.code, lease, question).await?;
@@ -115,7 +114,7 @@ pub(crate) async fn holds(
     let mut search = Search::new(page, &filter.bounds);
     loop {
         let lease = bank.reader(branch.code).await?;
-        let client = Arc::clone(lease.session.link.client());
+        let client = lease.client();
         let key = number.key(branch.number);
         let question = filtered::holds(&client, &bank.directory, &bank.numbers, key, search.look(), filter);
         let looked = bank.ask(branch.code, lease, question).await?;
@@ -128,7 +127,7 @@ pub(crate) async fn holds(
 async fn account(bank: &Bank, number: AccountNumber) -> Result<Option<Account>, ReadError> {
     let branch = known(bank, number.branch())?.config.branch;
     let lease = bank.reader(branch.code).await?;
-    let (client, statements) = (Arc::clone(lease.session.link.client()), lease.session.statements.clone());
+    let (client, statements) = (lease.client(), lease.session.statements.clone());
     let account = [number];
     let found = bank.ask(branch.code, lease, read::find_accounts(&client, &statements, branch, &account)).await?;
     Ok(found.into_iter().next())
@@ -138,7 +137,7 @@ async fn account(bank: &Bank, number: AccountNumber) -> Result<Option<Account>, 
 async fn below(bank: &Bank, number: AccountNumber, instant: Timestamp) -> Result<i64, ReadError> {
     let branch = known(bank, number.branch())?.config.branch;
     let lease = bank.reader(branch.code).await?;
-    let client = Arc::clone(lease.session.link.client());
+    let client = lease.client();
     let last = Timestamp::from_micros(instant.micros().saturating_sub(1));
     let standing = bank.ask(branch.code, lease, past::as_of(&client, branch, number, last)).await?;
     // What cannot be told because of the archive is found by looking.

@@ -3,12 +3,12 @@
 use crate::bank::{Bank, Branch, BranchState};
 use crate::health::Health;
 use crate::in_doubt;
-use nostro_commit::driver::chain;
+use crate::mutex::locked;
 use nostro_commit::recovery::{Look, Prepared, Slots, Sweeper, recover};
-use nostro_commit::{BatchId, ConnectError};
+use nostro_commit::{BatchId, ConnectError, with_sources};
 use nostro_core::{BranchCode, Timestamp};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
@@ -53,7 +53,7 @@ fn is_abandoned(bank: &Bank, prepared: &Prepared) -> bool {
 
 fn begin_recovery(bank: &Arc<Bank>, recovering: &Recovering, prepared: Prepared) {
     let batch = prepared.gid.batch;
-    if !take(&mut recovering.lock().unwrap_or_else(PoisonError::into_inner), batch) {
+    if !take(&mut locked(recovering), batch) {
         return;
     }
     let (bank, recovering) = (Arc::clone(bank), Arc::clone(recovering));
@@ -61,7 +61,7 @@ fn begin_recovery(bank: &Arc<Bank>, recovering: &Recovering, prepared: Prepared)
     tasks.tasks.spawn("recovery", async move {
         let resolution = recover(&bank.connector, &prepared).await;
         in_doubt::count(&resolution);
-        let mut recovering = recovering.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recovering = locked(&recovering);
         if resolution.alarms.is_empty() {
             recovering.remove(&batch);
         } else {
@@ -107,7 +107,7 @@ pub(crate) async fn look(bank: &Bank, branch: &Branch, sweeper: &mut Sweeper) ->
             let state = branch.state();
             let health = health_of(&error);
             if health != state.health {
-                tracing::warn!(branch = %code, error = chain(&error), "a branch cannot be used");
+                tracing::warn!(branch = %code, error = with_sources(&error), "a branch cannot be used");
             }
             bank.found(code, BranchState { health, ..state });
             Err(error)

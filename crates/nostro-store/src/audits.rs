@@ -4,9 +4,11 @@
 //! for some time is taken for dead: it is shown as `abandoned`, the next audit
 //! writes that down, and a server that only stood still can write no more of it and stops.
 
-use crate::rows::RowError;
+use crate::rows::{self, RowError};
 use nostro_core::finding::Findings;
+use nostro_core::word::{self, WordError};
 use nostro_core::{BranchCode, Timestamp};
+use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
@@ -75,6 +77,14 @@ impl AuditState {
             Self::Failed => "failed",
             Self::Abandoned => "abandoned",
         }
+    }
+}
+
+impl FromStr for AuditState {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        word::read(&Self::ALL, Self::as_str, text)
     }
 }
 
@@ -189,12 +199,10 @@ pub async fn find(client: &Client, id: Uuid) -> Result<Option<FullAudit>, RowErr
 }
 
 fn full_audit(row: &Row) -> Result<FullAudit, RowError> {
-    let word: &str = row.try_get(2)?;
-    let state = AuditState::ALL.into_iter().find(|state| state.as_str() == word);
     Ok(FullAudit {
         id: row.try_get(0)?,
         from_scratch: row.try_get(1)?,
-        state: state.ok_or(RowError::Malformed { table: "audit", column: "state" })?,
+        state: rows::word(row, 2, "audit", "state")?,
         started_at: row.try_get::<_, SystemTime>(3)?.into(),
         finished_at: row.try_get::<_, Option<SystemTime>>(4)?.map(Timestamp::from),
         progress: row.try_get(5)?,
@@ -361,5 +369,19 @@ impl BranchColumns {
             columns.batches.push(looked.batches);
         }
         columns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_read_back_from_their_words() {
+        for state in AuditState::ALL {
+            assert_eq!(state.as_str().parse(), Ok(state));
+        }
+        let error = "paused".parse::<AuditState>().unwrap_err();
+        assert_eq!(error.to_string(), "expected one of: running, balanced, unbalanced, failed, abandoned");
     }
 }

@@ -6,6 +6,7 @@
 //! for the other. Numbers are drawn in the order of the request.
 
 use crate::rows::{ACCOUNT_COLUMNS, BranchId, RowError, account, balance, customer};
+use nostro_core::account_number::KEY_BASE;
 use nostro_core::{Account, AccountKind, AccountNumber, Balance, Currency, Customer, CustomerNumber, Name};
 use std::collections::{BTreeMap, HashMap};
 use tokio_postgres::{Client, Row};
@@ -49,7 +50,7 @@ pub struct AccountRequest {
 }
 
 fn base(branch: BranchId) -> i64 {
-    i64::from(branch.number.get()) * 1_000_000_000_000
+    i64::from(branch.number.get()) * KEY_BASE
 }
 
 /// What is there under the ids of a request, each with whether this statement made it.

@@ -5,7 +5,7 @@
 
 use nostro_commit::{BatchId, Part};
 use nostro_core::plan::LockedAccount;
-use nostro_core::transfer::{Decision, Line, Side};
+use nostro_core::transfer::{Decision, Line};
 use nostro_core::{
     Account, AccountKey, AccountNumber, Amount, Balance, BranchCode, BranchNumber, Customer, CustomerNumber, Entry,
     Hold, Link, Name, Operation, Original, Reference, Timestamp, Transfer, TransferId, TransferKind, TransferRecord,
@@ -262,11 +262,7 @@ pub(crate) fn entry(row: &Row, directory: &Directory) -> Result<Entry, RowError>
         seq: row.try_get(0)?,
         transfer: TransferId(row.try_get(1)?),
         kind: word(row, 2, table, "kind")?,
-        side: match row.try_get::<_, &str>(3)? {
-            "debit" => Side::Debit,
-            "credit" => Side::Credit,
-            _ => return Err(malformed(table, "side")),
-        },
+        side: word(row, 3, table, "side")?,
         amount: Amount::new(row.try_get(4)?).map_err(|_| malformed(table, "amount"))?,
         balance_after: balance(row, 5)?,
         counterparty: number_of(row.try_get(6)?, directory, table)?,

@@ -87,7 +87,7 @@ fn bad_filters_are_named_with_their_rule() {
         ("kind", "gift", "kind: expected one of: transfer, deposit"),
         ("category", "65536", "category: a whole number, 0 to 65535"),
         ("category", "+1", "category: a whole number, 0 to 65535"),
-        ("reference", " ", "reference: a reference has 1 to 140 characters"),
+        ("reference", " ", "reference: one line of 1 to 140 characters"),
         ("from", "yesterday", "from: a time is RFC 3339"),
         ("to", "0001-01-01T00:00:00Z", "to: a time is of the years 1970 to 9998"),
         ("amount_min", "1.00", "amount_min: an amount is a whole number of minor units"),

@@ -10,7 +10,7 @@ use tokio_postgres::Error;
 use uuid::Uuid;
 
 /// Of each account, in minor units: no run spends it, and ACCOUNTS_MAX of them sum to less than a bigint.
-const OPENING: i64 = 1_000_000_000_000;
+const OPENING: i64 = nostro_core::account_number::KEY_BASE;
 /// Accounts that are opened by one transaction.
 const OPENED_AT_ONCE: usize = 20_000;
 
@@ -24,7 +24,7 @@ pub(crate) async fn open_accounts(
 ) -> Result<Vec<(AccountNumber, i64)>, BenchError> {
     let what = BenchError::database;
     let cash = AccountNumber::cash(branch.code, currency()).key(branch.number).as_i64();
-    let base = i64::from(branch.number.get()) * 1_000_000_000_000;
+    let base = i64::from(branch.number.get()) * nostro_core::account_number::KEY_BASE;
     let insert = "insert into account (id, kind, currency) values ($1, 'cash', $2::text) on conflict do nothing";
     session.client.execute(insert, &[&cash, &CURRENCY]).await.map_err(what("the cash account"))?;
     let now = TransferId(ids.next().unwrap_or_default()).period().as_i32();

@@ -7,11 +7,12 @@ use super::account::parse_number;
 use super::connection::ConnectionArgs;
 use super::exit::{EXIT_NOTHING_MOVED, EXIT_REFUSED, EXIT_UNKNOWN, EXIT_USAGE};
 use super::moving::RequestArgs;
-use super::outcome::{Asked, DEADLINE, chain, print_fields, quoted};
+use super::outcome::{Asked, DEADLINE, print_fields, quoted};
 use super::table::{major, print_json, table};
 use super::words::one_of;
 use clap::Args;
 use nostro_client::{Account, ChangeRequest, ClientError, Terms, all, until_answered};
+use nostro_commit::with_sources;
 use nostro_core::{AccountNumber, AccountState, Currency};
 use serde_json::json;
 use std::process::ExitCode;
@@ -192,7 +193,7 @@ fn failed(asked: &Asked, error: &ClientError, (state, exit): (&str, u8)) -> anyh
             ClientError::Connect { .. } | ClientError::Unknown { .. } => None,
         };
         let (id, again) = (asked.id, &asked.again);
-        let detail = chain(error);
+        let detail = with_sources(error);
         print_json(&json!({"id": id, "state": state, "detail": detail, "problem": problem, "again": again}))?;
         return Ok(ExitCode::from(exit));
     }
@@ -200,7 +201,7 @@ fn failed(asked: &Asked, error: &ClientError, (state, exit): (&str, u8)) -> anyh
         EXIT_UNKNOWN => "it may or may not have been made",
         _ => "nothing was changed",
     };
-    eprintln!("{state}: {}; {what}", chain(error));
+    eprintln!("{state}: {}; {what}", with_sources(error));
     if let ClientError::Rejected(problem) = error {
         print_fields(problem);
     }

@@ -4,9 +4,9 @@
 //! the audit goes on meanwhile.
 
 use super::exit::{EXIT_NOT_ASKED, EXIT_NOT_BALANCED};
-use super::outcome::chain;
 use super::table::print_json;
 use nostro_client::{Client, ClientError, FullAudit};
+use nostro_commit::with_sources;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -23,7 +23,7 @@ pub(crate) async fn run(client: &Client, from_scratch: bool, json: bool) -> anyh
     let audit = match ended(client, id, from_scratch).await {
         Ok(audit) => audit,
         Err(error) => {
-            eprintln!("nostro: the audit {id} could not be made or asked for: {}", chain(&error));
+            eprintln!("nostro: the audit {id} could not be made or asked for: {}", with_sources(error));
             return Ok(ExitCode::from(EXIT_NOT_ASKED));
         }
     };

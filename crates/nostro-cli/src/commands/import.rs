@@ -29,7 +29,8 @@ use ids::ImportIds;
 use lines::Lines;
 use mapping::Mapping;
 use nostro_client::Client;
-use nostro_core::{BranchCode, Reference};
+use nostro_core::BranchCode;
+use nostro_core::line::{LineError, one_line};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::BufReader;
@@ -149,13 +150,8 @@ impl ImportArgs {
 }
 
 /// The name of an import: one line of text, as a reference is.
-fn parse_name(text: &str) -> Result<String, &'static str> {
-    match Reference::new(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => {
-            Err("a name has 1 to 140 characters, does not begin or end with a space, and has no control characters")
-        }
-    }
+fn parse_name(text: &str) -> Result<String, LineError> {
+    one_line(text).map(String::from)
 }
 
 /// Reads and checks all files. What is wrong in them is among the findings; an error is a file that cannot be read.

@@ -7,6 +7,7 @@
 use super::exit::{EXIT_NOTHING_MOVED, EXIT_REFUSED, EXIT_UNKNOWN};
 use super::table::{major, print_json, right, table};
 use nostro_client::{Client, ClientError, MultiLegTransfer, Outcome, Problem, Transfer};
+use nostro_commit::with_sources;
 use serde::Serialize;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -70,7 +71,7 @@ fn report<T>(asked: &Asked, outcome: Result<Outcome<T>, ClientError>, print: imp
             eprintln!("  to try again: {}", asked.again);
             ExitCode::from(exit)
         }
-        Err(error @ ClientError::Unknown { .. }) => unknown(asked, &chain(&error)),
+        Err(error @ ClientError::Unknown { .. }) => unknown(asked, &with_sources(error)),
         Err(error @ (ClientError::Rejected(_) | ClientError::Unavailable { .. } | ClientError::Connect { .. })) => {
             nothing_moved(asked.is_again, &error, "the bank")
         }
@@ -157,7 +158,7 @@ fn this_attempt(is_again: bool) -> NothingMoved {
 /// Tells that this attempt ended without moving anything; what an earlier one with a named id did is then unknown.
 pub(crate) fn nothing_moved(is_again: bool, error: &ClientError, of: &str) -> ExitCode {
     let NothingMoved { words, exit } = this_attempt(is_again);
-    eprintln!("{of}: {}; {words}", chain(error));
+    eprintln!("{of}: {}; {words}", with_sources(error));
     if let ClientError::Rejected(problem) = error {
         print_fields(problem);
     }
@@ -178,17 +179,6 @@ pub(crate) fn quoted(text: &str) -> String {
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
-}
-
-/// An error with its sources, in one line.
-pub(crate) fn chain(error: &ClientError) -> String {
-    let mut line = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(source) = next {
-        line = format!("{line}: {source}");
-        next = source.source();
-    }
-    line
 }
 
 fn report_json<T: Serialize>(
@@ -221,11 +211,11 @@ fn report_json<T: Serialize>(
             (nothing_moved, serde_json::json!({"id": id, "state": "rejected", "problem": problem}))
         }
         Err(error @ ClientError::Connect { .. }) => {
-            let detail = format!("{} at {}", chain(&error), client.base_url());
+            let detail = format!("{} at {}", with_sources(error), client.base_url());
             (nothing_moved, serde_json::json!({"id": id, "state": "unreachable", "detail": detail}))
         }
         Err(error @ ClientError::Unknown { .. }) => {
-            let detail = chain(&error);
+            let detail = with_sources(error);
             (EXIT_UNKNOWN, serde_json::json!({"id": id, "state": "unknown", "detail": detail, "again": asked.again}))
         }
     };

@@ -5,10 +5,11 @@
 
 use super::connection::ConnectionArgs;
 use super::exit::{EXIT_REFUSED, EXIT_UNKNOWN};
-use super::outcome::{chain, print_transfer};
+use super::outcome::print_transfer;
 use super::table::print_json;
 use clap::Args;
 use nostro_client::{ClientError, Transfer};
+use nostro_commit::with_sources;
 use nostro_core::BranchCode;
 use std::process::ExitCode;
 use uuid::Uuid;
@@ -81,7 +82,7 @@ fn not_found(error: ClientError) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
         ClientError::Unavailable { .. } | ClientError::Connect { .. } | ClientError::Unknown { .. } => {
-            eprintln!("unknown: {}; whether the money moved was not told", chain(&error));
+            eprintln!("unknown: {}; whether the money moved was not told", with_sources(error));
             Ok(ExitCode::from(EXIT_UNKNOWN))
         }
         ClientError::Rejected(_) => Err(error.into()),

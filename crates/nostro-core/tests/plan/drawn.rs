@@ -198,7 +198,7 @@ impl Drawn {
             6 => (Operation::Withdrawal, Named { credit: cash, ..pair }),
             7 => (Operation::Hold { expires_at: None }, pair),
             8 => (Operation::Hold { expires_at: Some(expires_at) }, pair),
-            9..=11 => (Operation::Capture { hold: hold.id, is_final: self.step % 2 == 0 }, hold),
+            9..=11 => (Operation::Capture { hold: hold.id, is_final: self.step.is_multiple_of(2) }, hold),
             12 => (Operation::Release { hold: hold.id }, hold),
             13 => (Operation::Expiry { hold: hold.id }, hold),
             _ => (Operation::Reversal { original: paid.id, is_forced: self.amount % 3 == 0 }, paid),

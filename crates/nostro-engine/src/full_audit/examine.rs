@@ -10,8 +10,7 @@ use super::{Failure, Progress};
 use crate::audit::gather;
 use crate::bank::{Bank, part};
 use futures_util::future::try_join_all;
-use nostro_commit::driver::chain;
-use nostro_commit::{BatchId, Link, recovery};
+use nostro_commit::{BatchId, Link, recovery, with_sources};
 use nostro_core::BranchCode;
 use nostro_core::audit::{AuditReport, audit};
 use nostro_core::batch_sides::{Archived, Differing, first_difference};
@@ -201,7 +200,7 @@ async fn keep(session: &Session, periods: &AuditedPeriods, closed: &BTreeSet<i32
                 tracing::info!(branch = %code, period, "a closed month was kept before, or taken out meanwhile")
             }
             Err(error) => {
-                tracing::warn!(branch = %code, period, error = chain(error), "a closed month was not kept");
+                tracing::warn!(branch = %code, period, error = with_sources(error), "a closed month was not kept");
                 return;
             }
         }

@@ -6,6 +6,7 @@
 use super::findings::Findings;
 use super::records::{Columns, Records, Row};
 use nostro_core::currency::MajorUnitsError;
+use nostro_core::line::one_line;
 use nostro_core::{AccountKind, Amount, Balance, BranchCode, Currency, Name, Reference};
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, BufRead};
@@ -130,7 +131,7 @@ fn read_customers(
     let columns = if default.is_some() { CUSTOMERS_OF_A_BRANCH } else { CUSTOMERS };
     let Some(mut records) = Records::open(file, input, columns, findings)? else { return Ok(refs) };
     while let Some(mut row) = records.next_row(findings)? {
-        let reference = row.required("ref", reference);
+        let reference = row.required("ref", one_line);
         let branch = match default {
             Some(default) => row.optional("branch", default, |text| branch(text, branches)),
             None => row.required("branch", |text| branch(text, branches)),
@@ -157,9 +158,9 @@ fn read_accounts(
     let mut refs = Refs::default();
     let Some(mut records) = Records::open(file, input, ACCOUNTS, findings)? else { return Ok(refs) };
     while let Some(mut row) = records.next_row(findings)? {
-        let reference = row.required("ref", reference);
+        let reference = row.required("ref", one_line);
         let customer = row.required("customer_ref", |text| customers.find(text, &lines.customers_file)).flatten();
-        let kind = row.required("kind", customers_kind);
+        let kind = row.required("kind", AccountKind::of_customers);
         let currency = row.required("currency", str::parse::<Currency>);
         // How many decimals a limit has is known by its currency only.
         let limit =
@@ -208,20 +209,9 @@ fn read_balances(
     Ok(())
 }
 
-/// A ref is text of the bank that the lines come from, as short as a reference.
-fn reference(text: &str) -> Result<Box<str>, &'static str> {
-    let rule = "a ref has 1 to 140 characters, does not begin or end with a space, and has no control characters";
-    Reference::new(text).map(|_| text.into()).map_err(|_| rule)
-}
-
 fn branch(text: &str, branches: &BTreeSet<BranchCode>) -> Result<BranchCode, String> {
     let code = text.parse::<BranchCode>().map_err(|error| error.to_string())?;
     if branches.contains(&code) { Ok(code) } else { Err(format!("no branch has the code {code}")) }
-}
-
-fn customers_kind(text: &str) -> Result<AccountKind, &'static str> {
-    let kind = text.parse::<AccountKind>().ok().filter(|kind| kind.is_customers());
-    kind.ok_or("a customer's account is checking or savings")
 }
 
 /// An opening balance in major units.

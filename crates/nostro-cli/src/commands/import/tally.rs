@@ -4,11 +4,11 @@
 //! asked for was not refused.
 
 use super::super::exit::{EXIT_NOTHING_MOVED, EXIT_REFUSED, EXIT_UNKNOWN};
-use super::super::outcome::chain;
 use super::super::table::{right, table};
 use super::lines::Lines;
 use comfy_table::Cell;
 use nostro_client::{ClientError, Problem};
+use nostro_commit::with_sources;
 use nostro_core::{AccountNumber, BranchCode, CustomerNumber};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
@@ -177,7 +177,7 @@ impl Stopped {
                     "{branches} cannot be asked what an earlier run imported there, and without that nothing is imported"
                 )
             }
-            Self::Failed(error) => chain(error),
+            Self::Failed(error) => with_sources(error),
         }
     }
 }

@@ -61,7 +61,7 @@ fn every_wrong_line_of_customers_is_named() {
         (",AZ,Ada", "c:2: ref: this field is empty"),
         (
             " C9,AZ,Ada",
-            "c:2: ref: a ref has 1 to 140 characters, does not begin or end with a space, and has no control characters",
+            "c:2: ref: one line of 1 to 140 characters, without a space at its ends and without control characters",
         ),
         ("C9,,Ada", "c:2: branch: this field is empty"),
         ("C9,az,Ada", "c:2: branch: a branch code is 2 to 4 capital letters, such as AZ"),
@@ -69,7 +69,7 @@ fn every_wrong_line_of_customers_is_named() {
         ("C9,AZ,", "c:2: name: this field is empty"),
         (
             "C9,AZ, Ada",
-            "c:2: name: a name has 1 to 140 characters, does not begin or end with a space, and has no control characters",
+            "c:2: name: one line of 1 to 140 characters, without a space at its ends and without control characters",
         ),
         ("C9,AZ", "c:2: this line has 2 fields, the header has 3"),
         ("C9,AZ,\"Ada", "c:2: a quote is not closed on this line"),
