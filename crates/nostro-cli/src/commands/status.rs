@@ -6,7 +6,7 @@
 use super::connection::ConnectionArgs;
 use super::exit::{EXIT_REFUSED, EXIT_UNKNOWN};
 use super::outcome::print_transfer;
-use super::table::print_json;
+use super::table::{major, print_json};
 use clap::Args;
 use nostro_client::{ClientError, Transfer};
 use nostro_commit::with_sources;
@@ -70,6 +70,9 @@ fn further(transfer: &Transfer) -> Vec<(&'static str, String)> {
     let chain = transfer.chain.as_ref();
     lines.extend(chain.map(|chain| ("chain", format!("{} of {} from {}", chain.position + 1, chain.length, chain.id))));
     lines.extend(transfer.is_final.map(|is_final| ("final", if is_final { "yes" } else { "no" }.to_owned())));
+    let reversed = transfer.reversed.filter(|reversed| *reversed != 0);
+    let figure = |reversed: i64| format!("{} {}", major(transfer.currency, i128::from(reversed)), transfer.currency);
+    lines.extend(reversed.map(|reversed| ("reversed", figure(reversed))));
     lines.extend(transfer.forced.then(|| ("forced", "yes: it might overdraw the account that was paid".to_owned())));
     lines
 }
@@ -118,6 +121,8 @@ mod tests {
                 ("reference", "rent"),
             ),
             (json!({"chain": chain}), "posted", 0, ("chain", "2 of 3 from 01938e1c-93d2-7cc4-9ac4-6a8df2a3c0aa")),
+            (json!({"reversed": "0"}), "posted", 0, ("category", "7")),
+            (json!({"reversed": "20"}), "posted", 0, ("reversed", "0.20 USD")),
             (json!({"kind": "capture", "final": true}), "posted", 0, ("final", "yes")),
             (
                 json!({"kind": "reversal", "forced": true}),
