@@ -1,23 +1,22 @@
-//! One method for each route.
+//! One method for each route; those that move or reserve money are in `moving`.
 //!
 //! The timeout of a request is longer than the server's own waits, so that the server's answer, even "unknown",
 //! comes first. Nothing is sent twice from here, redirects are not followed, and no proxy is taken from the
 //! environment: a key goes to the address that was named and nowhere else.
 
+mod moving;
+
 use crate::filter::{EntryFilter, HoldFilter};
 use crate::full_audit::{FullAudit, NewAudit};
 use crate::items::{self, ItemOutcome, RegisteredResults};
 use crate::outcome::{ClientError, Outcome, UnknownCause};
-use crate::request::{
-    Accounts, Bulk, BulkOperation, BulkOrder, CaptureRequest, CashRequest, ChangeRequest, Close, Customers,
-    HoldRequest, MultiLegRequest, NewAccount, NewCustomer, ReleaseRequest, ReversalRequest, TransferRequest, WantedIds,
-};
+use crate::request::{Accounts, ChangeRequest, Close, Customers, NewAccount, NewCustomer, WantedIds};
 use crate::statement::{BalanceAt, Statement};
 use crate::statement_csv::{CSV_WAIT_MAX, StatementCsv};
 use crate::trial_balance::TrialBalance;
 use crate::view::{
-    Account, AccountChange, AuditReport, Branch, BulkItem, BulkResults, Customer, Entry, Found, Hold, InDoubtList,
-    Listing, MultiLegTransfer, Problem, Resolved, Transfer,
+    Account, AccountChange, AuditReport, Branch, Customer, Entry, Found, Hold, InDoubtList, Listing, Problem, Resolved,
+    Transfer,
 };
 use nostro_core::{AccountNumber, BranchCode, Timestamp};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -211,94 +210,6 @@ impl Client {
             return Ok(StatementCsv::new(response));
         }
         Err(rejection(&whole(response).await?))
-    }
-
-    /// Moves money from account to account.
-    pub async fn transfer(&self, request: &TransferRequest) -> Result<Outcome, ClientError> {
-        outcome(request.id, &self.send(self.request(Method::POST, "/v1/transfers").json(request)).await?)
-    }
-
-    /// Many transfers, each for itself; results in the order of the request.
-    pub async fn transfers_bulk(&self, transfers: &[TransferRequest]) -> Result<Vec<BulkItem>, ClientError> {
-        let results: BulkResults = self.post("/v1/transfers/bulk", &Bulk { transfers, atomic: false }).await?;
-        Ok(results.results)
-    }
-
-    /// Whatever moves or reserves money, each by itself or linked to a chain; results in the order of the request.
-    pub async fn bulk(&self, transfers: &[BulkOrder]) -> Result<Vec<BulkItem>, ClientError> {
-        let results: BulkResults = self.post("/v1/transfers/bulk", &Bulk { transfers, atomic: false }).await?;
-        Ok(results.results)
-    }
-
-    /// All of them or none; results in the order of the request.
-    pub async fn atomic_bulk(&self, transfers: &[BulkOrder]) -> Result<Vec<BulkItem>, ClientError> {
-        let results: BulkResults = self.post("/v1/transfers/bulk", &Bulk { transfers, atomic: true }).await?;
-        Ok(results.results)
-    }
-
-    /// One account pays many, or many pay one: all legs or none.
-    pub async fn multi_leg(&self, request: &MultiLegRequest) -> Result<Outcome<MultiLegTransfer>, ClientError> {
-        let sent = self.request(Method::POST, "/v1/transfers/multi-leg").json(request);
-        outcome(request.id, &self.send(sent).await?)
-    }
-
-    /// Takes cash in.
-    pub async fn deposit(&self, request: &CashRequest) -> Result<Outcome, ClientError> {
-        outcome(request.id, &self.send(self.request(Method::POST, "/v1/deposits").json(request)).await?)
-    }
-
-    /// Takes much cash in, each deposit for itself; outcomes in the order of the request.
-    pub async fn deposits(&self, requests: &[CashRequest]) -> Result<Vec<ItemOutcome<Transfer>>, ClientError> {
-        let orders: Vec<BulkOrder> =
-            requests.iter().map(|request| BulkOperation::Deposit(request.clone()).into()).collect();
-        let read: BulkResults = self.post("/v1/transfers/bulk", &Bulk { transfers: &orders, atomic: false }).await?;
-        items::moved(requests.iter().map(|request| request.id), read.results)
-    }
-
-    /// Pays cash out.
-    pub async fn withdraw(&self, request: &CashRequest) -> Result<Outcome, ClientError> {
-        outcome(request.id, &self.send(self.request(Method::POST, "/v1/withdrawals").json(request)).await?)
-    }
-
-    /// Moves money of a transfer back. `branch` is one of its branches; without it all are asked.
-    pub async fn reverse(
-        &self,
-        original: Uuid,
-        branch: Option<BranchCode>,
-        request: &ReversalRequest,
-    ) -> Result<Outcome, ClientError> {
-        let path = format!("/v1/transfers/{original}/reversals");
-        let sent = self.request(Method::POST, &path).query(&query(branch, &Page::default())).json(request);
-        outcome(request.id, &self.send(sent).await?)
-    }
-
-    /// Reserves money at an account.
-    pub async fn place_hold(&self, request: &HoldRequest) -> Result<Outcome, ClientError> {
-        outcome(request.id, &self.send(self.request(Method::POST, "/v1/holds").json(request)).await?)
-    }
-
-    /// Moves money out of a hold. `branch` is that of its debit account; without it all branches are asked.
-    pub async fn capture_hold(
-        &self,
-        hold: Uuid,
-        branch: Option<BranchCode>,
-        request: &CaptureRequest,
-    ) -> Result<Outcome, ClientError> {
-        let path = format!("/v1/holds/{hold}/captures");
-        let sent = self.request(Method::POST, &path).query(&query(branch, &Page::default())).json(request);
-        outcome(request.id, &self.send(sent).await?)
-    }
-
-    /// Gives back what is left of a hold. `branch` is that of its debit account; without it all branches are asked.
-    pub async fn release_hold(
-        &self,
-        hold: Uuid,
-        branch: Option<BranchCode>,
-        request: &ReleaseRequest,
-    ) -> Result<Outcome, ClientError> {
-        let path = format!("/v1/holds/{hold}/releases");
-        let sent = self.request(Method::POST, &path).query(&query(branch, &Page::default())).json(request);
-        outcome(request.id, &self.send(sent).await?)
     }
 
     /// A hold as it stands, from one branch or from all.

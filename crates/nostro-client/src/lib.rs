@@ -1,6 +1,6 @@
 //! Typed client of the HTTP API.
 //!
-//! - `client`: one method for each route; `chain`: a chain's one outcome
+//! - `client`: one method for each route, those that move money in `client::moving`; `chain`: a chain's one outcome
 //! - `outcome`: what became of a request to move money, and [`ClientError`]; read this one first
 //! - `patience`: the same id again until an answer comes
 //! - `items`: what became of each item of a bulk, and the same ids again
