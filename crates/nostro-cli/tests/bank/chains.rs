@@ -1,20 +1,13 @@
 //! Chains over HTTP: all links or none, over one branch, two, and eight; again, at two servers at once, through a crash.
 
-use nostro_client::{
-    BulkItem, BulkOperation, BulkOrder, Client, ClientError, LegRequest, MultiLegRequest, Outcome, Page,
-    TransferRequest,
-};
-use nostro_core::AccountNumber;
+use nostro_client::{BulkItem, BulkOperation, BulkOrder, Client, TransferRequest};
 use nostro_torture::databases::Databases;
-use nostro_torture::money::{
-    amount, assert_posted, balance, cash, dollars, give_back, open, pay, reserve, take, told, undo,
-};
+use nostro_torture::money::{amount, assert_posted, balance, cash, give_back, open, pay, reserve, take, told, undo};
 use nostro_torture::server::Server;
-use nostro_torture::wire::{Hold, Wire};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-fn linked(requests: &[TransferRequest]) -> Vec<BulkOrder> {
+pub(super) fn linked(requests: &[TransferRequest]) -> Vec<BulkOrder> {
     let last = requests.len() - 1;
     let order = |(at, request): (usize, &TransferRequest)| BulkOrder {
         operation: BulkOperation::Transfer(request.clone()),
@@ -23,7 +16,7 @@ fn linked(requests: &[TransferRequest]) -> Vec<BulkOrder> {
     requests.iter().enumerate().map(order).collect()
 }
 
-fn whole(requests: &[TransferRequest]) -> Vec<BulkOrder> {
+pub(super) fn whole(requests: &[TransferRequest]) -> Vec<BulkOrder> {
     requests.iter().map(|request| BulkOperation::Transfer(request.clone()).into()).collect()
 }
 
@@ -38,7 +31,7 @@ pub(super) fn states(items: &[BulkItem]) -> Vec<String> {
 }
 
 /// Until nothing is open.
-async fn until_settled(client: &Client, orders: &[BulkOrder]) -> Vec<String> {
+pub(super) async fn until_settled(client: &Client, orders: &[BulkOrder]) -> Vec<String> {
     let begin = Instant::now();
     loop {
         if let Ok(items) = client.bulk(orders).await {
@@ -250,75 +243,7 @@ async fn two_servers_decide_a_chain_once_whoever_sends_it() {
     databases.finish().await;
 }
 
-#[tokio::test]
-async fn a_chain_that_a_crash_leaves_half_prepared_is_all_there_or_not_at_all() {
-    for (text, hold) in [
-        ("prepare transaction", Hold::Message),
-        ("prepare transaction", Hold::Answer),
-        ("commit prepared", Hold::Message),
-        ("commit prepared", Hold::Answer),
-    ] {
-        let databases = Databases::start().await;
-        let proxy = Wire::to(databases.cluster("TX").port()).await;
-        let mut server = Server::start_through(&databases, &[("TX", &proxy)]).await;
-        let client = server.client.clone();
-        let (a, b, c) = (open(&client, "AZ", 100).await, open(&client, "TX", 0).await, open(&client, "AZ", 0).await);
-        let requests = [pay(a, b, 60), pay(b, c, 20), pay(a, c, 40)];
-        let mut held = proxy.hold(text, hold);
-        let orders = linked(&requests);
-        let (sender, sent) = (client.clone(), orders.clone());
-        let asking = tokio::spawn(async move { sender.bulk(&sent).await });
-        held.reached().await;
-        server.kill();
-        held.release_and_cut();
-        assert!(asking.await.unwrap().is_err(), "the server is gone");
-        let fresh = Server::start(&databases).await;
-        let client = &fresh.client;
-        let states = until_settled(client, &orders).await;
-        assert!(states == ["posted"; 3] || states == ["posted again"; 3], "{states:?}");
-        assert_eq!((balance(client, a).await, balance(client, b).await, balance(client, c).await), (0, 40, 60));
-        databases.every_batch_is_whole().await;
-        databases.finish().await;
-    }
-}
-
-#[tokio::test]
-async fn an_account_in_doubt_holds_up_its_own_chains_only() {
-    let databases = Databases::start().await;
-    let proxy = Wire::to(databases.cluster("TX").port()).await;
-    let server = Server::start_through(&databases, &[("TX", &proxy)]).await;
-    let client = &server.client;
-    let (a, b) = (open(client, "AZ", 1_000).await, open(client, "TX", 0).await);
-    let (c, d) = (open(client, "AZ", 1_000).await, open(client, "TX", 0).await);
-    let requests = [pay(a, b, 10), pay(b, a, 1)];
-    let doubtful = linked(&requests);
-    let mut held = proxy.hold("commit prepared", Hold::Message);
-    let (sender, sent) = (client.clone(), doubtful.clone());
-    let asking = tokio::spawn(async move { sender.bulk(&sent).await });
-    held.reached().await;
-    let settling = asking.await.unwrap().unwrap();
-    assert_eq!(states(&settling), ["settling"; 2], "decided, and not finished");
-    let begin = Instant::now();
-    loop {
-        let met = states(&client.bulk(&linked(&[pay(c, d, 1), pay(d, b, 1)])).await.unwrap());
-        if met == ["unavailable account_in_doubt"; 2] {
-            break;
-        }
-        assert!(begin.elapsed() < Duration::from_secs(30), "{met:?}");
-    }
-    assert_eq!(states(&client.bulk(&linked(&[pay(c, d, 1), pay(d, c, 1)])).await.unwrap()), ["posted"; 2]);
-    // The same again is settling as long as it is, and a part of it is a conflict.
-    assert_eq!(states(&client.bulk(&doubtful).await.unwrap()), ["settling"; 2]);
-    assert_eq!(told(&client.transfer(&requests[0]).await), "conflict /chain");
-    let part = whole(&requests[1..]);
-    assert_eq!(states(&client.bulk(&part).await.unwrap()), ["conflict id_conflict"]);
-    held.release();
-    assert_eq!(until_settled(client, &doubtful).await, ["posted again"; 2]);
-    assert_eq!((balance(client, a).await, balance(client, b).await), (991, 9));
-    databases.finish().await;
-}
-
-const EIGHT: [&str; 8] = ["AZ", "CO", "ID", "NM", "NV", "OR", "TX", "UT"];
+pub(super) const EIGHT: [&str; 8] = ["AZ", "CO", "ID", "NM", "NV", "OR", "TX", "UT"];
 
 #[tokio::test]
 async fn a_chain_goes_over_eight_branches_and_no_further() {
@@ -369,49 +294,6 @@ async fn a_chain_goes_over_eight_branches_and_no_further() {
     assert!(client.audit().await.unwrap().balanced);
     let audit = crate::full_audit::full(client, false).await;
     assert_eq!((audit.state.as_str(), audit.findings.len()), ("balanced", 0), "{audit:?}");
-    databases.every_batch_is_whole().await;
-    databases.finish().await;
-}
-
-/// Between the votes of eight branches and their commits a server dies, at each of several messages.
-#[tokio::test]
-async fn a_chain_over_many_branches_survives_a_crash() {
-    let databases = Databases::start_branches(&EIGHT[..4], &[]).await;
-    for (branch, text) in [
-        ("CO", "prepare transaction"),
-        ("NM", "prepare transaction"),
-        ("ID", "commit prepared"),
-        ("NM", "commit prepared"),
-    ] {
-        let proxy = Wire::to(databases.cluster(branch).port()).await;
-        let mut server = Server::start_through(&databases, &[(branch, &proxy)]).await;
-        let client = server.client.clone();
-        let mut accounts = Vec::new();
-        for code in &EIGHT[..4] {
-            accounts.push(open(&client, code, 100).await);
-        }
-        let requests: Vec<TransferRequest> =
-            (0..4).map(|at| pay(accounts[at], accounts[(at + 1) % 4], 10 + i64::try_from(at).unwrap())).collect();
-        let orders = linked(&requests);
-        let mut held = proxy.hold(text, Hold::Message);
-        let (sender, sent) = (client.clone(), orders.clone());
-        let asking = tokio::spawn(async move { sender.bulk(&sent).await });
-        held.reached().await;
-        server.kill();
-        held.release_and_cut();
-        assert!(asking.await.unwrap().is_err(), "the server is gone");
-        let fresh = Server::start(&databases).await;
-        let states = until_settled(&fresh.client, &orders).await;
-        assert!(
-            states.iter().all(|state| state == "posted") || states.iter().all(|state| state == "posted again"),
-            "{states:?}"
-        );
-        let mut balances = Vec::new();
-        for account in accounts {
-            balances.push(balance(&fresh.client, account).await);
-        }
-        assert_eq!(balances, [103, 99, 99, 99]);
-    }
     databases.every_batch_is_whole().await;
     databases.finish().await;
 }
@@ -471,106 +353,5 @@ async fn a_hold_that_two_branches_know_is_named_with_its_branch_and_a_retry_find
     }
     assert_eq!((balance(client, az).await, balance(client, tx).await), (950, 998));
     assert!(client.audit().await.unwrap().balanced);
-    databases.finish().await;
-}
-
-fn leg(side: Side, account: AccountNumber, cents: i64) -> LegRequest {
-    let (debit_account, credit_account) = match side {
-        Side::Debit => (Some(account), None),
-        Side::Credit => (None, Some(account)),
-    };
-    LegRequest { debit_account, credit_account, amount: amount(cents), reference: None }
-}
-
-#[derive(Clone, Copy)]
-enum Side {
-    Debit,
-    Credit,
-}
-
-fn multi(
-    debit: Option<AccountNumber>,
-    credit: Option<AccountNumber>,
-    total: i64,
-    legs: Vec<LegRequest>,
-) -> MultiLegRequest {
-    MultiLegRequest {
-        id: Uuid::now_v7(),
-        debit_account: debit,
-        credit_account: credit,
-        amount: amount(total),
-        currency: dollars(),
-        legs,
-        reference: Some("payroll".into()),
-    }
-}
-
-#[tokio::test]
-async fn one_pays_many_and_many_pay_one() {
-    let databases = Databases::start().await;
-    let server = Server::start(&databases).await;
-    let client = &server.client;
-    let payer = open(client, "AZ", 1_000).await;
-    let paid = [open(client, "AZ", 0).await, open(client, "TX", 0).await, open(client, "TX", 0).await];
-    let legs = |cents: i64| paid.iter().map(|account| leg(Side::Credit, *account, cents)).collect::<Vec<_>>();
-    let payroll = multi(Some(payer), None, 900, legs(300));
-    let Ok(Outcome::Posted { transfer, replayed: false }) = client.multi_leg(&payroll).await else { panic!() };
-    assert_eq!((transfer.id, transfer.legs.len(), transfer.legs[0].id), (payroll.id, 3, payroll.id));
-    assert!(transfer.legs.iter().all(|leg| leg.reference.as_deref() == Some("payroll")));
-    assert_eq!(balance(client, payer).await, 100);
-    let fresh = Server::start(&databases).await;
-    for client in [client, &fresh.client] {
-        let again = client.multi_leg(&payroll).await;
-        assert!(matches!(again, Ok(Outcome::Posted { replayed: true, .. })), "{again:?}");
-        let Ok(Outcome::Conflict(problem)) =
-            client.multi_leg(&MultiLegRequest { amount: amount(600), legs: legs(200), ..payroll.clone() }).await
-        else {
-            panic!()
-        };
-        assert_eq!(problem.errors[0].pointer, "/legs/0/amount");
-        let two = legs(300)[..2].to_vec();
-        let Ok(Outcome::Conflict(problem)) =
-            client.multi_leg(&MultiLegRequest { amount: amount(600), legs: two, ..payroll.clone() }).await
-        else {
-            panic!()
-        };
-        assert_eq!(problem.errors[0].pointer, "/legs");
-    }
-    let Ok(Outcome::Refused { problem, .. }) = client.multi_leg(&multi(Some(payer), None, 120, legs(40))).await else {
-        panic!()
-    };
-    assert_eq!((problem.code.as_str(), problem.errors[0].pointer.as_str()), ("insufficient_funds", "/legs/2"));
-    let wrong = client.multi_leg(&multi(Some(payer), None, 119, legs(40))).await;
-    let Err(ClientError::Rejected(problem)) = wrong else { panic!("{wrong:?}") };
-    assert_eq!(problem.errors[0].detail, "the legs add up to 120, not to 119");
-
-    let back = paid.iter().map(|account| leg(Side::Debit, *account, 300)).collect();
-    assert!(matches!(client.multi_leg(&multi(None, Some(payer), 900, back)).await, Ok(Outcome::Posted { .. })));
-    assert_eq!(balance(client, payer).await, 1_000);
-    assert!(client.audit().await.unwrap().balanced);
-    databases.finish().await;
-}
-
-/// What no chain is, is said of the request, and nothing of it is done.
-#[tokio::test]
-async fn what_is_no_chain_is_refused_whole() {
-    let databases = Databases::start().await;
-    let server = Server::start(&databases).await;
-    let client = &server.client;
-    let (a, b) = (open(client, "AZ", 100).await, open(client, "TX", 0).await);
-    let twice = pay(a, b, 1);
-    let mut orders = whole(&[pay(a, b, 5)]);
-    orders.extend(linked(&[pay(a, b, 2), twice.clone(), twice]));
-    match client.bulk(&orders).await {
-        Err(ClientError::Rejected(problem)) => {
-            assert_eq!((problem.status, problem.errors[0].pointer.as_str()), (400, "/transfers/3/id"));
-        }
-        met => panic!("{met:?}"),
-    }
-    assert_eq!(balance(client, a).await, 100);
-    let entries = client.entries(a, &Page::default()).await.unwrap().data;
-    let kinds: Vec<&str> = entries.iter().map(|entry| entry.kind.as_str()).collect();
-    assert_eq!(kinds, ["deposit"], "neither the chain nor the transfer before it left anything");
-    assert_eq!(databases.value("AZ", "select count(*) from transfer").await, "1", "nor is a refusal recorded");
     databases.finish().await;
 }

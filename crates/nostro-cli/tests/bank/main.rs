@@ -7,6 +7,7 @@
 
 mod audit;
 mod bulks;
+mod chain_crashes;
 mod chains;
 mod changes;
 mod closed_months;
@@ -30,6 +31,7 @@ mod in_doubt;
 mod limits;
 mod links;
 mod load;
+mod multi_leg;
 mod outages;
 mod past;
 mod plans;
