@@ -3,6 +3,7 @@
 use crate::ask::{Ask, Reserved};
 use crate::bulk_body::Bulk;
 use crate::facts::{Facts, Missing};
+use crate::fields::Pointer;
 use crate::problem::{Code, Problem};
 use crate::request_context::RequestContext;
 use crate::view::transfer::State;
@@ -88,7 +89,7 @@ fn group(items: &[Ask], is_chain: bool, first: usize, facts: &Facts) -> Result<G
     }
     let stops = missing.iter().enumerate().find_map(|(at, why)| Some((first + at, (*why)?)));
     if let Some(stops) = stops {
-        return Ok(Group::Unsent(unsent(items, &missing, stops)));
+        return Ok(Group::Unsent(unsent(items, first, &missing, stops)));
     }
     if !is_chain && let Some(transfer) = transfers.pop() {
         return Ok(Group::Order(Order::Transfer(transfer)));
@@ -112,13 +113,18 @@ fn group(items: &[Ask], is_chain: bool, first: usize, facts: &Facts) -> Result<G
 ///
 /// Nothing of it is recorded, and what is not known may be on its way, as may an earlier copy of this very request. Whoever
 /// took that for a refusal and asked with new ids could move the money twice.
-fn unsent(items: &[Ask], missing: &[Option<Missing>], stops: (usize, Missing)) -> Vec<(TransferId, Problem)> {
+fn unsent(
+    items: &[Ask],
+    first: usize,
+    missing: &[Option<Missing>],
+    stops: (usize, Missing),
+) -> Vec<(TransferId, Problem)> {
     let away = missing.iter().flatten().find(|why| matches!(why, Missing::Unavailable(_))).copied();
-    let problem = |own: Option<Missing>| match (away.or(own), stops) {
-        (Some(why), _) => Problem::from(why),
+    let problem = |at: usize, own: Option<Missing>| match (away.or(own), stops) {
+        (Some(why), _) => Problem::from(why).within(Pointer::Item { list: "transfers", at }),
         (None, (at, why)) => Problem::from(why).of_another_link(format!("/transfers/{at}")),
     };
-    items.iter().zip(missing).map(|(item, own)| (item.id(), problem(*own))).collect()
+    (first..).zip(items).zip(missing).map(|((at, item), own)| (item.id(), problem(at, *own))).collect()
 }
 
 /// The results of a group. What a broken chain refused for says which link it was.

@@ -4,6 +4,7 @@
 //! becomes a whole body only in [`crate::request_context`], which knows the path and the request id; on the way
 //! there it travels in the response's extensions. Nothing internal is in it: that is logged with the request id.
 
+use crate::fields::Pointer;
 use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -384,6 +385,12 @@ impl Problem {
         let detail = format!("{pointer} of its chain cannot be sent: {}", self.detail);
         let code = self.code.as_str().to_owned();
         Self { detail, ..self }.naming(pointer, code)
+    }
+
+    /// With its fields as those of an object that stands there in the body.
+    pub(crate) fn within(self, place: Pointer) -> Self {
+        let at = |error: FieldError| FieldError { pointer: format!("{place}{}", error.pointer), ..error };
+        Self { errors: self.errors.into_iter().map(at).collect(), ..self }
     }
 
     /// With the fields that break a rule.

@@ -115,7 +115,7 @@ pub async fn contents(
     let statement = "
         select id, concat_ws(
             ' ', kind, debit, 'to', credit, amount, currency, 'category ' || nullif(category, 0), 'reference ' || quote_literal(reference),
-            'asked ' || asked, case when is_forced then 'forced' end, case when is_final then 'final' end, 'of hold ' || hold,
+            'asked ' || asked, 'forced ' || is_forced, 'final ' || is_final, 'of hold ' || hold,
             'of ' || original, 'link ' || chain_position || ' of ' || chain_length || ' of ' || chain
           )
         from transfer

@@ -22,7 +22,7 @@ pub(crate) enum State {
     Refused,
     /// Not known yet whether it was decided; send the same id again.
     Unknown,
-    /// This attempt moved nothing; send the same id again.
+    /// This attempt moved nothing; send the same id again, where the problem names a field with that mended.
     Unavailable,
     /// The id was used with other content.
     Conflict,

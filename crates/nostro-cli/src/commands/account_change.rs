@@ -68,7 +68,10 @@ pub(super) struct ChangesArgs {
 }
 
 pub(super) async fn change(args: ChangeArgs) -> anyhow::Result<ExitCode> {
-    let client = args.request.client()?;
+    let client = match args.request.client() {
+        Ok(client) => client,
+        Err(exit) => return Ok(exit),
+    };
     if args.overdraft_limit.is_none() && args.ceiling.is_none() && args.state.is_none() {
         eprintln!("nothing to change: name --overdraft-limit, --ceiling or --state");
         return Ok(ExitCode::from(EXIT_USAGE));
@@ -91,7 +94,10 @@ pub(super) async fn change(args: ChangeArgs) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) async fn close(args: CloseArgs) -> anyhow::Result<ExitCode> {
-    let client = args.request.client()?;
+    let client = match args.request.client() {
+        Ok(client) => client,
+        Err(exit) => return Ok(exit),
+    };
     let id = args.request.id();
     let asked = args.request.asked(&client, id, &args.words());
     let answer = until_answered(id, DEADLINE, || client.close_account(id, args.number, args.reason.clone())).await;

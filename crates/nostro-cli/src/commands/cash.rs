@@ -43,7 +43,10 @@ pub(crate) async fn withdraw(args: CashArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn run(args: CashArgs, way: Way) -> anyhow::Result<ExitCode> {
-    let client = args.moving.client()?;
+    let client = match args.moving.client() {
+        Ok(client) => client,
+        Err(exit) => return Ok(exit),
+    };
     let id = args.moving.id();
     let currency = match args.moving.currency_of(&client, args.currency, args.account).await {
         Ok(currency) => currency,

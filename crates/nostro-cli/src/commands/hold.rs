@@ -128,7 +128,10 @@ pub(crate) async fn run(args: HoldArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn place(args: PlaceArgs) -> anyhow::Result<ExitCode> {
-    let client = args.moving.client()?;
+    let client = match args.moving.client() {
+        Ok(client) => client,
+        Err(exit) => return Ok(exit),
+    };
     let id = args.moving.id();
     if args.debit == args.credit {
         eprintln!("FROM and TO are the same account: a hold has two");
@@ -159,7 +162,10 @@ async fn place(args: PlaceArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn capture(args: CaptureArgs) -> anyhow::Result<ExitCode> {
-    let client = args.moving.client()?;
+    let client = match args.moving.client() {
+        Ok(client) => client,
+        Err(exit) => return Ok(exit),
+    };
     let id = args.moving.id();
     if args.moving.is_again() && args.amount.is_none() {
         eprintln!(
@@ -191,7 +197,10 @@ async fn capture(args: CaptureArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn release(args: ReleaseArgs) -> anyhow::Result<ExitCode> {
-    let client = args.moving.client()?;
+    let client = match args.moving.client() {
+        Ok(client) => client,
+        Err(exit) => return Ok(exit),
+    };
     let id = args.moving.id();
     let request = ReleaseRequest { id, category: 0, reference: args.moving.reference.clone() };
     let outcome = until_settled(id, DEADLINE, || client.release_hold(args.hold, args.branch, &request)).await;

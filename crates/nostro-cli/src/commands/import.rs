@@ -113,16 +113,27 @@ async fn import(args: &ImportArgs, client: &Client, lines: &Lines) -> anyhow::Re
     };
     let mapping = args.out.as_deref().map(Mapping::create).transpose()?;
     let report = send::all(client, &ids, lines, &elsewhere, wait).await;
-    if let Some(mut mapping) = mapping {
-        for (line, number) in lines.customers.iter().zip(&report.customer_numbers) {
-            mapping.write("customer", &line.reference, number.as_ref())?;
+    let mapped = mapping.map_or(Ok(()), |mapping| mapped(mapping, lines, &report));
+    let exit = told(args, &report)?;
+    // What became of the lines is told whatever becomes of the file, and unknown is never told as failed.
+    match mapped {
+        Err(error) if report.exit() == 0 => Err(error),
+        Err(error) => {
+            eprintln!("nostro: {error:#}");
+            Ok(exit)
         }
-        for (line, number) in lines.accounts.iter().zip(&report.account_numbers) {
-            mapping.write("account", &line.reference, number.as_ref())?;
-        }
-        mapping.finish()?;
+        Ok(()) => Ok(exit),
     }
-    told(args, &report)
+}
+
+fn mapped(mut mapping: Mapping, lines: &Lines, report: &Report) -> anyhow::Result<()> {
+    for (line, number) in lines.customers.iter().zip(&report.customer_numbers) {
+        mapping.write("customer", &line.reference, number.as_ref())?;
+    }
+    for (line, number) in lines.accounts.iter().zip(&report.account_numbers) {
+        mapping.write("account", &line.reference, number.as_ref())?;
+    }
+    mapping.finish()
 }
 
 fn told(args: &ImportArgs, report: &Report) -> anyhow::Result<ExitCode> {

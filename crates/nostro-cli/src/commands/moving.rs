@@ -36,9 +36,9 @@ pub(crate) struct MovingArgs {
 }
 
 impl RequestArgs {
-    /// A client with the key that was found.
-    pub(crate) fn client(&self) -> anyhow::Result<Client> {
-        self.connection.client()
+    /// A client with the key that was found; or how the command ends, as without one nothing is sent.
+    pub(crate) fn client(&self) -> Result<Client, ExitCode> {
+        self.connection.client().map_err(|error| outcome::nothing_sent(self.is_again(), &error))
     }
 
     /// The id that was named, or a new one: to be asked for once.
@@ -63,7 +63,7 @@ impl RequestArgs {
 
 impl MovingArgs {
     /// As of [`RequestArgs::client`].
-    pub(crate) fn client(&self) -> anyhow::Result<Client> {
+    pub(crate) fn client(&self) -> Result<Client, ExitCode> {
         self.request.client()
     }
 

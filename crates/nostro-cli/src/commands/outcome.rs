@@ -165,6 +165,15 @@ pub(crate) fn nothing_moved(is_again: bool, error: &ClientError, of: &str) -> Ex
     ExitCode::from(exit)
 }
 
+/// The same where nothing could be sent at all.
+pub(crate) fn nothing_sent(is_again: bool, error: &anyhow::Error) -> ExitCode {
+    let exit = this_attempt(is_again).exit;
+    let words =
+        if is_again { "this attempt sent nothing, what an earlier one did is not known" } else { "nothing was sent" };
+    eprintln!("{error:#}; {words}");
+    ExitCode::from(exit)
+}
+
 pub(crate) fn print_fields(problem: &Problem) {
     for field in &problem.errors {
         eprintln!("  {}: {}", field.pointer, field.detail);

@@ -1,28 +1,32 @@
 //! A file that has its name only once it is whole. Until then it is `FILE.part`, so that nobody takes half of one for it.
+//! One that is whole and cannot be given its name stays `FILE.part`.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// A file that is being written. What is dropped before its end is removed.
+/// A file that is being written. What is dropped before it is whole is removed.
 #[derive(Debug)]
 pub(crate) struct PartFile {
     path: PathBuf,
     part: PathBuf,
     file: BufWriter<File>,
-    is_in_place: bool,
+    is_whole: bool,
 }
 
 impl PartFile {
     /// Begins it; one that has the name already is replaced at the end.
     pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
+        if path.is_dir() {
+            bail!("{} is a directory: expected the name of a file", path.display());
+        }
         let mut part = OsString::from(path);
         part.push(".part");
         let part = PathBuf::from(part);
         let file = File::create(&part).with_context(|| format!("cannot write {}", part.display()))?;
-        Ok(Self { path: path.to_owned(), part, file: BufWriter::new(file), is_in_place: false })
+        Ok(Self { path: path.to_owned(), part, file: BufWriter::new(file), is_whole: false })
     }
 
     /// Where it is until it is whole.
@@ -32,13 +36,12 @@ impl PartFile {
 
     /// Puts it in its place, once it is on the disk.
     pub(crate) fn finish(mut self) -> anyhow::Result<()> {
-        let Self { path, part, file, is_in_place } = &mut self;
+        let Self { path, part, file, is_whole } = &mut self;
         let written = file.flush().and_then(|()| file.get_ref().sync_all());
         written.with_context(|| format!("cannot write {}", part.display()))?;
+        *is_whole = true;
         std::fs::rename(&*part, &*path)
-            .with_context(|| format!("cannot rename {} to {}", part.display(), path.display()))?;
-        *is_in_place = true;
-        Ok(())
+            .with_context(|| format!("{} is whole; cannot rename it to {}", part.display(), path.display()))
     }
 }
 
@@ -54,7 +57,7 @@ impl Write for PartFile {
 
 impl Drop for PartFile {
     fn drop(&mut self) {
-        if !self.is_in_place {
+        if !self.is_whole {
             // That it cannot be removed changes nothing: its name says what it is.
             let _ = std::fs::remove_file(&self.part);
         }
@@ -86,6 +89,14 @@ mod tests {
         }
         drop(begun("half of a third"));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "another");
+        let homeless = begun("whole, and its name is taken");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let told = homeless.finish().unwrap_err().to_string();
+        assert!(told.starts_with(&format!("{} is whole; cannot rename it", part.display())), "{told}");
+        assert_eq!(std::fs::read_to_string(&part).unwrap(), "whole, and its name is taken");
+        let told = PartFile::create(&path).unwrap_err().to_string();
+        assert!(told.ends_with("is a directory: expected the name of a file"), "{told}");
         std::fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -82,9 +82,9 @@ fn print(report: &TrialBalance) {
     println!("{rows}");
     for sum in report.bank.iter().filter(|sum| sum.in_flight != 0) {
         println!("{} {} in flight between the branches", major(sum.currency, sum.in_flight), sum.currency);
-        if sum.difference != 0 {
-            println!("{} {} of it in no batch", major(sum.currency, sum.difference), sum.currency);
-        }
+    }
+    for sum in report.bank.iter().filter(|sum| sum.difference != 0) {
+        println!("{} {} between the branches is in no batch", major(sum.currency, sum.difference), sum.currency);
     }
     println!("{}", if report.balanced { "balanced" } else { "NOT BALANCED" });
 }

@@ -29,7 +29,10 @@ pub(crate) struct ReverseArgs {
 
 /// Runs the command.
 pub(crate) async fn run(args: ReverseArgs) -> anyhow::Result<ExitCode> {
-    let client = args.moving.client()?;
+    let client = match args.moving.client() {
+        Ok(client) => client,
+        Err(exit) => return Ok(exit),
+    };
     let id = args.moving.id();
     let part: Option<Amount> = match &args.amount {
         None => None,

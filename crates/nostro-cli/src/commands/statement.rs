@@ -120,9 +120,7 @@ fn print(statement: &Statement) {
 
 async fn csv_file(client: &Client, args: &StatementArgs, file: &Path) -> anyhow::Result<()> {
     let mut part = PartFile::create(file)?;
-    let written = csv(client, args, &mut part).await;
-    // What is there of it must not be taken for a statement: it is removed.
-    written.with_context(|| format!("{} is not whole", part.part().display()))?;
+    csv(client, args, &mut part).await.with_context(|| format!("{} is not written", file.display()))?;
     part.finish()
 }
 

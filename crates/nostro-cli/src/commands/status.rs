@@ -11,6 +11,7 @@ use clap::Args;
 use nostro_client::{ClientError, Transfer};
 use nostro_commit::with_sources;
 use nostro_core::BranchCode;
+use std::fmt::Display;
 use std::process::ExitCode;
 use uuid::Uuid;
 
@@ -31,9 +32,17 @@ pub(crate) struct StatusArgs {
 
 /// Runs the command.
 pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
-    let transfer = match args.connection.client()?.transfer_by_id(args.id, args.branch).await {
+    let client = match args.connection.client() {
+        Ok(client) => client,
+        Err(error) => return Ok(not_asked(format!("{error:#}"))),
+    };
+    let transfer = match client.transfer_by_id(args.id, args.branch).await {
         Ok(transfer) => transfer,
-        Err(error) => return not_found(error),
+        Err(ClientError::Rejected(problem)) if problem.code == "transfer_not_found" => {
+            eprintln!("{} ({})", problem.detail, problem.code);
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(error) => return Ok(not_asked(with_sources(error))),
     };
     if args.json {
         print_json(&transfer)?;
@@ -77,19 +86,10 @@ fn further(transfer: &Transfer) -> Vec<(&'static str, String)> {
     lines
 }
 
-/// Where there is no record, or none could be asked for.
-fn not_found(error: ClientError) -> anyhow::Result<ExitCode> {
-    match error {
-        ClientError::Rejected(problem) if problem.status == 404 => {
-            eprintln!("{} ({})", problem.detail, problem.code);
-            Ok(ExitCode::FAILURE)
-        }
-        ClientError::Unavailable { .. } | ClientError::Connect { .. } | ClientError::Unknown { .. } => {
-            eprintln!("unknown: {}; whether the money moved was not told", with_sources(error));
-            Ok(ExitCode::from(EXIT_UNKNOWN))
-        }
-        ClientError::Rejected(_) => Err(error.into()),
-    }
+/// Whatever the reason, that no record was seen says nothing of it.
+fn not_asked(why: impl Display) -> ExitCode {
+    eprintln!("unknown: {why}; whether the money moved was not told");
+    ExitCode::from(EXIT_UNKNOWN)
 }
 
 #[cfg(test)]

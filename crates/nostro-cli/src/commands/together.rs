@@ -63,7 +63,10 @@ fn parse_link(text: &str) -> Result<(AccountNumber, AccountNumber, String), Stri
 
 /// Runs `nostro split`.
 pub(crate) async fn split(args: SplitArgs) -> anyhow::Result<ExitCode> {
-    let client = args.moving.client()?;
+    let client = match args.moving.client() {
+        Ok(client) => client,
+        Err(exit) => return Ok(exit),
+    };
     let Some(shared) = args.from.or(args.to) else { return Ok(ExitCode::from(EXIT_USAGE)) };
     let currency = match args.moving.currency_of(&client, args.currency, shared).await {
         Ok(currency) => currency,
@@ -113,7 +116,10 @@ pub(crate) async fn split(args: SplitArgs) -> anyhow::Result<ExitCode> {
 
 /// Runs `nostro chain`.
 pub(crate) async fn chain(args: ChainArgs) -> anyhow::Result<ExitCode> {
-    let client = args.moving.client()?;
+    let client = match args.moving.client() {
+        Ok(client) => client,
+        Err(exit) => return Ok(exit),
+    };
     let Some((first, ..)) = args.links.first() else { return Ok(ExitCode::from(EXIT_USAGE)) };
     let currency = match args.moving.currency_of(&client, args.currency, *first).await {
         Ok(currency) => currency,

@@ -34,7 +34,10 @@ pub(crate) struct TransferArgs {
 
 /// Runs the command.
 pub(crate) async fn run(args: TransferArgs) -> anyhow::Result<ExitCode> {
-    let client = args.moving.client()?;
+    let client = match args.moving.client() {
+        Ok(client) => client,
+        Err(exit) => return Ok(exit),
+    };
     let id = args.moving.id();
     if args.debit == args.credit {
         eprintln!("FROM and TO are the same account: a transfer has two");

@@ -345,13 +345,15 @@ async fn a_hold_that_two_branches_know_is_named_with_its_branch_and_a_retry_find
     for client in [client, &fresh.client] {
         assert_eq!(states(&client.bulk(&capture(&first)).await.unwrap()), ["posted again"]);
         assert_eq!(told(&client.capture_hold(hold.id, None, &first).await), "replayed");
-        let unclear = states(&client.bulk(&capture(&take(1, false))).await.unwrap());
-        assert_eq!(unclear, ["unavailable invalid_request"], "the id is not used up");
+        let other = BulkOperation::Transfer(pay(az, near, 1)).into();
+        let items = client.bulk(&[vec![other], capture(&take(1, false))].concat()).await.unwrap();
+        assert_eq!(states(&items), ["posted", "unavailable invalid_request"], "the id is not used up");
+        assert_eq!(items[1].problem.as_ref().unwrap().errors[0].pointer, "/transfers/1/branch");
         let single = client.capture_hold(hold.id, None, &take(1, false)).await;
         assert_eq!(told(&single), "rejected invalid_request");
         assert_posted(client.capture_hold(hold.id, Some(nostro_torture::money::code("TX")), &take(1, false)).await);
     }
-    assert_eq!((balance(client, az).await, balance(client, tx).await), (950, 998));
+    assert_eq!((balance(client, az).await, balance(client, tx).await), (948, 998));
     assert!(client.audit().await.unwrap().balanced);
     databases.finish().await;
 }

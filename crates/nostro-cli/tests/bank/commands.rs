@@ -5,6 +5,7 @@ use nostro_torture::databases::Databases;
 use nostro_torture::money::{assert_posted, balance, open, pay, reserve, take, undo};
 use nostro_torture::program::run;
 use nostro_torture::server::Server;
+use std::path::Path;
 use uuid::Uuid;
 
 /// Where nobody listens.
@@ -19,7 +20,10 @@ struct Ran {
 
 /// Runs `nostro` with the operator's key at this address.
 async fn nostro(databases: &Databases, api: &str, arguments: &[&str]) -> Ran {
-    let key = databases.directory.join("operator.key");
+    with_key(&databases.directory.join("operator.key"), api, arguments).await
+}
+
+async fn with_key(key: &Path, api: &str, arguments: &[&str]) -> Ran {
     let all = [arguments, &["--api", api, "--key-file", key.to_str().unwrap()]].concat();
     let all: Vec<String> = all.into_iter().map(str::to_owned).collect();
     let running = tokio::task::spawn_blocking(move || run(&all.iter().map(String::as_str).collect::<Vec<_>>()));
@@ -61,6 +65,17 @@ async fn who_could_not_ask_says_so_and_never_ends_as_if_there_were_an_answer() {
     }
     for cash in ["deposit", "withdraw"] {
         assert_eq!(nostro(&databases, NOBODY, &[cash, &from, "1.00"]).await.exit, Some(5), "{cash}");
+    }
+    // Without its key a command sends nothing; what was asked for with the same id before may yet have been done.
+    let no_key = databases.directory.join("no such key");
+    let (paid, changed) = (&["deposit", &from, "1.00"][..], &["account", "change", &from, "--state", "frozen"][..]);
+    for command in
+        commands.into_iter().chain([paid, changed, &["account", "close", &from], &["reverse", ID, "--branch", "AZ"]])
+    {
+        let ran = with_key(&no_key, &server.url, command).await;
+        assert!(ran.exit == Some(5) && ran.told.contains("nothing was sent"), "{command:?}: {}", ran.told);
+        let ran = with_key(&no_key, &server.url, &[command, &["--id", ID]].concat()).await;
+        assert!(ran.exit == Some(4) && ran.told.contains("no such key"), "{command:?}: {}", ran.told);
     }
     for looks in [&["audit"][..], &["report", "trial-balance"], &["in-doubt"]] {
         let ran = nostro(&databases, NOBODY, looks).await;
@@ -130,8 +145,20 @@ async fn what_became_of_a_transfer_is_shown_and_is_the_exit_code() {
     assert_eq!((&shown["state"], &shown["amount"]), (&"posted".into(), &"250".into()));
     let ran = nostro(&databases, &server.url, &["status", &Uuid::now_v7().to_string()]).await;
     assert!(ran.exit == Some(1) && ran.told.contains("transfer_not_found"), "{}", ran.told);
-    let ran = nostro(&databases, NOBODY, &["status", &paid.id.to_string()]).await;
-    assert!(ran.exit == Some(4) && ran.told.contains("unknown"), "{}", ran.told);
+    // Whatever keeps the command from asking, it does not end as if there were no record.
+    let id = paid.id.to_string();
+    let (no_key, wrong_key) = (databases.directory.join("no such key"), databases.directory.join("wrong.key"));
+    std::fs::write(&wrong_key, "nobody's").unwrap();
+    let elsewhere = format!("{}/elsewhere", server.url);
+    for ran in [
+        nostro(&databases, NOBODY, &["status", &id]).await,
+        nostro(&databases, &elsewhere, &["status", &id]).await,
+        nostro(&databases, &server.url, &["status", &id, "--branch", "ZZ"]).await,
+        with_key(&no_key, &server.url, &["status", &id]).await,
+        with_key(&wrong_key, &server.url, &["status", &id]).await,
+    ] {
+        assert!(ran.exit == Some(4) && ran.told.contains("unknown"), "{}", ran.told);
+    }
     databases.finish().await;
 }
 

@@ -147,6 +147,14 @@ async fn an_import_is_done_once_however_often_it_is_run() {
     assert_eq!(ran.counts("customers"), [0, 300, 0, 0, 0, 0]);
     assert_eq!(ran.counts("balances"), [0, 270, 0, 0, 0, 0]);
     assert_eq!(import.mapping("again.csv"), numbers);
+
+    // What became of the lines is told, whatever becomes of the file: here the disk is full.
+    let full = import.directory.join("full.csv");
+    std::os::unix::fs::symlink("/dev/full", import.directory.join("full.csv.part")).unwrap();
+    let ran = import.run(&["--out", full.to_str().unwrap()]).await;
+    assert!(ran.exit == Some(1) && ran.told.contains("cannot write"), "{}", ran.told);
+    assert_eq!(ran.counts("customers"), [0, 300, 0, 0, 0, 0]);
+    assert!(!full.exists());
     assert_eq!(counts(&databases, "AZ").await, "150 150 120");
     assert_eq!(held_by_customers(&databases).await, total(300));
     databases.finish().await;
@@ -218,6 +226,10 @@ async fn a_line_that_was_changed_is_a_conflict_with_its_line() {
     for line in ["customers.csv:5: name", "accounts.csv:6: kind", "balances.csv:8: amount"] {
         assert!(ran.told.contains(&format!("{line}: {conflict}")), "{line}: {}", ran.told);
     }
+    // And nothing else hides that code.
+    std::os::unix::fs::symlink("/dev/full", import.directory.join("full.csv.part")).unwrap();
+    let again = import.run(&["--out", import.directory.join("full.csv").to_str().unwrap()]).await;
+    assert!(again.exit == Some(3) && again.told.contains("cannot write"), "{}", again.told);
     // What belongs to a line that was refused is not asked for.
     assert_eq!(ran.counts("customers"), [0, 19, 1, 0, 0, 0]);
     assert_eq!(ran.counts("accounts"), [0, 18, 1, 0, 0, 1]);
@@ -282,6 +294,8 @@ async fn one_wrong_line_in_any_file_and_nothing_is_imported() {
     // A mapping that cannot be written, and a branch that is none, are known before anything is sent.
     let nowhere = import.directory.join("absent/numbers.csv");
     assert_eq!(import.run(&["--out", nowhere.to_str().unwrap()]).await.exit, Some(1));
+    let ran = import.run(&["--out", import.directory.to_str().unwrap()]).await;
+    assert!(ran.exit == Some(1) && ran.told.contains("is a directory"), "{}", ran.told);
     let ran = import.run(&["--branch", "ZZ"]).await;
     assert!(ran.exit == Some(2) && ran.told.contains("no branch has this code"), "{}", ran.told);
     std::fs::remove_file(import.directory.join("balances.csv")).unwrap();

@@ -183,7 +183,7 @@ async fn a_csv_that_cannot_be_written_to_its_end_is_not_taken_for_whole() {
         key.to_str().unwrap(),
     ]);
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.code() == Some(1) && said.contains("statement.csv.part is not whole"), "{said}");
+    assert!(output.status.code() == Some(1) && said.contains("statement.csv is not written"), "{said}");
     assert!(!file.exists() && !databases.directory.join("statement.csv.part").exists(), "nothing is left of it");
     databases.finish().await;
 }

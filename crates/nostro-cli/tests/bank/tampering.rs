@@ -349,6 +349,7 @@ pub fn cases_of_terms(bank: &Bank) -> Vec<Case> {
         changed("TX", "is_final = true", is(taken), "transfer_sides", taken),
         changed("TX", &format!("hold = '{ended}'"), is(taken), "transfer_sides", taken),
         changed("TX", "is_forced = true", is(undone), "transfer_sides", undone),
+        changed("TX", "is_forced = false", is(undone), "transfer_sides", undone),
         changed("TX", &format!("original = '{payment}'"), is(undone), "transfer_sides", undone),
         changed("TX", "chain = null, chain_position = null, chain_length = null", link(1), "transfer_sides", linked),
         case(
