@@ -155,6 +155,22 @@ impl Databases {
         }
     }
 
+    /// Waits until every transaction that is open now at a branch has ended, one way or the other, at most so long.
+    pub async fn what_is_open_ends_within(&self, code: &str, limit: Duration) {
+        let open = "select coalesce(string_agg(pid || ' ' || xact_start, ','), '') from pg_stat_activity
+            where xact_start is not null and pid <> pg_backend_pid()";
+        let begin = Instant::now();
+        let before = self.value(code, open).await;
+        loop {
+            let now = self.value(code, open).await;
+            if !before.split(',').any(|one| !one.is_empty() && now.contains(one)) {
+                return;
+            }
+            assert!(begin.elapsed() < limit, "still open at {code} after {limit:?}: {now}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// What must hold at the end of every test: nothing prepared, no deadlock, every decision with its markers.
     pub async fn finish(&self) {
         self.nothing_prepared_within(Duration::from_secs(10)).await;
@@ -197,4 +213,11 @@ impl Drop for Databases {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.directory);
     }
+}
+
+/// A statement with its parameters written out.
+pub fn filled(statement: &str, values: &[&str]) -> String {
+    // From the last, since $1 is also how $12 begins.
+    let numbered = (1..).zip(values).collect::<Vec<(usize, _)>>();
+    numbered.iter().rev().fold(statement.to_owned(), |text, (at, value)| text.replace(&format!("${at}"), value))
 }

@@ -121,6 +121,30 @@ async fn a_closed_month_is_read_once_and_again_from_scratch_only() {
     databases.finish().await;
 }
 
+#[tokio::test]
+async fn what_was_kept_without_contents_is_read_anew_unless_it_is_in_the_archive() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let client = &server.client;
+    with_an_old_month(&databases, client).await;
+    assert_balanced(client, false).await;
+    databases.sql("TX", "select detach_transfer_period(202311)").await;
+    // As it was before, and what the migration makes of it.
+    let contents = include_str!("../../../nostro-store/src/migrations/0013_contents.sql");
+    for branch in ["AZ", "TX"] {
+        databases.sql(branch, "alter table audit_batch rename column contents to kinds").await;
+        databases.sql(branch, contents).await;
+    }
+    let kept_months = || async { (kept(&databases, "AZ").await.0, kept(&databases, "TX").await.0) };
+    assert_eq!(kept_months().await, ("0".to_owned(), "1".to_owned()));
+    assert_eq!(databases.value("TX", "select count(*) from audit_batch where contents is null").await, "1");
+    // The archive's transfers are held against those that Arizona still has, as far as they are known.
+    let audit = assert_balanced(client, false).await;
+    assert_eq!(audit.notes, Vec::<String>::new());
+    assert_eq!(kept_months().await, ("1".to_owned(), "1".to_owned()));
+    databases.finish().await;
+}
+
 /// A connection that may do what the server may.
 async fn as_the_server(databases: &Databases) -> tokio_postgres::Client {
     let client = databases.login("AZ").await;

@@ -5,7 +5,7 @@ use crate::entries::{all, history, instant, later, many, random, time};
 use nostro_client::{Client, Entry, EntryFilter, HoldFilter, Page};
 use nostro_core::{AccountNumber, BranchNumber};
 use nostro_store::{filtered, past};
-use nostro_torture::databases::{Databases, KEY};
+use nostro_torture::databases::{Databases, KEY, filled};
 use nostro_torture::money::{amount, assert_posted, give_back, open, pay, reserve};
 use nostro_torture::server::Server;
 use serde_json::Value;
@@ -124,13 +124,6 @@ async fn holds_are_filtered_by_how_they_stand() {
         assert_eq!(found, expected, "{filter:?}");
     }
     databases.finish().await;
-}
-
-/// A statement with its parameters written out.
-pub fn filled(statement: &str, values: &[&str]) -> String {
-    // From the last, since $1 is also how $12 begins.
-    let numbered = (1..).zip(values).collect::<Vec<(usize, _)>>();
-    numbered.iter().rev().fold(statement.to_owned(), |text, (at, value)| text.replace(&format!("${at}"), value))
 }
 
 /// How many pages of memory a statement looks at.

@@ -34,7 +34,6 @@ mod load;
 mod multi_leg;
 mod outages;
 mod past;
-mod plans;
 mod positions;
 mod reversals;
 mod schema;

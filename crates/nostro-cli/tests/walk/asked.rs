@@ -17,7 +17,7 @@ pub const ANSWER_MAX: Duration = Duration::from_secs(60);
 /// More than any account has.
 const TOO_MUCH: i64 = 1_000_000_000;
 /// A hold that expires is placed, and its message waited for, before its time has run out.
-const EXPIRES_IN: Duration = Duration::from_secs(2);
+const EXPIRES_IN: Duration = Duration::from_secs(6);
 /// Told of what no client asks for.
 pub const UNASKED: &str = "unasked";
 

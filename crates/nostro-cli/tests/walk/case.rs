@@ -333,15 +333,15 @@ impl Case {
                 server.kill();
                 match self.recovery {
                     Recovery::AtOnce => held.cut(),
+                    // Nobody recovers what one branch decides by itself, so what arrives is waited for.
                     Recovery::Late => {
                         held.release();
-                        sleep(Duration::from_millis(200)).await;
+                        databases.what_is_open_ends_within(self.point.branch, SETTLED_MAX).await;
                     }
                     Recovery::TwoRecoverers => {
                         sleep(Duration::from_millis(300)).await;
                         held.release();
-                        // Nobody recovers what one branch decides by itself, so what arrives is given time to be done.
-                        sleep(Duration::from_millis(200)).await;
+                        databases.what_is_open_ends_within(self.point.branch, SETTLED_MAX).await;
                     }
                 }
                 if servers.is_empty() {

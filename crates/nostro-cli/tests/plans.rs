@@ -4,10 +4,10 @@
 //! The statements are those that the store sends, with PostgreSQL's own way to plan and fresh statistics. The rows are
 //! made by SQL, as nothing is asked of a server: accounts whose chains and marks are right, over two months. Balances
 //! are not.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
-use crate::filters::filled;
 use nostro_store::{filtered, read};
-use nostro_torture::databases::Databases;
+use nostro_torture::databases::{Databases, filled};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use tokio_postgres::{Client, SimpleQueryMessage};
