@@ -16,7 +16,7 @@ use nostro_commit::driver::Site;
 use nostro_commit::{Batch, BatchId, Part, Participants, with_sources};
 use nostro_core::plan::{self, Accounts, Outcome, Plan, PlanInput};
 use nostro_core::transfer::Decision;
-use nostro_core::{BranchCode, BranchSet, Timestamp, Transfer, TransferId, TransferRecord};
+use nostro_core::{BranchCode, BranchSet, Hold, Original, Period, Timestamp, Transfer, TransferId, TransferRecord};
 use nostro_store::lock::{self, Asked, Leaving};
 use nostro_store::nets::nets;
 use nostro_store::place::Places;
@@ -163,25 +163,40 @@ fn no_lease(code: BranchCode, error: LeaseError) -> Unavailable {
     }
 }
 
+/// What the branches found under their locks.
+#[derive(Default)]
+struct Found {
+    clocks: Vec<Timestamp>,
+    accounts: Accounts,
+    holds: Vec<Hold>,
+    originals: Vec<Original>,
+    stored: Vec<StoredTransfer>,
+    detached: BTreeSet<Period>,
+    places: Vec<Places>,
+    leases: Vec<(Lease, Leaving)>,
+}
+
+impl Found {
+    fn at(sites: Vec<LockedSite>) -> Self {
+        let mut found = Self::default();
+        for LockedSite { lease, locked, leaving } in sites {
+            found.leases.push((lease, leaving));
+            found.clocks.push(locked.clock);
+            found.places.push(locked.places);
+            found.accounts.extend(locked.accounts);
+            found.holds.extend(locked.holds);
+            found.originals.extend(locked.originals);
+            found.stored.extend(locked.known);
+            found.detached.extend(locked.detached);
+        }
+        found
+    }
+}
+
 async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, items: Vec<Item>) -> Outset {
     let Locking { sites, look_ups, looked_up } = locking;
-    let clocks: Vec<Timestamp> = sites.iter().map(|site| site.locked.clock).collect();
-    let mut accounts = Accounts::default();
-    let (mut holds, mut originals) = (Vec::new(), Vec::new());
-    let mut stored: Vec<StoredTransfer> = Vec::new();
-    let mut detached = BTreeSet::new();
-    let mut places = Vec::new();
-    let mut leases = Vec::new();
-    for LockedSite { lease, locked, leaving } in sites {
-        leases.push((lease, leaving));
-        places.push(locked.places);
-        accounts.extend(locked.accounts);
-        holds.extend(locked.holds);
-        originals.extend(locked.originals);
-        stored.extend(locked.known);
-        detached.extend(locked.detached);
-    }
-    let batches: HashMap<TransferId, (BatchId, Arc<CommitPath>)> =
+    let Found { clocks, accounts, holds, originals, stored, detached, places, leases } = Found::at(sites);
+    let earlier: HashMap<TransferId, (BatchId, Arc<CommitPath>)> =
         stored.iter().map(|row| (row.record.transfer.id, (row.batch, Arc::new(path(bank, row))))).collect();
     let clock = clocks.iter().copied().max().expect("every lane has a branch, and so a clock");
     let posted_at = plan::posted_at(clocks, accounts.iter().map(|(_, account)| account))
@@ -191,18 +206,9 @@ async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, 
     let input =
         PlanInput { transfers: transfers.clone(), accounts, holds, originals, known, detached, clock, posted_at };
     let plan = plan::plan(input);
-    // A clock that jumps: what this server did not look up may yet be recorded, so it is not called unusable.
-    let unusable = |(transfer, outcome): (&&Transfer, &Outcome)| {
-        matches!(outcome, Outcome::Unusable(_)) && !looked_up.contains(&transfer.id)
-    };
-    if look_ups == LookUps::Far && transfers.iter().zip(&plan.outcomes).any(unusable) {
-        bank.replays.met();
-        roll_back(leases).await;
-        return Outset::Next(Next::Again(items));
-    }
     if look_ups == LookUps::Far {
         let others: Vec<&Lease> = leases.iter().skip(1).map(|(lease, _)| lease).collect();
-        match timeout(GATE_WAIT, is_recorded_elsewhere(&others, &plan)).await {
+        match timeout(GATE_WAIT, may_be_recorded(&others, &transfers, &plan, &looked_up)).await {
             Ok(Ok(false)) => {}
             Ok(Ok(true)) => {
                 bank.replays.met();
@@ -222,7 +228,7 @@ async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, 
         return Outset::Next(Next::Halve(items));
     };
     let path = Arc::new(path);
-    let answers = answers(items, plan.outcomes, number, &path, &batches);
+    let answers = answers(items, plan.outcomes, number, &path, &earlier);
     if path.parts.is_empty() {
         roll_back(leases).await;
         answers.into_iter().for_each(|(item, answers)| item.answer(answers));
@@ -230,8 +236,21 @@ async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, 
     }
     let parts = path.parts.iter().filter(|code| **code != path.home).map(|code| part(*code));
     let participants = Participants::new(number.home, parts).expect("a lane's branches are two different ones");
-    let mut ready =
-        Ready { batch: Batch { id: number, participants }, sites: Vec::new(), slots: BTreeMap::new(), answers };
+    let batch = Batch { id: number, participants };
+    Outset::Ready(Box::new(sent(batch, posted_at, leases, writes, &path, answers).await))
+}
+
+/// The writes of the parts on their way; the branches that have nothing to write are let go.
+async fn sent(
+    batch: Batch,
+    posted_at: Timestamp,
+    leases: Vec<(Lease, Leaving)>,
+    writes: Vec<(BranchCode, Writes)>,
+    path: &CommitPath,
+    answers: Vec<(Item, Answers)>,
+) -> Ready {
+    let number = batch.id;
+    let mut ready = Ready { batch, sites: Vec::new(), slots: BTreeMap::new(), answers };
     let mut idle = Vec::new();
     for ((lease, leaving), (code, writes)) in leases.into_iter().zip(writes) {
         if !path.parts.contains(&code) {
@@ -251,7 +270,24 @@ async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, 
         ready.sites.push(Site { part: part(code), link, writes });
     }
     roll_back(idle).await;
-    Outset::Ready(Box::new(ready))
+    ready
+}
+
+/// Whether the plan may say something else of an id than what is recorded of it, as not every id was looked up.
+async fn may_be_recorded(
+    others: &[&Lease],
+    transfers: &[&Transfer],
+    plan: &Plan,
+    looked_up: &HashSet<TransferId>,
+) -> Result<bool, tokio_postgres::Error> {
+    // A clock that jumps: what this server did not look up may yet be recorded, so it is not called unusable.
+    let unusable = |(transfer, outcome): (&&Transfer, &Outcome)| {
+        matches!(outcome, Outcome::Unusable(_)) && !looked_up.contains(&transfer.id)
+    };
+    if transfers.iter().zip(&plan.outcomes).any(unusable) {
+        return Ok(true);
+    }
+    is_recorded_elsewhere(others, plan).await
 }
 
 /// Whether an id that is refused now has a record at a branch where the refusal is not recorded, and so where no
