@@ -81,6 +81,9 @@ pub struct Run {
     pub p999_ms: Option<f64>,
     /// The longest wait.
     pub max_ms: Option<f64>,
+    /// Of an open loop: the longest wait of what was due in each second of the run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slowest_ms_by_second: Vec<f64>,
     /// Answers that were neither posted, replayed, refused nor settling.
     pub errors: u64,
     /// Posted as the clients were told.
@@ -143,6 +146,7 @@ impl Run {
             p99_ms: waited(0.99),
             p999_ms: waited(0.999),
             max_ms: (!tally.latency_us.is_empty()).then(|| tally.latency_us.max() as f64 / 1000.0),
+            slowest_ms_by_second: tally.slowest_us.iter().map(|micros| *micros as f64 / 1000.0).collect(),
             errors: answers.unknown + answers.unavailable + answers.other,
             acknowledged: answers.posted,
             replayed: answers.replayed,

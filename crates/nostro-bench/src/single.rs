@@ -166,6 +166,9 @@ impl Client {
         while let Some(at) = due.take().await {
             let Some(moment) = span.at(at) else { break };
             self.send(&mut tally, moment, at).await?;
+            if moment.counts {
+                tally.record_due((at - span.begin).as_secs() as usize, at.elapsed());
+            }
         }
         Ok(tally)
     }
