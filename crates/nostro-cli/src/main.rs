@@ -41,7 +41,9 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Make databases that you run branches of a bank, or bring them up to date
     Migrate(migrate::MigrateArgs),
-    /// List accounts, show one and its entries, now or at a past instant, or change it
+    /// List the customers of a branch, or make one
+    Customer(commands::customer::CustomerArgs),
+    /// List accounts, open one, show one and its entries, now or at a past instant, or change it
     Account(commands::account::AccountArgs),
     /// Move money from one account to another
     Transfer(commands::transfer::TransferArgs),
@@ -87,6 +89,7 @@ async fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args).await,
         Command::Migrate(args) => migrate::run(args).await,
         Command::Account(args) => commands::account::run(args).await,
+        Command::Customer(args) => commands::customer::run(args).await,
         Command::Transfer(args) => commands::transfer::run(args).await,
         Command::Deposit(args) => commands::cash::deposit(args).await,
         Command::Withdraw(args) => commands::cash::withdraw(args).await,

@@ -1,7 +1,8 @@
 //! `nostro account`: the accounts of a branch, or one account with its last entries. All of its entries are in
-//! [`entries`], what changes one in [`account_change`], balances and statements of past instants in [`statement`].
+//! [`entries`], new ones in [`account_open`], what changes one in [`account_change`], balances and statements of past instants in [`statement`].
 
 use super::account_change::{self, ChangeArgs, ChangesArgs, CloseArgs};
+use super::account_open::{self, OpenArgs};
 use super::connection::ConnectionArgs;
 use super::entries::{self, EntriesArgs};
 use super::statement::{self, BalanceArgs, StatementArgs};
@@ -30,6 +31,8 @@ enum AccountCommand {
     List(ListArgs),
     /// Show an account with its last entries
     Show(ShowArgs),
+    /// Open an account for a customer
+    Open(OpenArgs),
     /// List an account's entries, newest first
     Entries(EntriesArgs),
     /// Change an account's limits, freeze it or open it again
@@ -73,6 +76,7 @@ pub(crate) async fn run(args: AccountArgs) -> anyhow::Result<ExitCode> {
     match args.command {
         AccountCommand::List(args) => list(args).await,
         AccountCommand::Show(args) => show(args).await,
+        AccountCommand::Open(args) => account_open::open(args).await,
         AccountCommand::Entries(args) => entries::entries(args).await,
         AccountCommand::Change(args) => account_change::change(args).await,
         AccountCommand::Close(args) => account_change::close(args).await,

@@ -1,20 +1,18 @@
 //! `nostro account change`, `close` and `changes`: limits and states, and their history.
 //!
-//! While it is unknown whether a change was made, or its branch is unavailable, the same id is sent again, as by commands
-//! that move money; and the exit codes are theirs.
+//! How they end is in [`answered`].
 
-use super::account::parse_number;
+use super::account::{parse_number, print_account};
+use super::answered;
 use super::connection::ConnectionArgs;
-use super::exit::{EXIT_NOTHING_MOVED, EXIT_REFUSED, EXIT_UNKNOWN, EXIT_USAGE};
+use super::exit::EXIT_USAGE;
 use super::moving::RequestArgs;
-use super::outcome::{Asked, DEADLINE, print_fields, quoted};
+use super::outcome::{DEADLINE, quoted};
 use super::table::{major, print_json, table};
 use super::words::one_of;
 use clap::Args;
-use nostro_client::{Account, ChangeRequest, ClientError, Terms, all, until_answered};
-use nostro_commit::with_sources;
+use nostro_client::{ChangeRequest, Terms, all, until_answered};
 use nostro_core::{AccountNumber, AccountState, Currency};
-use serde_json::json;
 use std::process::ExitCode;
 use uuid::Uuid;
 
@@ -80,7 +78,7 @@ pub(super) async fn change(args: ChangeArgs) -> anyhow::Result<ExitCode> {
     let asked = args.request.asked(&client, id, &args.words());
     let currency = match client.account(args.number).await {
         Ok(account) => account.currency,
-        Err(error) => return failed(&asked, &error, not_sent(&asked, &error)),
+        Err(error) => return answered::tell_not_sent(&asked, &error),
     };
     let request = match args.change(id, currency) {
         Ok(request) => request,
@@ -90,7 +88,7 @@ pub(super) async fn change(args: ChangeArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let answer = until_answered(id, DEADLINE, || client.change_account(args.number, &request)).await;
-    told(&asked, answer)
+    answered::tell(&asked, answer, print_account)
 }
 
 pub(super) async fn close(args: CloseArgs) -> anyhow::Result<ExitCode> {
@@ -101,7 +99,7 @@ pub(super) async fn close(args: CloseArgs) -> anyhow::Result<ExitCode> {
     let id = args.request.id();
     let asked = args.request.asked(&client, id, &args.words());
     let answer = until_answered(id, DEADLINE, || client.close_account(id, args.number, args.reason.clone())).await;
-    told(&asked, answer)
+    answered::tell(&asked, answer, print_account)
 }
 
 pub(super) async fn changes(args: ChangesArgs) -> anyhow::Result<ExitCode> {
@@ -181,73 +179,9 @@ impl CloseArgs {
     }
 }
 
-fn told(asked: &Asked, answer: Result<Account, ClientError>) -> anyhow::Result<ExitCode> {
-    match answer {
-        Ok(account) if asked.json => print_json(&account).map(|()| ExitCode::SUCCESS),
-        Ok(account) => {
-            super::account::print_account(&account);
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(error) => failed(asked, &error, ended(asked, &error)),
-    }
-}
-
-fn failed(asked: &Asked, error: &ClientError, (state, exit): (&str, u8)) -> anyhow::Result<ExitCode> {
-    if asked.json {
-        let problem = match error {
-            ClientError::Rejected(problem) | ClientError::Unavailable { problem, .. } => Some(problem),
-            ClientError::Connect { .. } | ClientError::Unknown { .. } => None,
-        };
-        let (id, again) = (asked.id, &asked.again);
-        let detail = with_sources(error);
-        print_json(&json!({"id": id, "state": state, "detail": detail, "problem": problem, "again": again}))?;
-        return Ok(ExitCode::from(exit));
-    }
-    let what = match exit {
-        EXIT_UNKNOWN => "it may or may not have been made",
-        _ => "nothing was changed",
-    };
-    eprintln!("{state}: {}; {what}", with_sources(error));
-    if let ClientError::Rejected(problem) = error {
-        print_fields(problem);
-    }
-    eprintln!("  id        {}", asked.id);
-    if exit != EXIT_REFUSED {
-        eprintln!("  to ask again for the same change: {}", asked.again);
-    }
-    Ok(ExitCode::from(exit))
-}
-
-/// A word for how it ended, and the exit code. That this attempt changed nothing says nothing of an earlier one.
-fn ended(asked: &Asked, error: &ClientError) -> (&'static str, u8) {
-    match error {
-        ClientError::Rejected(problem) if [409, 422].contains(&problem.status) => ("refused", EXIT_REFUSED),
-        ClientError::Unknown { .. } => ("unknown", EXIT_UNKNOWN),
-        ClientError::Rejected(_) | ClientError::Unavailable { .. } | ClientError::Connect { .. } if asked.is_again => {
-            ("unknown", EXIT_UNKNOWN)
-        }
-        ClientError::Rejected(_) => ("rejected", EXIT_NOTHING_MOVED),
-        ClientError::Unavailable { .. } => ("unavailable", EXIT_NOTHING_MOVED),
-        ClientError::Connect { .. } => ("unreachable", EXIT_NOTHING_MOVED),
-    }
-}
-
-/// The same where the look-up before the request failed: nothing was sent by this attempt.
-fn not_sent(asked: &Asked, error: &ClientError) -> (&'static str, u8) {
-    if asked.is_again {
-        return ("unknown", EXIT_UNKNOWN);
-    }
-    match error {
-        ClientError::Rejected(_) => ("rejected", EXIT_NOTHING_MOVED),
-        ClientError::Unavailable { .. } | ClientError::Unknown { .. } => ("unavailable", EXIT_NOTHING_MOVED),
-        ClientError::Connect { .. } => ("unreachable", EXIT_NOTHING_MOVED),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nostro_client::UnknownCause;
 
     #[test]
     fn a_limit_is_zero_or_an_amount_and_a_ceiling_may_be_none() {
@@ -259,29 +193,5 @@ mod tests {
         for bad in ["none", "", ".", "-1.00", "12.5"] {
             assert!(limit(usd, bad, false).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn what_may_have_been_changed_is_never_told_as_not_changed() {
-        let asked = |is_again| Asked { id: Uuid::from_u128(7), is_again, again: String::new(), json: false };
-        let problem = |status: u16| {
-            let problem = json!({"type": "", "title": "", "status": status, "code": "c", "detail": "", "instance": "",
-                "retry": "never", "request_id": "", "errors": []});
-            Box::new(serde_json::from_value(problem).unwrap())
-        };
-        let retry_after = std::time::Duration::from_secs(1);
-        for (error, first, again) in [
-            (ClientError::Rejected(problem(409)), EXIT_REFUSED, EXIT_REFUSED),
-            (ClientError::Rejected(problem(422)), EXIT_REFUSED, EXIT_REFUSED),
-            (ClientError::Rejected(problem(404)), EXIT_NOTHING_MOVED, EXIT_UNKNOWN),
-            (ClientError::Unavailable { problem: problem(503), retry_after }, EXIT_NOTHING_MOVED, EXIT_UNKNOWN),
-            (ClientError::Unknown { source: UnknownCause::EarlierAttempt }, EXIT_UNKNOWN, EXIT_UNKNOWN),
-        ] {
-            assert_eq!((ended(&asked(false), &error).1, ended(&asked(true), &error).1), (first, again), "{error}");
-        }
-        // An answer to the look-up that was lost is none to the change, which was not sent.
-        let lost = ClientError::Unknown { source: UnknownCause::Told };
-        assert_eq!(not_sent(&asked(false), &lost), ("unavailable", EXIT_NOTHING_MOVED));
-        assert_eq!(not_sent(&asked(true), &lost), ("unknown", EXIT_UNKNOWN));
     }
 }

@@ -239,3 +239,53 @@ async fn holds_are_listed_by_state_amount_and_counterparty() {
     }
     databases.finish().await;
 }
+
+#[tokio::test]
+async fn a_customer_and_an_account_are_made_once_however_often_the_same_is_asked_for() {
+    let databases = Databases::start().await;
+    let server = Server::start(&databases).await;
+    let nostro = async |arguments: &[&str]| nostro(&databases, &server.url, arguments).await;
+    let (person, account) = (Uuid::now_v7().to_string(), Uuid::now_v7().to_string());
+    let shown = |ran: Ran| {
+        assert_eq!(ran.exit, Some(0), "{}", ran.told);
+        serde_json::from_str::<serde_json::Value>(&ran.told).unwrap()
+    };
+    let add = ["customer", "add", "TX", "Mary Jackson", "--json", "--id", &person];
+    let customer = shown(nostro(&add).await);
+    assert_eq!(shown(nostro(&add).await)["number"], customer["number"]);
+    let ran = nostro(&["customer", "add", "TX", "Somebody Else", "--id", &person]).await;
+    assert!(ran.exit == Some(3) && ran.told.contains("id_conflict"), "{}", ran.told);
+    let number = customer["number"].as_str().unwrap();
+    let open = ["account", "open", number, "--kind", "savings", "--currency", "USD", "--overdraft-limit", "25.00"];
+    let open = |more: &[&'static str]| [&open[..], &["--id", &account], more].concat().join(" ");
+    let open = async |more: &[&'static str]| nostro(&open(more).split(' ').collect::<Vec<_>>()).await;
+    let first = shown(open(&["--json"]).await);
+    assert_eq!((&first["kind"], &first["overdraft_limit"]), (&"savings".into(), &"2500".into()));
+    let ran = open(&[]).await;
+    assert!(ran.exit == Some(0) && ran.told.contains("savings, open"), "{}", ran.told);
+    let listed = shown(nostro(&["account", "list", "--branch", "TX", "--json"]).await);
+    let of_the_customer = listed.as_array().unwrap().iter().filter(|account| account["customer"] == number);
+    assert_eq!(of_the_customer.count(), 1);
+    let ran = nostro(&["customer", "list", "TX"]).await;
+    assert!(ran.exit == Some(0) && ran.told.contains("Mary Jackson") && !ran.told.contains("Somebody"), "{}", ran.told);
+
+    // What is no rule of this customer's is told with its rule, and nothing is made.
+    let new = async |more: &[&str]| {
+        nostro(&[&["account", "open", number, "--kind", "checking", "--currency", "USD"], more].concat()).await
+    };
+    for (more, exit, told) in [
+        (&["--overdraft-limit", "25"][..], 2, "--overdraft-limit: 25: "),
+        (&["--overdraft-limit=-1.00"], 2, "--overdraft-limit: -1.00: "),
+        (&["--kind", "cash"], 2, "cannot be used multiple times"),
+    ] {
+        let ran = new(more).await;
+        assert!(ran.exit == Some(exit) && ran.told.contains(told), "{more:?}: {}", ran.told);
+    }
+    let nobody = ["account", "open", "TX40900000999999", "--kind", "checking", "--currency", "USD"];
+    let ran = nostro(&nobody).await;
+    assert_eq!(ran.exit, Some(2), "the check digits are not right: {}", ran.told);
+    let listed = shown(nostro(&["account", "list", "--branch", "TX", "--json"]).await);
+    let of_the_customer = listed.as_array().unwrap().iter().filter(|account| account["customer"] == number);
+    assert_eq!(of_the_customer.count(), 1);
+    databases.finish().await;
+}
