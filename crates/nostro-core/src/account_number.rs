@@ -173,7 +173,7 @@ fn key(branch_number: BranchNumber, serial: u64) -> AccountKey {
 fn check_digits(branch: BranchCode, serial: u64) -> u64 {
     let with_letters = branch.as_str().bytes().fold(serial % 97, |remainder, letter| {
         let value = u64::from(letter).saturating_sub(55);
-        remainder.saturating_mul(100).saturating_add(value) % 97
+        remainder.saturating_mul(100).saturating_add(value)
     });
     98_u64.saturating_sub(with_letters.saturating_mul(100) % 97)
 }

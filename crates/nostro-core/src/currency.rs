@@ -106,7 +106,8 @@ impl FromStr for Currency {
     fn from_str(text: &str) -> Result<Self, CurrencyError> {
         let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| CurrencyError)?;
         let known = iso_currency::Currency::from_code(text).ok_or(CurrencyError)?;
-        if known.exponent().is_none() || text == "XXX" || text == "XTS" || known.code() != text {
+        // Without minor units are metals, funds, tests and no currency at all (`XXX`).
+        if known.exponent().is_none() || known.code() != text {
             return Err(CurrencyError);
         }
         Ok(Self(code))
@@ -133,6 +134,9 @@ mod tests {
             assert_eq!(currency(code).code(), code);
         }
         assert_eq!((currency("USD").numeric(), currency("EUR").numeric()), (840, 978));
+        for none in ["XXX", "XTS", "XAU", "usd", "Usd", "US", "USDX", "ABC", ""] {
+            assert_eq!(none.parse::<Currency>(), Err(CurrencyError), "{none}");
+        }
         assert_eq!(currency("USD").to_string(), "USD");
         for code in ["", "US", "usd", "USDD", "ZZZ", "XXX", "XTS", "XAU"] {
             assert_eq!(code.parse::<Currency>(), Err(CurrencyError), "{code:?}");

@@ -117,3 +117,36 @@ impl Hold {
         Some(Self { released, state, ended_at: Some(at), ..self })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hold() -> Hold {
+        let at = Timestamp::from_micros;
+        Hold {
+            id: TransferId(uuid::Uuid::nil()),
+            debit: "AZ93000000001042".parse().unwrap(),
+            credit: "TX25000000001042".parse().unwrap(),
+            amount: Amount::new(10).unwrap(),
+            currency: "USD".parse().unwrap(),
+            captured: Balance::ZERO,
+            released: Balance::ZERO,
+            state: HoldState::Open,
+            expires_at: None,
+            placed_at: at(1),
+            ended_at: None,
+        }
+    }
+
+    #[test]
+    fn a_hold_that_has_ended_tells_when() {
+        let at = Timestamp::from_micros;
+        let part = hold().captured(Amount::new(4).unwrap(), false, at(2)).unwrap();
+        assert_eq!((part.ended_at, part.remaining()), (None, Some(Balance::new(6))));
+        let rest = part.ended(HoldState::Released, at(3)).unwrap();
+        assert_eq!((rest.ended_at, rest.released, rest.state), (Some(at(3)), Balance::new(6), HoldState::Released));
+        let last = part.captured(Amount::new(6).unwrap(), false, at(4)).unwrap();
+        assert_eq!((last.ended_at, last.state), (Some(at(4)), HoldState::Captured));
+    }
+}

@@ -224,6 +224,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_posted_or_reserved_tells_when_and_is_not_taken_back_once_it_is_kept() {
+        let at = Timestamp::from_micros;
+        let mut accounts: Accounts =
+            [(number(1), account(5, false)), (number(2), account(5, false))].into_iter().collect();
+        let [(first, _), (second, _)] = [number(1), number(2)].map(|number| accounts.find(number).unwrap());
+        let posting =
+            Posting { place: first, balance: Balance::new(4), held: Balance::ZERO, seq: 1, may_exceed: false };
+        accounts.begin();
+        accounts.post(&posting, TransferId(uuid::Uuid::nil()), at(7)).unwrap();
+        accounts.keep();
+        assert!(accounts.undo.is_none() && !accounts.has_marked());
+        accounts.begin();
+        accounts.reserve(second, Balance::new(3), at(9));
+        let times = |accounts: &Accounts| -> Vec<Option<Timestamp>> {
+            accounts.iter().map(|(_, account)| account.last_posted_at).collect()
+        };
+        assert_eq!(times(&accounts), [Some(at(7)), Some(at(9))]);
+        accounts.take_back();
+        assert_eq!(times(&accounts), [Some(at(7)), None]);
+        let posted: Vec<AccountNumber> = accounts.posted().into_iter().map(|(number, _)| number).collect();
+        assert_eq!(posted, [number(1)]);
+    }
+
+    #[test]
     fn an_account_that_is_read_again_is_replaced() {
         let mut accounts: Accounts =
             [(number(1), account(1, false)), (number(2), account(2, false))].into_iter().collect();

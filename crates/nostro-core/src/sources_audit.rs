@@ -245,6 +245,14 @@ mod tests {
         Some(Named { first: first.to_owned(), last: last.to_owned() })
     }
 
+    #[test]
+    fn what_a_hold_is_for_is_told_with_its_times() {
+        let expires = "1 to 2 USD, placed at 1970-01-01T00:00:00.000005Z, expires at 1970-01-01T00:00:00.000009Z";
+        assert_eq!(placing().to_string(), expires);
+        let never = Placing { expires_at: None, ..placing() };
+        assert_eq!(never.to_string(), "1 to 2 USD, placed at 1970-01-01T00:00:00.000005Z");
+    }
+
     fn judged(row: Option<&HoldRow>, deeds: &HoldDeeds) -> Vec<Rule> {
         let mut findings = Findings::default();
         judge_hold("AZ".parse().unwrap(), TransferId(uuid::Uuid::nil()), row, deeds, &mut findings);
