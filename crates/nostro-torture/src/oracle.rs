@@ -149,6 +149,8 @@ pub struct Settlement {
     pub moved_later: usize,
     /// It was refused.
     pub refused: usize,
+    /// Other content is recorded under the id, or under that of another link of its chain.
+    pub conflicts: usize,
 }
 
 /// The judgement.

@@ -86,7 +86,7 @@ impl Report {
     /// The figures with their names.
     fn figures(&self) -> Vec<(&'static str, String)> {
         let Done { held, missed, server_kills: servers, database_kills: databases } = self.done;
-        let Settlement { ids, moved, moved_later, refused } = self.settlement;
+        let Settlement { ids, moved, moved_later, refused, conflicts } = self.settlement;
         let counts = |map: &BTreeMap<Cause, usize>| {
             map.iter().map(|(cause, count)| format!("{count} {}", cause.word())).collect::<Vec<_>>().join(", ")
         };
@@ -114,7 +114,10 @@ impl Report {
             ("expiries, changes of accounts", format!("{}, {}", self.expiries, self.answers.changes)),
             ("indeterminate answers", { format!("{}: {}", self.indeterminate(), counts(&self.answers.indeterminate)) }),
             ("transfers with one", {
-                format!("{ids}: {moved} had moved, {moved_later} moved by a later attempt, {refused} refused")
+                format!(
+                    "{ids}: {moved} had moved, {moved_later} moved by a later attempt, {refused} refused, \
+                     {conflicts} in conflict with what else was sent"
+                )
             }),
             ("sent again after the faults", self.settled_afterwards.to_string()),
             ("longest answer", format!("{} ms", self.answers.longest / 1_000)),
@@ -186,7 +189,7 @@ impl Report {
     pub fn json(&self) -> Value {
         let Options { seed, seconds, servers, clients } = self.options;
         let Done { held, missed, server_kills, database_kills } = self.done;
-        let Settlement { ids, moved, moved_later, refused } = self.settlement;
+        let Settlement { ids, moved, moved_later, refused, conflicts } = self.settlement;
         let causes: BTreeMap<&str, usize> =
             self.answers.indeterminate.iter().map(|(cause, count)| (cause.word(), *count)).collect();
         let checks: BTreeMap<&str, usize> =
@@ -206,7 +209,7 @@ impl Report {
             "answers": self.answers.by_word,
             "longest_answer_ms": self.answers.longest / 1_000,
             "indeterminate": { "answers": self.indeterminate(), "by_cause": causes, "transfers": ids, "moved": moved,
-                "moved_by_a_later_attempt": moved_later, "refused": refused },
+                "moved_by_a_later_attempt": moved_later, "refused": refused, "conflicts": conflicts },
             "sent_again_after_the_faults": self.settled_afterwards,
             "audits": { "right": self.audits.right, "wrong": self.audits.wrong.len(),
                 "naive_wrong": self.audits.naive_wrong, "unavailable": self.audits.unavailable },

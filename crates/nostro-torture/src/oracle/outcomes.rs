@@ -176,6 +176,8 @@ impl One<'_> {
             settlement.moved += 1;
         } else if attempts.iter().any(|attempt| matches!(attempt.answer, Answer::Refused { .. })) {
             settlement.refused += 1;
+        } else if attempts.iter().any(|attempt| matches!(attempt.answer, Answer::Conflict)) {
+            settlement.conflicts += 1;
         }
     }
 

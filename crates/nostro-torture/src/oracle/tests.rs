@@ -203,7 +203,7 @@ fn a_right_history_is_right() {
     let world = right();
     let judgement = judge(&world.history, &world.books);
     assert!(judgement.violations.is_empty(), "{:#?}", judgement.violations);
-    assert_eq!(judgement.settlement, Settlement { ids: 1, moved: 1, moved_later: 0, refused: 0 });
+    assert_eq!(judgement.settlement, Settlement { ids: 1, moved: 1, moved_later: 0, refused: 0, conflicts: 0 });
 }
 
 #[test]
