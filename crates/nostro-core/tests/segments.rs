@@ -231,3 +231,30 @@ fn times_do_not_run_backwards_over_a_month_in_the_archive() {
     lines[0].at = 9;
     assert_eq!(judged(Some(account), &lines, &[202_411]).0, [Rule::EntryTime]);
 }
+
+/// Where no number is missing nothing is in the archive, and what is there is held against the account.
+#[test]
+fn a_month_in_the_archive_excuses_nothing_where_no_number_is_missing() {
+    let lines = history(&[(100, 0), (-30, 1), (5, 0), (7, 0)]);
+    let account = figures(&lines);
+    let archived = |account, lines: &[Line]| judged(Some(account), lines, &[202_411]).0;
+    assert_eq!(archived(account, &lines), Vec::<Rule>::new());
+    assert_eq!(archived(AccountFigures { balance: 83, ..account }, &lines), [Rule::AccountBalance]);
+    let mut other = lines.clone();
+    other[1].change -= 1;
+    assert_eq!(archived(account, &other), [Rule::EntryBalance, Rule::AccountBalance]);
+}
+
+#[test]
+fn accounts_are_counted_once_each_however_many_segments_they_have() {
+    let lines = history(&[(100, 0), (-30, 1), (5, 0)]);
+    let mut tiling = Tiling::new("AZ".parse().unwrap(), BranchNumber::new(1).unwrap(), BTreeSet::new());
+    let mut findings = Findings::default();
+    for (key, lines) in [(KEY, &lines[..]), (KEY + 1, &lines[..1])] {
+        for segment in segments(lines) {
+            tiling.lay(key, Some(figures(lines)), Some(segment), &mut findings);
+        }
+    }
+    tiling.end(&mut findings);
+    assert_eq!((tiling.accounts(), tiling.entries(), findings.named().count()), (2, 4, 0));
+}
