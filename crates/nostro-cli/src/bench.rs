@@ -48,7 +48,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 8_192)]
     batch: usize,
     /// Connections of the bulk loads
-    #[arg(long, value_name = "N", default_value_t = 6)]
+    #[arg(long, value_name = "N", default_value_t = 4)]
     connections: usize,
     /// Connections of the single load
     #[arg(long, value_name = "N", default_value_t = 256)]
