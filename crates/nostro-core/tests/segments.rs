@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 use nostro_core::finding::{Findings, Rule};
-use nostro_core::segments::{AccountFigures, Segment, Tiling};
+use nostro_core::segments::{AccountFigures, Segment, Tiling, account_name};
 use nostro_core::{BranchNumber, Period, Timestamp, TransferId};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -257,4 +257,29 @@ fn accounts_are_counted_once_each_however_many_segments_they_have() {
     }
     tiling.end(&mut findings);
     assert_eq!((tiling.accounts(), tiling.entries(), findings.named().count()), (2, 4, 0));
+}
+
+#[test]
+fn findings_name_accounts_by_number_and_transfers_by_id_and_say_where_there_is_none() {
+    let (az, one) = ("AZ".parse().unwrap(), BranchNumber::new(1).unwrap());
+    assert_eq!(account_name(az, one, KEY), "AZ93000000001042");
+    // No account of this branch: of another one, and of a customer's key.
+    assert_eq!(account_name(az, one, 2_000_000_001_042), "2000000001042");
+    assert_eq!(account_name(az, one, 1_000_000_000_000), "1000000000000");
+
+    let lines = history(&[(100, 0), (-30, 1)]);
+    let mut tiling = Tiling::new(az, one, BTreeSet::new());
+    let mut findings = Findings::default();
+    let account = AccountFigures { last_transfer: None, ..figures(&lines) };
+    for segment in segments(&lines) {
+        tiling.lay(KEY, Some(account), Some(segment), &mut findings);
+    }
+    tiling.end(&mut findings);
+    let told: Vec<_> = findings.named().map(|(finding, _)| finding).collect();
+    let [finding] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(finding.key, "AZ93000000001042");
+    assert_eq!(
+        (finding.expected.clone(), finding.found.as_str()),
+        (format!("last transfer {}", id(2)), "last transfer none")
+    );
 }
