@@ -18,8 +18,9 @@ use crate::process::{self, is_postgres_in, postgres_in, wait_until};
 /// A fast stop writes all changed pages first.
 const FAST_WAIT_MS_MAX: u64 = 60_000;
 
-/// The postmaster itself kills its children after 5 s.
-const IMMEDIATE_WAIT_MS_MAX: u64 = 10_000;
+/// The postmaster itself kills its children after 5 s, and waits until the kernel has taken them away: seconds more on a machine
+/// with much else to do.
+const IMMEDIATE_WAIT_MS_MAX: u64 = 30_000;
 
 /// A killed process is gone as soon as the kernel has freed its memory.
 const KILL_WAIT_MS_MAX: u64 = 10_000;
