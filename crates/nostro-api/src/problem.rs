@@ -1,14 +1,19 @@
 //! Problem details (RFC 9457): every answer that is not what was asked for has this one shape.
 //!
-//! [`Code`] is the list of all codes with their status, title and whether the same id may be sent again. A problem
-//! becomes a whole body only in [`crate::request_context`], which knows the path and the request id; on the way
-//! there it travels in the response's extensions. Nothing internal is in it: that is logged with the request id.
+//! [`Code`] is the list of all codes. A problem becomes a whole body only in [`crate::request_context`], which knows the
+//! path and the request id; on the way there it travels in the response's extensions. Nothing internal is in it: that is
+//! logged with the request id.
+
+mod code;
+
+pub(crate) use code::Code;
+pub use code::problem_codes;
 
 use crate::fields::Pointer;
+use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use nostro_core::{AccountNumber, BranchCode, Refusal};
+use nostro_core::{AccountNumber, BranchCode};
 use nostro_engine::{BatchId, ReadError, Unavailable, UnusableId};
 use serde::Serialize;
 use std::time::Duration;
@@ -25,199 +30,6 @@ const NOT_READY_RETRY_AFTER: Duration = Duration::from_secs(1);
 const BATCH_LIVE_RETRY_AFTER: Duration = Duration::from_secs(3);
 /// A full audit reads every account: it is seldom through sooner.
 const AUDIT_RUNNING_RETRY_AFTER: Duration = Duration::from_secs(10);
-
-/// What went wrong, as a stable code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Code {
-    InvalidRequest,
-    UnknownBranch,
-    Unauthorized,
-    Forbidden,
-    OriginNotAllowed,
-    NotFound,
-    AccountNotFound,
-    TransferNotFound,
-    HoldNotFound,
-    BatchNotFound,
-    AuditNotFound,
-    MethodNotAllowed,
-    HistoryArchived,
-    IdConflict,
-    IdTimeOutOfRange,
-    IdExpired,
-    PayloadTooLarge,
-    UnsupportedMediaType,
-    CustomerNotFound,
-    AccountNotEmpty,
-    AccountClosed,
-    BankAccount,
-    Refused(Refusal),
-    RateLimited,
-    InternalError,
-    NotReady,
-    BatchLive,
-    AuditRunning,
-    Unavailable(Unavailable),
-}
-
-impl Code {
-    /// The codes without a value of their own; refusals and reasons of unavailability list themselves.
-    const PLAIN: &[Self] = &[
-        Self::InvalidRequest,
-        Self::UnknownBranch,
-        Self::Unauthorized,
-        Self::Forbidden,
-        Self::OriginNotAllowed,
-        Self::NotFound,
-        Self::AccountNotFound,
-        Self::TransferNotFound,
-        Self::HoldNotFound,
-        Self::BatchNotFound,
-        Self::AuditNotFound,
-        Self::MethodNotAllowed,
-        Self::HistoryArchived,
-        Self::IdConflict,
-        Self::IdTimeOutOfRange,
-        Self::IdExpired,
-        Self::PayloadTooLarge,
-        Self::UnsupportedMediaType,
-        Self::CustomerNotFound,
-        Self::AccountNotEmpty,
-        Self::AccountClosed,
-        Self::BankAccount,
-        Self::RateLimited,
-        Self::InternalError,
-        Self::NotReady,
-        Self::BatchLive,
-        Self::AuditRunning,
-    ];
-
-    /// The stable text of the code.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidRequest => "invalid_request",
-            Self::UnknownBranch => "unknown_branch",
-            Self::Unauthorized => "unauthorized",
-            Self::Forbidden => "forbidden",
-            Self::OriginNotAllowed => "origin_not_allowed",
-            Self::NotFound => "not_found",
-            Self::AccountNotFound => "account_not_found",
-            Self::TransferNotFound => "transfer_not_found",
-            Self::HoldNotFound => "hold_not_found",
-            Self::BatchNotFound => "batch_not_found",
-            Self::AuditNotFound => "audit_not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::HistoryArchived => "history_archived",
-            Self::IdConflict => "id_conflict",
-            Self::IdTimeOutOfRange => "id_time_out_of_range",
-            Self::IdExpired => "id_expired",
-            Self::PayloadTooLarge => "payload_too_large",
-            Self::UnsupportedMediaType => "unsupported_media_type",
-            Self::CustomerNotFound => "customer_not_found",
-            Self::AccountNotEmpty => "account_not_empty",
-            Self::AccountClosed => "account_closed",
-            Self::BankAccount => "bank_account",
-            Self::Refused(refusal) => refusal.code(),
-            Self::RateLimited => "rate_limited",
-            Self::InternalError => "internal_error",
-            Self::NotReady => "not_ready",
-            Self::BatchLive => "batch_live",
-            Self::AuditRunning => "audit_running",
-            Self::Unavailable(reason) => reason.code(),
-        }
-    }
-
-    fn title(self) -> &'static str {
-        match self {
-            Self::InvalidRequest => "Invalid request",
-            Self::UnknownBranch => "Unknown branch",
-            Self::Unauthorized => "Unauthorized",
-            Self::Forbidden => "Forbidden",
-            Self::OriginNotAllowed => "Origin not allowed",
-            Self::NotFound => "Not found",
-            Self::AccountNotFound => "Account not found",
-            Self::TransferNotFound => "Transfer not found",
-            Self::HoldNotFound => "Hold not found",
-            Self::BatchNotFound => "Batch not found",
-            Self::AuditNotFound => "Audit not found",
-            Self::MethodNotAllowed => "Method not allowed",
-            Self::HistoryArchived => "History archived",
-            Self::IdConflict => "Id used with other content",
-            Self::IdTimeOutOfRange => "Time of the id out of range",
-            Self::IdExpired => "Id expired",
-            Self::PayloadTooLarge => "Payload too large",
-            Self::UnsupportedMediaType => "Unsupported media type",
-            Self::CustomerNotFound => "Customer not found",
-            Self::AccountNotEmpty => "Account not empty",
-            Self::AccountClosed => "Account closed",
-            Self::BankAccount => "Account of the bank",
-            Self::Refused(refusal) => refusal.title(),
-            Self::RateLimited => "Rate limited",
-            Self::InternalError => "Internal error",
-            Self::NotReady => "Not ready",
-            Self::BatchLive => "Batch live",
-            Self::AuditRunning => "Audit running",
-            Self::Unavailable(Unavailable::Branch(_)) => "Branch unavailable",
-            Self::Unavailable(Unavailable::AccountInDoubt(_)) => "Account in doubt",
-            Self::Unavailable(Unavailable::QueueFull) => "Queue full",
-            Self::Unavailable(Unavailable::Busy) => "Busy",
-            Self::Unavailable(Unavailable::ClockSkew(_)) => "Clock skew",
-            Self::Unavailable(Unavailable::IntakeClosed) => "Intake closed",
-        }
-    }
-
-    fn status(self) -> StatusCode {
-        match self {
-            Self::InvalidRequest | Self::UnknownBranch => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::OriginNotAllowed => StatusCode::FORBIDDEN,
-            Self::NotFound
-            | Self::AccountNotFound
-            | Self::TransferNotFound
-            | Self::HoldNotFound
-            | Self::BatchNotFound
-            | Self::AuditNotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::HistoryArchived => StatusCode::GONE,
-            Self::IdConflict | Self::AuditRunning => StatusCode::CONFLICT,
-            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::IdTimeOutOfRange
-            | Self::IdExpired
-            | Self::CustomerNotFound
-            | Self::AccountNotEmpty
-            | Self::AccountClosed
-            | Self::BankAccount
-            | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::NotReady | Self::BatchLive | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    /// Whether the same id may, and should, be sent again as it was.
-    fn retry(self) -> &'static str {
-        // Nothing is recorded by these, and what is not there yet may come, or what is in the way may go.
-        if matches!(self, Self::AuditRunning | Self::TransferNotFound | Self::HoldNotFound) {
-            return "same_id";
-        }
-        match self.status() {
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE => {
-                "same_id"
-            }
-            _ => "never",
-        }
-    }
-}
-
-/// Every code that the API answers, for the reference and its test.
-pub fn problem_codes() -> Vec<&'static str> {
-    let refusals = Refusal::ALL.into_iter().map(Refusal::code);
-    // The codes of `Unavailable`, whose variants carry values; a test holds them against the engine's.
-    let unavailable =
-        ["branch_unavailable", "account_in_doubt", "queue_full", "busy", "clock_skew", "intake_closed"].into_iter();
-    Code::PLAIN.iter().copied().map(Code::as_str).chain(refusals).chain(unavailable).collect()
-}
 
 /// An answer that is not what was asked for.
 #[derive(Clone, Debug)]

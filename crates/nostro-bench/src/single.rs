@@ -165,25 +165,27 @@ impl Client {
         let mut tally = Tally::new();
         while let Some(at) = due.take().await {
             let Some(moment) = span.at(at) else { break };
-            self.send(&mut tally, moment, at).await?;
+            let waited = self.send(&mut tally, moment, at).await?;
             if moment.counts {
-                tally.record_due((at - span.begin).as_secs() as usize, at.elapsed());
+                tally.record_due((at - span.begin).as_secs() as usize, waited);
             }
         }
         Ok(tally)
     }
 
-    async fn send(&mut self, tally: &mut Tally, moment: Moment, begin: Instant) -> Result<(), BenchError> {
+    /// How long since `begin` the answer took.
+    async fn send(&mut self, tally: &mut Tally, moment: Moment, begin: Instant) -> Result<Duration, BenchError> {
         let op = self.choices.any();
         self.buffer.reserve(ITEM_BYTES);
         write_item(&mut self.buffer, &op, &self.workload.accounts, moment.category);
         let (status, headers) = self.connection.post("/v1/transfers", self.buffer.split().freeze()).await?;
         let is_replay = headers.contains_key("idempotent-replayed");
+        let waited = begin.elapsed();
         if moment.counts {
             tally.answers.add(answer::single(status, is_replay, &self.connection.body));
-            tally.record(begin.elapsed(), 1);
+            tally.record(waited, 1);
         }
-        Ok(())
+        Ok(waited)
     }
 }
 

@@ -89,6 +89,13 @@ fn every_mode_is_measured_and_the_books_balance() {
         if mode != "tpcb" {
             assert!(figure("p50_ms") <= figure("p99_ms") && figure("p999_ms") <= figure("max_ms"), "{mode}: {run}");
         }
+        let by_second = run["slowest_ms_by_second"].as_array();
+        assert_eq!(by_second.is_some(), mode == "single.open", "{run}");
+        if let Some(by_second) = by_second {
+            let slowest = by_second.iter().map(|wait| wait.as_f64().unwrap()).fold(0.0, f64::max);
+            // The histogram behind the other figures has three digits.
+            assert!((slowest / figure("max_ms") - 1.0).abs() < 0.002, "{run}");
+        }
         let groups: Vec<&String> = run["cpu_us"].as_object().unwrap().keys().collect();
         assert!(groups.iter().any(|group| *group == "postgres_az") && groups.iter().any(|group| *group == "load"));
         if figure("reads_per_s") == 0.0 {

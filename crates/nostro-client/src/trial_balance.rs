@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Debits and credits by branch, currency and kind of account.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TrialBalance {
-    /// Whether debits equal credits at every branch.
+    /// Whether debits equal credits at every branch, and the positions net to the batches in flight.
     pub balanced: bool,
     /// By branch, currency and item.
     pub lines: Vec<TrialLine>,

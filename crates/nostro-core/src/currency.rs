@@ -134,11 +134,8 @@ mod tests {
             assert_eq!(currency(code).code(), code);
         }
         assert_eq!((currency("USD").numeric(), currency("EUR").numeric()), (840, 978));
-        for none in ["XXX", "XTS", "XAU", "usd", "Usd", "US", "USDX", "ABC", ""] {
-            assert_eq!(none.parse::<Currency>(), Err(CurrencyError), "{none}");
-        }
         assert_eq!(currency("USD").to_string(), "USD");
-        for code in ["", "US", "usd", "USDD", "ZZZ", "XXX", "XTS", "XAU"] {
+        for code in ["", "US", "usd", "Usd", "USDD", "ZZZ", "XXX", "XTS", "XAU"] {
             assert_eq!(code.parse::<Currency>(), Err(CurrencyError), "{code:?}");
         }
     }

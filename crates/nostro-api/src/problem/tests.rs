@@ -1,6 +1,8 @@
 //! The shape of problem details and the list of codes.
 
 use super::*;
+use axum::http::StatusCode;
+use nostro_core::Refusal;
 use std::collections::BTreeSet;
 
 #[test]

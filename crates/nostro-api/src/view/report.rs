@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = TrialBalance)]
 pub(crate) struct TrialBalanceView {
-    /// Whether debits equal credits at every branch.
+    /// Whether debits equal credits at every branch, and the positions net to the batches in flight.
     balanced: bool,
     /// By branch, currency and item.
     lines: Vec<TrialLineView>,

@@ -4,7 +4,7 @@ use super::connection::ConnectionArgs;
 use super::exit::{EXIT_NOT_ASKED, EXIT_NOT_BALANCED};
 use super::table::{major, print_json, right, table};
 use clap::{Args, Subcommand};
-use nostro_client::TrialBalance;
+use nostro_client::{TrialBalance, TrialBank};
 use std::process::ExitCode;
 
 /// The arguments of `nostro report`.
@@ -80,11 +80,43 @@ fn print(report: &TrialBalance) {
         ]);
     }
     println!("{rows}");
-    for sum in report.bank.iter().filter(|sum| sum.in_flight != 0) {
-        println!("{} {} in flight between the branches", major(sum.currency, sum.in_flight), sum.currency);
-    }
-    for sum in report.bank.iter().filter(|sum| sum.difference != 0) {
-        println!("{} {} between the branches is in no batch", major(sum.currency, sum.difference), sum.currency);
-    }
+    remarks(&report.bank).iter().for_each(|remark| println!("{remark}"));
     println!("{}", if report.balanced { "balanced" } else { "NOT BALANCED" });
+}
+
+/// What is between the branches, and what of it nothing explains.
+fn remarks(bank: &[TrialBank]) -> Vec<String> {
+    let figure = |sum: &TrialBank, minor_units| format!("{} {}", major(sum.currency, minor_units), sum.currency);
+    let mut remarks = Vec::new();
+    for sum in bank {
+        if sum.in_flight != 0 {
+            remarks.push(format!("{} in flight between the branches", figure(sum, sum.in_flight)));
+        }
+        if sum.difference != 0 {
+            remarks.push(format!("{} between the branches is in no batch", figure(sum, sum.difference)));
+        }
+    }
+    remarks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_told_whether_or_not_anything_is_in_flight() {
+        let sum = |in_flight, difference| TrialBank {
+            currency: "USD".parse().unwrap(),
+            debits: 0,
+            credits: 0,
+            in_flight,
+            difference,
+        };
+        let (flight, none) =
+            ("3.00 USD in flight between the branches", "-20.00 USD between the branches is in no batch");
+        assert_eq!(remarks(&[sum(0, 0)]), Vec::<String>::new());
+        assert_eq!(remarks(&[sum(300, 0)]), [flight]);
+        assert_eq!(remarks(&[sum(0, -2_000)]), [none]);
+        assert_eq!(remarks(&[sum(300, -2_000)]), [flight, none]);
+    }
 }

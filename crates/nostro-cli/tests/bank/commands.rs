@@ -13,13 +13,13 @@ const NOBODY: &str = "http://127.0.0.1:1";
 const ID: &str = "01938e1c-93d2-7cc4-9ac4-6a8df2a3c0aa";
 
 /// What a command ended with, and what it said on both outputs.
-struct Ran {
-    exit: Option<i32>,
-    told: String,
+pub struct Ran {
+    pub exit: Option<i32>,
+    pub told: String,
 }
 
 /// Runs `nostro` with the operator's key at this address.
-async fn nostro(databases: &Databases, api: &str, arguments: &[&str]) -> Ran {
+pub async fn nostro(databases: &Databases, api: &str, arguments: &[&str]) -> Ran {
     with_key(&databases.directory.join("operator.key"), api, arguments).await
 }
 

@@ -38,5 +38,11 @@ async fn positions_net_to_the_batches_in_flight_and_to_nothing_else() {
         alter table batch_net enable trigger user; update account set balance = balance - 300 where id % 1000000000000 = 1042";
     databases.sql("TX", lost).await;
     assert_eq!(bank().await, (false, 1_500, 1_200, 300, 300));
+    let ran = crate::commands::nostro(&databases, &server.url, &["report", "trial-balance"]).await;
+    for line in
+        ["3.00 USD in flight between the branches", "3.00 USD between the branches is in no batch", "NOT BALANCED"]
+    {
+        assert!(ran.exit == Some(1) && ran.told.contains(line), "{}", ran.told);
+    }
     databases.finish().await;
 }
