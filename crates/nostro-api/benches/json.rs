@@ -58,11 +58,11 @@ fn answer(transfer: &Transfer, refused: bool) -> Answer {
     };
     let posted_at = Timestamp::from_micros(1_795_420_800_123_456);
     let receipt = Receipt {
-        record: TransferRecord { transfer: transfer.clone(), decision, posted_at },
+        record: Arc::new(TransferRecord { transfer: transfer.clone(), decision, posted_at }),
         batch: "AZ-1-4711".parse().unwrap(),
         commit: Arc::new(CommitPath { home: parts[0], parts: parts.to_vec() }),
     };
-    if refused { Answer::Refused(Arc::new(receipt)) } else { Answer::Posted(Arc::new(receipt)) }
+    if refused { Answer::Refused(receipt) } else { Answer::Posted(receipt) }
 }
 
 fn has_branch(code: BranchCode) -> bool {

@@ -93,7 +93,7 @@ pub(crate) fn item(
 /// An answer that is written as a posted or settling result, if its record is posted.
 pub(crate) fn posted(answer: &Answer) -> Option<(&Receipt, Outcome)> {
     match answer {
-        Answer::Posted(receipt) => Some((&**receipt, Outcome { state: State::Posted, replayed: false })),
+        Answer::Posted(receipt) => Some((receipt, Outcome { state: State::Posted, replayed: false })),
         Answer::Replayed(receipt) => Some((receipt, Outcome { state: State::Posted, replayed: true })),
         Answer::Settling(receipt) => Some((receipt, Outcome { state: State::Settling, replayed: false })),
         Answer::Refused(_)

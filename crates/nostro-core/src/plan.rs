@@ -20,6 +20,7 @@ use crate::transfer_id::{Period, TransferId};
 use foldhash::{HashMap, HashMapExt};
 use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 /// What the planner decides from.
 #[derive(Debug)]
@@ -54,10 +55,10 @@ pub enum UnusableId {
 /// What became of one transfer of the batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Decided now: posted or refused, and to be recorded.
-    Decided(TransferRecord),
+    /// Decided now: posted or refused, and to be recorded. The record is shared by all who write it and tell of it.
+    Decided(Arc<TransferRecord>),
     /// Decided earlier, or earlier in this batch, under the same id with the same content.
-    Replayed(TransferRecord),
+    Replayed(Arc<TransferRecord>),
     /// The id was used with other content; this field differs.
     Conflict(Field),
     /// The id can be used for nothing.
@@ -83,7 +84,7 @@ pub struct Plan {
 
 impl Plan {
     /// The records to write: posted and refused, not replayed.
-    pub fn records(&self) -> impl Iterator<Item = &TransferRecord> {
+    pub fn records(&self) -> impl Iterator<Item = &Arc<TransferRecord>> {
         self.outcomes.iter().filter_map(|outcome| match outcome {
             Outcome::Decided(record) => Some(record),
             Outcome::Replayed(_) | Outcome::Conflict(_) | Outcome::Unusable(_) | Outcome::Moot => None,
@@ -222,7 +223,7 @@ impl Deciding {
 
     fn decided(&mut self, record: TransferRecord) {
         self.here.insert(record.transfer.id, self.outcomes.len());
-        self.outcomes.push(Outcome::Decided(record));
+        self.outcomes.push(Outcome::Decided(Arc::new(record)));
     }
 
     fn refused(&mut self, transfer: &Transfer, refusal: Refusal) {
@@ -233,25 +234,25 @@ impl Deciding {
 
 /// What is recorded under the batch's ids already.
 struct Earlier {
-    records: HashMap<TransferId, TransferRecord>,
+    records: HashMap<TransferId, Arc<TransferRecord>>,
     /// Where two branches know an id with different content: whatever is asked conflicts with one of them.
-    conflicting: HashMap<TransferId, Vec<TransferRecord>>,
+    conflicting: HashMap<TransferId, Vec<Arc<TransferRecord>>>,
 }
 
 impl Earlier {
     fn new(known: Vec<TransferRecord>) -> Self {
-        let mut records: HashMap<TransferId, TransferRecord> = HashMap::with_capacity(known.len());
-        let mut conflicting: HashMap<TransferId, Vec<TransferRecord>> = HashMap::new();
+        let mut records: HashMap<TransferId, Arc<TransferRecord>> = HashMap::with_capacity(known.len());
+        let mut conflicting: HashMap<TransferId, Vec<Arc<TransferRecord>>> = HashMap::new();
         for record in known {
             match records.entry(record.transfer.id) {
                 Entry::Vacant(slot) => {
-                    slot.insert(record);
+                    slot.insert(Arc::new(record));
                 }
                 Entry::Occupied(mut slot) if slot.get().transfer.differs_from(&record.transfer).is_none() => {
-                    let merged = slot.get().clone().merged(&record);
-                    slot.insert(merged);
+                    let merged = TransferRecord::clone(slot.get()).merged(&record);
+                    slot.insert(Arc::new(merged));
                 }
-                Entry::Occupied(_) => conflicting.entry(record.transfer.id).or_default().push(record),
+                Entry::Occupied(_) => conflicting.entry(record.transfer.id).or_default().push(Arc::new(record)),
             }
         }
         Self { records, conflicting }
@@ -265,10 +266,10 @@ impl Earlier {
 }
 
 /// A transfer whose id has a record.
-fn met(transfer: &Transfer, record: &TransferRecord) -> Outcome {
+fn met(transfer: &Transfer, record: &Arc<TransferRecord>) -> Outcome {
     match transfer.differs_from(&record.transfer) {
         Some(field) => Outcome::Conflict(field),
-        None => Outcome::Replayed(record.clone()),
+        None => Outcome::Replayed(Arc::clone(record)),
     }
 }
 

@@ -26,11 +26,11 @@ impl CommitPath {
     }
 }
 
-/// A recorded transfer with the batch that carried it.
+/// A recorded transfer with the batch that carried it; a copy of it shares the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// The transfer and its decision.
-    pub record: TransferRecord,
+    pub record: Arc<TransferRecord>,
     /// The batch that recorded it.
     pub batch: BatchId,
     /// How that batch committed.
@@ -41,13 +41,13 @@ pub struct Receipt {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Committed at every branch.
-    Posted(Arc<Receipt>),
+    Posted(Receipt),
     /// A business refusal, recorded.
-    Refused(Arc<Receipt>),
+    Refused(Receipt),
     /// Decided earlier under the same id with the same content (posted or refused).
-    Replayed(Arc<Receipt>),
+    Replayed(Receipt),
     /// Decided: committed; a branch has yet to finish.
-    Settling(Arc<Receipt>),
+    Settling(Receipt),
     /// Not known yet whether it was decided.
     Unknown,
     /// The id was used with other content.
@@ -104,9 +104,9 @@ impl Unavailable {
 
 impl Answer {
     /// What is recorded at every branch that it touches, once its batch has ended.
-    pub(crate) fn recorded(&self) -> Option<Arc<Receipt>> {
+    pub(crate) fn recorded(&self) -> Option<Receipt> {
         match self {
-            Self::Posted(receipt) | Self::Refused(receipt) | Self::Replayed(receipt) => Some(Arc::clone(receipt)),
+            Self::Posted(receipt) | Self::Refused(receipt) | Self::Replayed(receipt) => Some(receipt.clone()),
             Self::Settling(_)
             | Self::Unknown
             | Self::Conflict(_)
@@ -118,10 +118,6 @@ impl Answer {
     }
 
     /// In the metrics.
-    pub(crate) fn count(&self) {
-        metrics::counter!("nostro_transfers_total", "outcome" => self.label()).increment(1);
-    }
-
     fn label(&self) -> &'static str {
         match self {
             Self::Posted(_) => "posted",
@@ -134,6 +130,27 @@ impl Answer {
             Self::Moot => "moot",
             Self::Unavailable(_) => "unavailable",
             Self::Bug => "bug",
+        }
+    }
+}
+
+/// How many answers of each kind are given together: a counter of the metrics is looked up by its name, so once for all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(Vec<(&'static str, u64)>);
+
+impl Tally {
+    pub(crate) fn count(&mut self, answer: &Answer) {
+        let label = answer.label();
+        match self.0.iter_mut().find(|(counted, _)| *counted == label) {
+            Some((_, count)) => *count += 1,
+            None => self.0.push((label, 1)),
+        }
+    }
+
+    /// To the metrics.
+    pub(crate) fn report(self) {
+        for (label, count) in self.0 {
+            metrics::counter!("nostro_transfers_total", "outcome" => label).increment(count);
         }
     }
 }

@@ -4,9 +4,9 @@
 
 use crate::answer::{Answer, CommitPath, Receipt, Unavailable};
 use crate::bank::{Bank, Branch, GATE_WAIT, part};
-use crate::batch::{Next, answer_all};
+use crate::batch::Next;
 use crate::doubt;
-use crate::item::{Answers, Item};
+use crate::item::{Answers, Item, answer_all, answer_each};
 use crate::lock_phase::{self, LockedSite, Trouble};
 use crate::periods;
 use crate::pool::{Lease, LeaseError, Slot};
@@ -18,7 +18,6 @@ use nostro_core::plan::{self, Accounts, Outcome, Plan, PlanInput};
 use nostro_core::transfer::Decision;
 use nostro_core::{BranchCode, BranchSet, Hold, Original, Period, Timestamp, Transfer, TransferId, TransferRecord};
 use nostro_store::lock::{self, Asked, Leaving};
-use nostro_store::nets::nets;
 use nostro_store::place::Places;
 use nostro_store::rows::StoredTransfer;
 use nostro_store::write::Writes;
@@ -137,10 +136,11 @@ fn asked(
     let mut asked = Asked::default();
     let mut periods = BTreeSet::new();
     for transfer in items.iter().flat_map(Item::transfers).filter(|transfer| transfer.touches(code)) {
-        if look_ups == LookUps::All || looked_up.contains(&transfer.id) {
+        let is_looked_up = looked_up.contains(&transfer.id);
+        if look_ups == LookUps::All || is_looked_up {
             asked.ids.push(transfer.id);
         }
-        if periods::is_far(transfer.id, now) {
+        if is_looked_up && periods::is_far(transfer.id, now) {
             periods.insert(transfer.id.period());
         }
         // A hold, and what has gone back of a transfer, is known where the account is that it is taken from.
@@ -231,7 +231,7 @@ async fn planned(bank: &Bank, at: BranchSet, number: BatchId, locking: Locking, 
     let answers = answers(items, plan.outcomes, number, &path, &earlier);
     if path.parts.is_empty() {
         roll_back(leases).await;
-        answers.into_iter().for_each(|(item, answers)| item.answer(answers));
+        answer_each(answers);
         return Outset::Next(Next::Answered);
     }
     let parts = path.parts.iter().filter(|code| **code != path.home).map(|code| part(*code));
@@ -294,8 +294,9 @@ async fn may_be_recorded(
 /// unique key meets it.
 async fn is_recorded_elsewhere(others: &[&Lease], plan: &Plan) -> Result<bool, tokio_postgres::Error> {
     // Links were looked up before.
-    let refused =
-        |record: &&TransferRecord| matches!(record.decision, Decision::Refused(_)) && record.transfer.link.is_none();
+    let refused = |record: &&Arc<TransferRecord>| {
+        matches!(record.decision, Decision::Refused(_)) && record.transfer.link.is_none()
+    };
     let ids: Vec<TransferId> = plan.records().filter(refused).map(|record| record.transfer.id).collect();
     if ids.is_empty() {
         return Ok(false);
@@ -317,18 +318,10 @@ fn written(
     places: &[Places],
 ) -> Option<(Vec<(BranchCode, Writes)>, CommitPath)> {
     let home = at.home().expect("every lane has a branch");
-    let mut path = CommitPath { home, parts: Vec::new() };
-    let mut writes = Vec::new();
-    for (branch, places) in at.iter().filter_map(|code| bank.branch(code)).zip(places) {
-        let id = branch.config.branch;
-        let nets = nets(id.code, plan.records(), &bank.numbers).ok()?;
-        let here = Writes::at(id, plan, places, nets, &bank.numbers);
-        if !here.is_empty() {
-            path.parts.push(id.code);
-        }
-        writes.push((id.code, here));
-    }
-    Some((writes, path))
+    let branches = at.iter().filter_map(|code| bank.branch(code)).map(|branch| branch.config.branch);
+    let writes = Writes::of(plan, branches.zip(places), &bank.numbers).ok()?;
+    let parts = writes.iter().filter(|(_, here)| !here.is_empty()).map(|(code, _)| *code).collect();
+    Some((writes, CommitPath { home, parts }))
 }
 
 fn answers(
@@ -338,7 +331,7 @@ fn answers(
     path: &Arc<CommitPath>,
     earlier: &HashMap<TransferId, (BatchId, Arc<CommitPath>)>,
 ) -> Vec<(Item, Answers)> {
-    let receipt = |record, batch, commit| Arc::new(Receipt { record, batch, commit });
+    let receipt = |record, batch, commit| Receipt { record, batch, commit };
     let answer = |outcome: Outcome| match outcome {
         Outcome::Decided(record) => match record.decision {
             Decision::Posted { .. } => Answer::Posted(receipt(record, batch, Arc::clone(path))),

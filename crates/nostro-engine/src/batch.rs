@@ -8,7 +8,7 @@ use crate::answer::{Answer, Unavailable};
 use crate::attempt::{self, Outset, Ready};
 use crate::bank::Bank;
 use crate::doubt;
-use crate::item::{Answers, Item};
+use crate::item::{Answers, Item, answer_all, answer_each};
 use crate::lane::Turn;
 use nostro_commit::driver::{self, Ended, Progress};
 use nostro_commit::{Verdict, with_sources};
@@ -63,14 +63,9 @@ pub(crate) async fn run(bank: Arc<Bank>, branches: BranchSet, items: Vec<Item>, 
     }
 }
 
-pub(crate) fn answer_all(items: Vec<Item>, answer: &Answer) {
-    for item in items {
-        item.answer_alike(answer);
-    }
-}
-
 async fn attempt_once(bank: &Arc<Bank>, branches: BranchSet, items: Vec<Item>, turn: &mut Turn) -> Next {
-    let late = |item: &Item| item.arrived.elapsed() > bank.limits.deadline;
+    let now = std::time::Instant::now();
+    let late = |item: &Item| now.saturating_duration_since(item.arrived()) > bank.limits.deadline;
     let (late, items): (Vec<Item>, Vec<Item>) = items.into_iter().partition(late);
     answer_all(late, &Answer::Unavailable(Unavailable::Busy));
     if let Some(unavailable) = bank.away(branches.iter()) {
@@ -149,17 +144,24 @@ fn tell_early(known: Progress, answers: Option<Vec<(Item, Answers)>>) -> Option<
     let answers = answers?;
     match known {
         Progress::Voting => return Some(answers),
-        Progress::Deciding => answers.into_iter().for_each(|(item, _)| item.answer_alike(&Answer::Unknown)),
+        Progress::Deciding => answer_all(items_of(answers), &Answer::Unknown),
         Progress::Decided(Verdict::Committed) | Progress::Ended(Verdict::Committed) => {
-            answers.into_iter().for_each(|(item, answers)| item.answer(answers.map(settling)));
+            answer_each(all_settling(answers));
         }
         // This attempt moved nothing, for certain.
         Progress::Decided(Verdict::Aborted) | Progress::Ended(Verdict::Aborted) => {
-            let busy = Answer::Unavailable(Unavailable::Busy);
-            answers.into_iter().for_each(|(item, _)| item.answer_alike(&busy));
+            answer_all(items_of(answers), &Answer::Unavailable(Unavailable::Busy));
         }
     }
     None
+}
+
+fn items_of(answers: Vec<(Item, Answers)>) -> impl Iterator<Item = Item> {
+    answers.into_iter().map(|(item, _)| item)
+}
+
+fn all_settling(answers: Vec<(Item, Answers)>) -> Vec<(Item, Answers)> {
+    answers.into_iter().map(|(item, answers)| (item, answers.map(settling))).collect()
 }
 
 fn settling(answer: Answer) -> Answer {
@@ -188,16 +190,15 @@ fn conclude(bank: &Bank, ended: &Ended, answers: Option<Vec<(Item, Answers)>>, m
                 );
             }
             // An alarm, or a part that could not be reached in time: decided, and not finished.
-            let told = |answer| if ended.finished { answer } else { settling(answer) };
-            answers.into_iter().for_each(|(item, answers)| item.answer(answers.map(told)));
+            answer_each(if ended.finished { answers } else { all_settling(answers) });
             Next::Answered
         }
         None => {
-            answers.into_iter().for_each(|(item, _)| item.answer_alike(&Answer::Unknown));
+            answer_all(items_of(answers), &Answer::Unknown);
             Next::Answered
         }
         Some(Verdict::Aborted) => {
-            let items = answers.into_iter().map(|(item, _)| item).collect();
+            let items = items_of(answers).collect();
             if ended.refused.iter().any(|(_, error)| error.as_ref().is_some_and(is_recorded_id)) {
                 bank.replays.met();
             }

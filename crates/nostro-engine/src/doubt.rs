@@ -7,7 +7,7 @@
 use crate::answer::{Answer, Receipt, Unavailable};
 use crate::attempt::path;
 use crate::bank::Bank;
-use crate::item::Item;
+use crate::item::{Item, answer_each};
 use crate::mutex::locked;
 use crate::reading::known;
 use crate::register::ReadError;
@@ -107,6 +107,9 @@ async fn remember_held(
 
 /// Has the transfers of accounts in doubt answered, and returns the others, which wait for none of it.
 pub(crate) fn turn_away(bank: &Arc<Bank>, items: Vec<Item>) -> Vec<Item> {
+    if locked(&bank.doubt.held).is_empty() {
+        return items;
+    }
     let mut others = Vec::new();
     let mut held = Vec::new();
     for item in items {
@@ -136,20 +139,19 @@ async fn answer_held(bank: Arc<Bank>, held: Vec<HeldItem>) {
             known.insert((home, row.record.transfer.id), row);
         }
     }
-    for (item, holders) in held {
+    let told = |(item, holders): HeldItem| {
         let answer = |transfer: &Transfer| {
             let row = known.get(&(transfer.home(), transfer.id))?;
             Some(known_answer(bank, transfer, row, &holders))
         };
         let answers: Option<Vec<Answer>> = item.transfers().iter().map(answer).collect();
-        match answers {
-            None => item.answer_alike(&Answer::Unavailable(Unavailable::AccountInDoubt(holders[0].0))),
-            Some(answers) => {
-                let answers = item.answers(&mut same_chain(answers).into_iter());
-                item.answer(answers);
-            }
-        }
-    }
+        let answers = match answers {
+            None => item.alike(&Answer::Unavailable(Unavailable::AccountInDoubt(holders[0].0))),
+            Some(answers) => item.answers(&mut same_chain(answers).into_iter()),
+        };
+        (item, answers)
+    };
+    answer_each(held.into_iter().map(told).collect());
 }
 
 /// What a recorded id of an account in doubt is answered.
@@ -162,7 +164,8 @@ fn known_answer(
     if let Some(field) = transfer.differs_from(&row.record.transfer) {
         return Answer::Conflict(field);
     }
-    let receipt = Arc::new(Receipt { record: row.record.clone(), batch: row.batch, commit: Arc::new(path(bank, row)) });
+    let commit = Arc::new(path(bank, row));
+    let receipt = Receipt { record: Arc::new(row.record.clone()), batch: row.batch, commit };
     let posted = matches!(row.record.decision, Decision::Posted { .. });
     // Its own batch holds an account: decided at home, not finished everywhere.
     let own = holders.iter().any(|(_, batch)| *batch == row.batch);

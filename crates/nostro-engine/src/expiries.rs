@@ -80,8 +80,9 @@ async fn book(hold: &Hold, lanes: &Lanes, in_flight: &Arc<InFlight>) -> Option<A
         reference: None,
         link: None,
     };
-    match in_flight.admit(transfer.id) {
-        Admission::First(busy) => lanes.submit(transfer, Company::Bulk, busy).await.ok(),
-        Admission::Parked(_) | Admission::Crowded => None,
-    }
+    let answered = match in_flight.admit(transfer.id) {
+        Admission::First(busy) => lanes.entrance().submit(transfer, Company::Bulk, busy),
+        Admission::Parked(_) | Admission::Crowded => return None,
+    };
+    answered.await.ok()
 }

@@ -1,10 +1,10 @@
 //! The way in: what is asked for is answered from memory, queued in its lane, or parked behind another request that is busy
 //! with one of its ids.
 
-use crate::answer::{Answer, Unavailable};
+use crate::answer::{Answer, Tally, Unavailable};
 use crate::bank::Bank;
 use crate::in_flight::{Admission, Busy, InFlight};
-use crate::lane::{Company, Lanes};
+use crate::lane::{Company, Entrance, Lanes};
 use nostro_core::{Chain, Transfer};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -42,7 +42,7 @@ enum Submitted {
     KnownChain(Vec<Answer>),
     Transfer(oneshot::Receiver<Answer>),
     Chain(oneshot::Receiver<Vec<Answer>>),
-    Parked(Order, oneshot::Receiver<()>),
+    Parked(Box<Order>, oneshot::Receiver<()>),
     Crowded(usize),
 }
 
@@ -53,20 +53,18 @@ impl Intake {
 
     /// One answer for each transfer, in the order of the request. Nothing that is dropped here stops a commit.
     pub(crate) async fn answer(&self, orders: impl IntoIterator<Item = Order>, company: Company) -> Vec<Answer> {
-        let orders = orders.into_iter();
-        let mut wave: Vec<(usize, Order)> = Vec::with_capacity(orders.size_hint().0);
         let mut count = 0;
-        for order in orders {
-            let length = order.transfers().len();
-            wave.push((count, order));
-            count += length;
-        }
+        let placed = orders.into_iter().map(|order| {
+            let at = count;
+            count += order.transfers().len();
+            (at, order)
+        });
+        let mut wave = self.submit_all(placed, company);
         // Without a word the batch's task is gone: what it did is not known.
         let mut answers: Vec<Answer> = vec![Answer::Unknown; count];
         while !wave.is_empty() {
-            let submitted: Vec<(usize, Submitted)> =
-                wave.drain(..).map(|(at, order)| (at, self.submit(order, company))).collect();
-            for (at, submitted) in submitted {
+            let mut again: Vec<(usize, Order)> = Vec::new();
+            for (at, submitted) in wave {
                 let busy = Answer::Unavailable(Unavailable::Busy);
                 match submitted {
                     Submitted::Known(answer) => answers[at] = answer,
@@ -74,48 +72,23 @@ impl Intake {
                     Submitted::KnownChain(known) => put(&mut answers[at..], known),
                     Submitted::Chain(answer) => put(&mut answers[at..], answer.await.unwrap_or_default()),
                     Submitted::Parked(order, turn) => match timeout(self.bank.limits.deadline, turn).await {
-                        Ok(_) => wave.push((at, order)),
+                        Ok(_) => again.push((at, *order)),
                         Err(_) => answers[at..at + order.transfers().len()].fill(busy),
                     },
                     Submitted::Crowded(length) => answers[at..at + length].fill(busy),
                 }
             }
+            wave = self.submit_all(again.into_iter(), company);
         }
         answers
     }
 
-    fn submit(&self, order: Order, company: Company) -> Submitted {
-        let accounts_differ = |transfer: &Transfer| transfer.debit != transfer.credit;
-        debug_assert!(order.transfers().iter().all(accounts_differ), "the API refuses a transfer to the same account");
-        match order {
-            Order::Transfer(transfer) => self.submit_transfer(transfer, company),
-            Order::Chain(chain) => self.submit_chain(chain),
-        }
-    }
-
-    fn submit_transfer(&self, transfer: Transfer, company: Company) -> Submitted {
-        if let Some(answer) = self.bank.replays.answer(&transfer) {
-            answer.count();
-            return Submitted::Known(answer);
-        }
-        match self.in_flight.admit(transfer.id) {
-            Admission::First(busy) => Submitted::Transfer(self.lanes.submit(transfer, company, busy)),
-            Admission::Parked(turn) => Submitted::Parked(Order::Transfer(transfer), turn),
-            Admission::Crowded => Submitted::Crowded(1),
-        }
-    }
-
-    fn submit_chain(&self, chain: Chain) -> Submitted {
-        let known = chain.links().iter().map(|link| self.bank.replays.answer(link));
-        if let Some(known) = known.collect::<Option<Vec<Answer>>>() {
-            known.iter().for_each(Answer::count);
-            return Submitted::KnownChain(known);
-        }
-        match self.admit(chain.links()) {
-            Ok(busy) => Submitted::Chain(self.lanes.submit_chain(chain, busy)),
-            Err(Admission::Parked(turn)) => Submitted::Parked(Order::Chain(chain), turn),
-            Err(Admission::First(_) | Admission::Crowded) => Submitted::Crowded(chain.links().len()),
-        }
+    /// Orders with their places among the answers.
+    fn submit_all(&self, orders: impl Iterator<Item = (usize, Order)>, company: Company) -> Vec<(usize, Submitted)> {
+        let mut way = WayIn { intake: self, entrance: self.lanes.entrance(), remembered: Tally::default() };
+        let submitted = orders.map(|(at, order)| (at, way.submit(order, company))).collect();
+        way.remembered.report();
+        submitted
     }
 
     /// All ids or none: whoever waits for one holds no other, so nobody waits in a circle.
@@ -128,6 +101,50 @@ impl Intake {
             }
         }
         Ok(all)
+    }
+}
+
+/// What the orders of one request share on their way in.
+struct WayIn<'i> {
+    intake: &'i Intake,
+    entrance: Entrance<'i>,
+    /// Answered from memory.
+    remembered: Tally,
+}
+
+impl WayIn<'_> {
+    fn submit(&mut self, order: Order, company: Company) -> Submitted {
+        let accounts_differ = |transfer: &Transfer| transfer.debit != transfer.credit;
+        debug_assert!(order.transfers().iter().all(accounts_differ), "the API refuses a transfer to the same account");
+        match order {
+            Order::Transfer(transfer) => self.submit_transfer(transfer, company),
+            Order::Chain(chain) => self.submit_chain(chain),
+        }
+    }
+
+    fn submit_transfer(&mut self, transfer: Transfer, company: Company) -> Submitted {
+        if let Some(answer) = self.intake.bank.replays.answer(&transfer) {
+            self.remembered.count(&answer);
+            return Submitted::Known(answer);
+        }
+        match self.intake.in_flight.admit(transfer.id) {
+            Admission::First(busy) => Submitted::Transfer(self.entrance.submit(transfer, company, busy)),
+            Admission::Parked(turn) => Submitted::Parked(Box::new(Order::Transfer(transfer)), turn),
+            Admission::Crowded => Submitted::Crowded(1),
+        }
+    }
+
+    fn submit_chain(&mut self, chain: Chain) -> Submitted {
+        let known = chain.links().iter().map(|link| self.intake.bank.replays.answer(link));
+        if let Some(known) = known.collect::<Option<Vec<Answer>>>() {
+            known.iter().for_each(|answer| self.remembered.count(answer));
+            return Submitted::KnownChain(known);
+        }
+        match self.intake.admit(chain.links()) {
+            Ok(busy) => Submitted::Chain(self.entrance.submit_chain(chain, busy)),
+            Err(Admission::Parked(turn)) => Submitted::Parked(Box::new(Order::Chain(chain)), turn),
+            Err(Admission::First(_) | Admission::Crowded) => Submitted::Crowded(chain.links().len()),
+        }
     }
 }
 

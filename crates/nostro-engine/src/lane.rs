@@ -11,9 +11,9 @@
 
 use crate::answer::{Answer, Unavailable};
 use crate::bank::{Bank, Branch};
-use crate::batch::{self, answer_all};
+use crate::batch;
 use crate::in_flight::Busy;
-use crate::item::Item;
+use crate::item::{Item, answer_all};
 use crate::mutex::locked;
 use nostro_core::{BranchSet, Chain, Transfer};
 use std::collections::HashMap;
@@ -88,83 +88,111 @@ impl Lanes {
         Self { bank, queues: Mutex::new(Some(HashMap::new())), wide, wide_links }
     }
 
-    /// Queues a transfer. The answer comes on the channel; if that is dropped without one, it is unknown.
-    pub(crate) fn submit(&self, transfer: Transfer, company: Company, busy: Busy) -> oneshot::Receiver<Answer> {
-        let (item, answered) = Item::transfer(transfer, busy);
-        self.enter(item, company);
-        answered
+    /// For the orders of one request: what stands in the way of some of them is asked once for all.
+    pub(crate) fn entrance(&self) -> Entrance<'_> {
+        Entrance { lanes: self, at: Instant::now(), ways: foldhash::HashMap::default() }
     }
 
-    /// Queues a chain; answers link by link.
-    pub(crate) fn submit_chain(&self, chain: Chain, busy: Vec<Busy>) -> oneshot::Receiver<Vec<Answer>> {
-        let company = if chain.links().len() > SINGLE_LINKS_MAX { Company::Bulk } else { Company::Single };
-        let (item, answered) = Item::chain(chain, busy);
-        self.enter(item, company);
-        answered
-    }
-
-    fn enter(&self, item: Item, company: Company) {
-        let branches = item.branches();
-        let answer = |item: Item, why: Unavailable| item.answer_alike(&Answer::Unavailable(why));
+    fn way(&self, branches: BranchSet) -> Result<Way, Unavailable> {
         if let Some(unavailable) = self.bank.turned_away(branches.iter()) {
-            answer(item, unavailable);
-            return;
+            return Err(unavailable);
         }
         if branches.count() > 2 {
-            let places = room(&self.wide, 1).zip(room(&self.wide_links, item.transfers().len()));
-            match (places, self.is_open()) {
-                (Some((place, links)), true) => {
-                    let run = run_wide(Arc::clone(&self.bank), branches, item, vec![place, links]);
-                    self.bank.tasks.spawn("chain", run);
-                }
-                (None, true) => answer(item, Unavailable::QueueFull),
-                (_, false) => answer(item, Unavailable::IntakeClosed),
-            }
-            return;
+            return Ok(Way::Wide);
         }
-        let Some(queue) = self.queue(branches) else {
-            answer(item, Unavailable::IntakeClosed);
-            return;
-        };
-        // A queue counts items; the links of its chains are counted beside.
-        let mut item = item;
-        if item.is_chain() {
-            let Some(room) = room(&queue.links, item.transfers().len()) else {
-                answer(item, Unavailable::QueueFull);
-                return;
-            };
-            item.takes(room);
-        }
-        let way = match company {
-            Company::Single => &queue.single,
-            Company::Bulk => &queue.bulk,
-        };
-        match way.try_send(item) {
-            Ok(()) => {}
-            Err(TrySendError::Full(item)) => answer(item, Unavailable::QueueFull),
-            Err(TrySendError::Closed(item)) => answer(item, Unavailable::IntakeClosed),
-        }
-    }
-
-    fn is_open(&self) -> bool {
-        locked(&self.queues).is_some()
-    }
-
-    fn queue(&self, key: BranchSet) -> Option<Queue> {
         let mut queues = locked(&self.queues);
-        let queue = queues.as_mut()?.entry(key).or_insert_with(|| {
+        let queues = queues.as_mut().ok_or(Unavailable::IntakeClosed)?;
+        let queue = queues.entry(branches).or_insert_with(|| {
             let limit = self.bank.limits.queue_transfers_max;
             let ((single, singles), (bulk, bulks)) = (mpsc::channel(limit), mpsc::channel(limit));
             let waiting = Waiting::new(singles, bulks);
-            self.bank.tasks.spawn("lane", run(Arc::clone(&self.bank), key, waiting));
+            self.bank.tasks.spawn("lane", run(Arc::clone(&self.bank), branches, waiting));
             Queue { single, bulk, links: Arc::new(Semaphore::new(limit)) }
         });
-        Some(queue.clone())
+        Ok(Way::Queue(queue.clone()))
+    }
+
+    /// Takes a chain over more than two branches on its way, if there is room.
+    fn go_wide(&self, branches: BranchSet, item: Item) -> Result<(), (Item, Unavailable)> {
+        if locked(&self.queues).is_none() {
+            return Err((item, Unavailable::IntakeClosed));
+        }
+        let places = room(&self.wide, 1).zip(room(&self.wide_links, item.transfers().len()));
+        let Some((place, links)) = places else { return Err((item, Unavailable::QueueFull)) };
+        self.bank.tasks.spawn("chain", run_wide(Arc::clone(&self.bank), branches, item, vec![place, links]));
+        Ok(())
     }
 
     /// Lets every lane finish what is queued and end.
     pub(crate) fn close(&self) {
         locked(&self.queues).take();
+    }
+}
+
+/// The way of what touches certain branches.
+#[derive(Debug)]
+enum Way {
+    Queue(Queue),
+    /// No lane has so many branches.
+    Wide,
+}
+
+/// The lanes, as the orders of one request meet them.
+#[derive(Debug)]
+pub(crate) struct Entrance<'l> {
+    lanes: &'l Lanes,
+    /// When the orders were submitted.
+    at: Instant,
+    ways: foldhash::HashMap<BranchSet, Result<Way, Unavailable>>,
+}
+
+impl Entrance<'_> {
+    /// Queues a transfer. The answer comes on the channel; if that is dropped without one, it is unknown.
+    pub(crate) fn submit(&mut self, transfer: Transfer, company: Company, busy: Busy) -> oneshot::Receiver<Answer> {
+        let (item, answered) = Item::transfer(transfer, busy, self.at);
+        self.enter(item, company);
+        answered
+    }
+
+    /// Queues a chain; answers link by link.
+    pub(crate) fn submit_chain(&mut self, chain: Chain, busy: Vec<Busy>) -> oneshot::Receiver<Vec<Answer>> {
+        let company = if chain.links().len() > SINGLE_LINKS_MAX { Company::Bulk } else { Company::Single };
+        let (item, answered) = Item::chain(chain, busy, self.at);
+        self.enter(item, company);
+        answered
+    }
+
+    fn enter(&mut self, item: Item, company: Company) {
+        let (lanes, branches) = (self.lanes, item.branches());
+        let way = self.ways.entry(branches).or_insert_with(|| lanes.way(branches));
+        let entered = match way {
+            Ok(Way::Queue(queue)) => queue.take(item, company),
+            Ok(Way::Wide) => lanes.go_wide(branches, item),
+            Err(unavailable) => Err((item, *unavailable)),
+        };
+        if let Err((item, unavailable)) = entered {
+            answer_all([item], &Answer::Unavailable(unavailable));
+        }
+    }
+}
+
+impl Queue {
+    fn take(&self, mut item: Item, company: Company) -> Result<(), (Item, Unavailable)> {
+        // A queue counts items; the links of its chains are counted beside.
+        if item.is_chain() {
+            match room(&self.links, item.transfers().len()) {
+                Some(room) => item.takes(room),
+                None => return Err((item, Unavailable::QueueFull)),
+            }
+        }
+        let way = match company {
+            Company::Single => &self.single,
+            Company::Bulk => &self.bulk,
+        };
+        way.try_send(item).map_err(|error| match error {
+            TrySendError::Full(item) => (item, Unavailable::QueueFull),
+            TrySendError::Closed(item) => (item, Unavailable::IntakeClosed),
+        })
     }
 }
 
@@ -318,7 +346,7 @@ mod tests {
             link: None,
         };
         let Admission::First(busy) = all.admit(transfer.id) else { panic!("nobody is busy with it") };
-        Item::transfer(transfer, busy).0
+        Item::transfer(transfer, busy, Instant::now()).0
     }
 
     #[tokio::test]

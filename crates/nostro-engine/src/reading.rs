@@ -206,8 +206,7 @@ pub(crate) async fn find_transfer(
         }
     }
     let Some((at, Seen { row: row_found, mut reversed })) = found else { return failed.map_or(Ok(None), Err) };
-    let mut receipt =
-        Receipt { record: row_found.record.clone(), batch: row_found.batch, commit: Arc::new(path(bank, &row_found)) };
+    let mut record = row_found.record.clone();
     let mut settled = true;
     // A participant shows a transfer only after home has committed it.
     let home = path(bank, &row_found).home;
@@ -217,7 +216,7 @@ pub(crate) async fn find_transfer(
         for code in others {
             match seen(bank, code, id).await {
                 Ok(Some(other)) if other.row.batch == row_found.batch => {
-                    receipt.record = receipt.record.merged(&other.row.record);
+                    record = record.merged(&other.row.record);
                     reversed = reversed.or(other.reversed);
                 }
                 // Decided at home; this branch has not finished, or cannot be asked whether it has.
@@ -226,5 +225,7 @@ pub(crate) async fn find_transfer(
             }
         }
     }
+    let commit = Arc::new(path(bank, &row_found));
+    let receipt = Receipt { record: Arc::new(record), batch: row_found.batch, commit };
     Ok(Some(Found { receipt, settled, reversed }))
 }

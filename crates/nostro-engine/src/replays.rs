@@ -9,10 +9,10 @@ use crate::answer::{Answer, Receipt};
 use crate::mutex::locked;
 use foldhash::{HashMap, HashMapExt};
 use nostro_core::{Transfer, TransferId};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// Answers that are remembered, at most twice as many: about 300 bytes each, 40 MB in all.
+/// Answers that are remembered, at most twice as many: about 330 bytes each, 43 MB in all.
 const GENERATION_MAX: usize = 65_536;
 /// For so long after a record was met that nobody had looked for, every id is looked up.
 const LOOK_UPS_FOR: Duration = Duration::from_secs(5);
@@ -28,8 +28,8 @@ pub(crate) struct Replays {
 /// Two generations: when the younger one is full, the older one is forgotten as a whole.
 #[derive(Debug, Default)]
 struct Recent {
-    young: HashMap<TransferId, Arc<Receipt>>,
-    old: HashMap<TransferId, Arc<Receipt>>,
+    young: HashMap<TransferId, Receipt>,
+    old: HashMap<TransferId, Receipt>,
     /// Grows when all is forgotten.
     generation: u64,
 }
@@ -45,7 +45,7 @@ impl Replays {
         let recent = self.recent();
         let receipt = recent.young.get(&transfer.id).or_else(|| recent.old.get(&transfer.id))?;
         let same = transfer.differs_from(&receipt.record.transfer).is_none();
-        same.then(|| Answer::Replayed(Arc::clone(receipt)))
+        same.then(|| Answer::Replayed(receipt.clone()))
     }
 
     /// Which memory a batch that begins now is to be remembered in.
@@ -54,7 +54,7 @@ impl Replays {
     }
 
     /// Remembers what is committed at every branch of its batch, unless all was forgotten since the batch began.
-    pub(crate) fn remember(&self, generation: u64, receipts: impl Iterator<Item = Arc<Receipt>>) {
+    pub(crate) fn remember(&self, generation: u64, receipts: impl Iterator<Item = Receipt>) {
         let mut recent = self.recent();
         if recent.generation != generation {
             return;

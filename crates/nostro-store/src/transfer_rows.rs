@@ -5,8 +5,11 @@
 use crate::statements::Statements;
 use futures_util::future::join_all;
 use nostro_core::transfer::{Decision, Line};
-use nostro_core::{AccountNumber, BranchCode, BranchNumber, Currency, Link, Operation, Transfer, TransferRecord};
+use nostro_core::{
+    AccountNumber, BranchCode, BranchNumber, Currency, Link, Operation, Reference, Transfer, TransferRecord,
+};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::SystemTime;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
@@ -87,8 +90,9 @@ pub(crate) enum Width {
 }
 
 impl Width {
-    fn of(rows: &[TransferRow]) -> Self {
-        if rows.iter().any(|row| row.particular.is_some()) { Self::All } else { Self::Plain }
+    fn of(records: &[Arc<TransferRecord>]) -> Self {
+        let is_particular = |record: &Arc<TransferRecord>| Particulars::of(&record.transfer).is_some();
+        if records.iter().any(is_particular) { Self::All } else { Self::Plain }
     }
 
     fn columns(self) -> usize {
@@ -105,9 +109,17 @@ impl Width {
     }
 }
 
+/// The records of a batch that have rows at a branch. A row is made when it is sent, so that it is in memory once.
+#[derive(Debug)]
+pub(crate) struct TransferRows {
+    at: BranchCode,
+    numbers: BTreeMap<BranchCode, BranchNumber>,
+    records: Vec<Arc<TransferRecord>>,
+}
+
 /// What differs between the rows of a batch.
 #[derive(Debug)]
-pub(crate) struct TransferRow {
+struct TransferRow<'r> {
     id: Uuid,
     period: i32,
     kind: &'static str,
@@ -116,7 +128,7 @@ pub(crate) struct TransferRow {
     amount: i64,
     currency: Currency,
     category: i32,
-    reference: Option<Box<str>>,
+    reference: Option<&'r str>,
     refusal: Option<&'static str>,
     debit_line: LineColumns,
     credit_line: LineColumns,
@@ -157,47 +169,107 @@ struct LineColumns {
     previous: Option<Uuid>,
 }
 
-/// Rows that were written. A COPY is answered before its rows may be sent, so a few rows go in faster one by one, all sent together.
-pub(crate) async fn insert(
-    client: &Client,
-    statements: &Statements,
-    rows: &[TransferRow],
-    batch: &str,
-    posted_at: SystemTime,
-) -> Result<u64, Error> {
-    if rows.len() > FEW_ROWS {
-        return copy(client, statements, rows, batch, posted_at).await;
+impl TransferRows {
+    /// Those of the records that the branch has a row of: refused ones at their home only.
+    pub(crate) fn at(
+        at: BranchCode,
+        records: &[&Arc<TransferRecord>],
+        numbers: &BTreeMap<BranchCode, BranchNumber>,
+    ) -> Self {
+        let stands_here = |record: &Arc<TransferRecord>| match record.decision {
+            Decision::Refused(_) => record.transfer.home() == at,
+            Decision::Posted { .. } => record.transfer.touches(at),
+        };
+        Self {
+            at,
+            numbers: numbers.clone(),
+            records: records.iter().copied().filter(|record| stands_here(record)).cloned().collect(),
+        }
     }
-    let width = Width::of(rows);
-    let inserted = rows.iter().map(|row| async move {
-        let currency = row.currency.code();
-        let columns = row.columns(&currency, &batch, &posted_at);
-        client.execute(statements.insert_transfer(width), &columns[..width.columns()]).await
-    });
-    // All are polled, so all are sent, before any is heard of.
-    join_all(inserted).await.into_iter().sum()
+
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Writes them; how many were written. A COPY is answered before its rows may be sent, so a few rows go in faster one by one, all
+    /// sent together.
+    pub(crate) async fn insert(
+        &self,
+        client: &Client,
+        statements: &Statements,
+        batch: &str,
+        posted_at: SystemTime,
+    ) -> Result<u64, Error> {
+        let width = Width::of(&self.records);
+        if self.records.len() > FEW_ROWS {
+            return self.copy(width, client, statements, batch, posted_at).await;
+        }
+        let inserted = self.rows().map(|row| async move {
+            let currency = row.currency.code();
+            let columns = row.columns(&currency, &batch, &posted_at);
+            client.execute(statements.insert_transfer(width), &columns[..width.columns()]).await
+        });
+        // All are polled, so all are sent, before any is heard of.
+        join_all(inserted).await.into_iter().sum()
+    }
+
+    /// What is sent behind it waits on the wire until the last row is there.
+    async fn copy(
+        &self,
+        width: Width,
+        client: &Client,
+        statements: &Statements,
+        batch: &str,
+        posted_at: SystemTime,
+    ) -> Result<u64, Error> {
+        let sink = client.copy_in(statements.copy_transfers(width)).await?;
+        let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, &COLUMN_TYPES[..width.columns()]));
+        for row in self.rows() {
+            let currency = row.currency.code();
+            let columns = row.columns(&currency, &batch, &posted_at);
+            writer.as_mut().write(&columns[..width.columns()]).await?;
+        }
+        writer.finish().await
+    }
+
+    fn rows(&self) -> impl Iterator<Item = TransferRow<'_>> {
+        self.records.iter().map(|record| TransferRow::of(record, self.at, &self.numbers))
+    }
 }
 
-/// What is sent behind it waits on the wire until the last row is there.
-async fn copy(
-    client: &Client,
-    statements: &Statements,
-    rows: &[TransferRow],
-    batch: &str,
-    posted_at: SystemTime,
-) -> Result<u64, Error> {
-    let width = Width::of(rows);
-    let sink = client.copy_in(statements.copy_transfers(width)).await?;
-    let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, &COLUMN_TYPES[..width.columns()]));
-    for row in rows {
-        let currency = row.currency.code();
-        let columns = row.columns(&currency, &batch, &posted_at);
-        writer.as_mut().write(&columns[..width.columns()]).await?;
+impl<'r> TransferRow<'r> {
+    /// The row of a record at a branch.
+    fn of(record: &'r TransferRecord, at: BranchCode, numbers: &BTreeMap<BranchCode, BranchNumber>) -> Self {
+        let transfer = &record.transfer;
+        let (refusal, debit, credit) = match record.decision {
+            Decision::Refused(refusal) => (Some(refusal.code()), None, None),
+            Decision::Posted { debit, credit } => (
+                None,
+                debit.filter(|_| transfer.debit.branch() == at),
+                credit.filter(|_| transfer.credit.branch() == at),
+            ),
+        };
+        Self {
+            id: transfer.id.0,
+            period: transfer.id.period().as_i32(),
+            kind: transfer.kind().as_str(),
+            debit: key(transfer.debit, numbers),
+            credit: key(transfer.credit, numbers),
+            amount: transfer.amount.minor_units(),
+            currency: transfer.currency,
+            category: i32::from(transfer.category),
+            reference: transfer.reference.as_ref().map(Reference::as_str),
+            refusal,
+            debit_line: debit.map(LineColumns::from).unwrap_or_default(),
+            credit_line: credit.map(LineColumns::from).unwrap_or_default(),
+            particular: Particulars::of(transfer),
+        }
     }
-    writer.finish().await
-}
 
-impl TransferRow {
     /// In the order of [`COLUMNS`].
     fn columns<'a>(
         &'a self,
@@ -235,40 +307,6 @@ impl TransferRow {
             &h.chain_position,
             &h.chain_length,
         ]
-    }
-
-    /// The row of a record at a branch, if it has one there: a refused one at its home only.
-    pub(crate) fn at(
-        at: BranchCode,
-        record: &TransferRecord,
-        numbers: &BTreeMap<BranchCode, BranchNumber>,
-    ) -> Option<Self> {
-        let transfer = &record.transfer;
-        let (refusal, debit, credit) = match record.decision {
-            Decision::Refused(_) if transfer.home() != at => return None,
-            Decision::Posted { .. } if !transfer.touches(at) => return None,
-            Decision::Refused(refusal) => (Some(refusal.code()), None, None),
-            Decision::Posted { debit, credit } => (
-                None,
-                debit.filter(|_| transfer.debit.branch() == at),
-                credit.filter(|_| transfer.credit.branch() == at),
-            ),
-        };
-        Some(Self {
-            id: transfer.id.0,
-            period: transfer.id.period().as_i32(),
-            kind: transfer.kind().as_str(),
-            debit: key(transfer.debit, numbers),
-            credit: key(transfer.credit, numbers),
-            amount: transfer.amount.minor_units(),
-            currency: transfer.currency,
-            category: i32::from(transfer.category),
-            reference: transfer.reference.as_ref().map(|text| text.as_str().into()),
-            refusal,
-            debit_line: debit.map(LineColumns::from).unwrap_or_default(),
-            credit_line: credit.map(LineColumns::from).unwrap_or_default(),
-            particular: Particulars::of(transfer),
-        })
     }
 }
 

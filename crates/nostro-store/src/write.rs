@@ -5,16 +5,16 @@
 //! page, and a page that is met once costs half of one that is met anew for each of its rows. Transfers go in by
 //! binary COPY, which costs a third less than arrays (docs/internals/performance.md).
 
-use crate::nets::NetRow;
+use crate::nets::{NetOutOfRange, NetRow, Nets};
 use crate::place::{Place, Places};
 use crate::rows::BranchId;
 use crate::statements::Statements;
-use crate::transfer_rows::{self, TransferRow};
+use crate::transfer_rows::{self, TransferRows};
 use futures_util::future::{BoxFuture, FutureExt, join5};
 use nostro_commit::driver::WriteError;
 use nostro_commit::{BatchId, Message};
 use nostro_core::plan::{LockedAccount, Plan};
-use nostro_core::{AccountKey, BranchCode, BranchNumber, Hold, Timestamp};
+use nostro_core::{AccountKey, BranchCode, BranchNumber, Hold, Timestamp, TransferId, TransferRecord};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -23,10 +23,10 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 /// Everything that a batch writes at one branch.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Writes {
     accounts: AccountColumns,
-    transfers: Vec<TransferRow>,
+    transfers: TransferRows,
     nets: NetColumns,
     holds: HoldColumns,
     reversals: ReversalColumns,
@@ -53,16 +53,40 @@ struct NetColumns {
 }
 
 impl Writes {
+    /// What each of the branches writes. Records go in the order of their ids, which is that of the index that they enter.
+    pub fn of<'p>(
+        plan: &Plan,
+        branches: impl IntoIterator<Item = (BranchId, &'p Places)>,
+        numbers: &BTreeMap<BranchCode, BranchNumber>,
+    ) -> Result<Vec<(BranchCode, Self)>, NetOutOfRange> {
+        let mut records: Vec<(TransferId, &Arc<TransferRecord>)> =
+            plan.records().map(|record| (record.transfer.id, record)).collect();
+        records.sort_unstable_by_key(|(id, _)| *id);
+        let records: Vec<&Arc<TransferRecord>> = records.into_iter().map(|(_, record)| record).collect();
+        let nets = Nets::of(records.iter().map(|record| &***record), numbers)?;
+        let at = |(branch, places): (BranchId, &Places)| {
+            (branch.code, Self::at(branch, plan, &records, places, nets.at(branch.code), numbers))
+        };
+        Ok(branches.into_iter().map(at).collect())
+    }
+
     /// Collects what belongs to `branch`: its accounts, the records that touch it (refused ones at their home
     /// only), its nets.
-    pub fn at(
+    fn at(
         branch: BranchId,
         plan: &Plan,
+        records: &[&Arc<TransferRecord>],
         places: &Places,
         nets: Vec<NetRow>,
         numbers: &BTreeMap<BranchCode, BranchNumber>,
     ) -> Self {
-        let mut writes = Self::default();
+        let mut writes = Self {
+            accounts: AccountColumns::default(),
+            transfers: TransferRows::at(branch.code, records, numbers),
+            nets: NetColumns::default(),
+            holds: HoldColumns::default(),
+            reversals: ReversalColumns::default(),
+        };
         let mut here: Vec<(AccountKey, &LockedAccount)> = plan
             .accounts
             .iter()
@@ -81,7 +105,6 @@ impl Writes {
                 writes.accounts.limit_exceeded.push(account.limit_exceeded);
             }
         }
-        writes.transfers.extend(plan.records().filter_map(|record| TransferRow::at(branch.code, record, numbers)));
         for hold in plan.holds.iter().filter(|hold| hold.debit.branch() == branch.code) {
             writes.holds.push(hold, numbers);
         }
@@ -130,7 +153,7 @@ impl Writes {
                 all(Message::UpdateRows, a.place.len(), updated)
             };
             let insert = async {
-                let inserted = transfer_rows::insert(&client, &statements, &transfers, &batch, posted_at).await?;
+                let inserted = transfers.insert(&client, &statements, &batch, posted_at).await?;
                 all(Message::InsertRows, transfers.len(), inserted)
             };
             let net = async {

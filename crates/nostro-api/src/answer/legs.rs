@@ -11,7 +11,6 @@ use axum::response::{IntoResponse, Response};
 use nostro_core::transfer::Field;
 use nostro_core::{Chain, Refusal, TransferKind};
 use nostro_engine::{Answer, Receipt};
-use std::sync::Arc;
 
 /// The answer, from those of the legs.
 pub(crate) fn told(chain: &Chain, shared: Shared, answers: Vec<Answer>) -> Response {
@@ -33,7 +32,7 @@ pub(crate) fn told(chain: &Chain, shared: Shared, answers: Vec<Answer>) -> Respo
     if let Some(problem) = conflict(&answers, shared) {
         return problem.into_response();
     }
-    let mut receipts: Vec<Arc<Receipt>> = Vec::with_capacity(answers.len());
+    let mut receipts: Vec<Receipt> = Vec::with_capacity(answers.len());
     let (mut is_replayed, mut is_settling) = (false, false);
     for answer in answers {
         match answer {

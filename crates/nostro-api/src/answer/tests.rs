@@ -22,21 +22,21 @@ fn transfer() -> Transfer {
     }
 }
 
-fn receipt(decision: Decision) -> Arc<Receipt> {
+fn receipt(decision: Decision) -> Receipt {
     let parts = ["AZ", "TX"].map(|code| code.parse().unwrap());
-    Arc::new(Receipt {
-        record: TransferRecord { transfer: transfer(), decision, posted_at: Timestamp::from_micros(0) },
+    Receipt {
+        record: Arc::new(TransferRecord { transfer: transfer(), decision, posted_at: Timestamp::from_micros(0) }),
         batch: "AZ-1-4711".parse().unwrap(),
         commit: Arc::new(CommitPath { home: parts[0], parts: parts.to_vec() }),
-    })
+    }
 }
 
-fn posted() -> Arc<Receipt> {
+fn posted() -> Receipt {
     let line = |balance| Some(Line { balance_after: Balance::new(balance), seq: 18, previous: None });
     receipt(Decision::Posted { debit: line(400_075), credit: line(100_000) })
 }
 
-fn refusal() -> Arc<Receipt> {
+fn refusal() -> Receipt {
     receipt(Decision::Refused(Refusal::InsufficientFunds))
 }
 

@@ -5,7 +5,6 @@ use crate::view::transfer::{State, TransferView};
 use nostro_core::TransferId;
 use nostro_engine::Receipt;
 use serde::Serialize;
-use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// A transfer with many legs that is committed.
@@ -22,7 +21,7 @@ pub(crate) struct MultiLegView {
 
 impl MultiLegView {
     /// Of its legs; `settled` says whether every branch of their batch has finished.
-    pub(crate) fn new(id: TransferId, legs: &[Arc<Receipt>], settled: bool) -> Self {
+    pub(crate) fn new(id: TransferId, legs: &[Receipt], settled: bool) -> Self {
         let state = if settled { State::Posted } else { State::Settling };
         Self { id: Text(id), state, legs: legs.iter().map(|leg| TransferView::new(leg, settled)).collect() }
     }

@@ -7,7 +7,7 @@ use crate::workload::{Accounts, Op};
 use futures_util::future::{try_join, try_join3};
 use nostro_core::transfer::Decision;
 use nostro_core::{Amount, BranchCode, BranchNumber, Operation, Timestamp, Transfer, TransferId, TransferRecord};
-use nostro_store::nets::{NetRow, nets};
+use nostro_store::nets::{NetRow, Nets};
 use nostro_store::place::Place;
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -152,8 +152,10 @@ impl BatchStatements {
             prepared(
                 "update account a
                  set balance = w.balance, seq = w.seq, last_transfer = w.last_transfer, last_posted_at = $6
-                 from unnest($1::tid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[])
-                   as w (place, id, balance, seq, last_transfer)
+                 from (
+                   select unnest($1::tid[]) as place, unnest($2::bigint[]) as id, unnest($3::bigint[]) as balance,
+                     unnest($4::bigint[]) as seq, unnest($5::uuid[]) as last_transfer
+                 ) as w
                  where a.ctid = w.place
                    and a.id = w.id",
             ),
@@ -305,8 +307,7 @@ pub(crate) fn net_of(
             posted_at: Timestamp::from_micros(0),
         })
         .collect();
-    let rows = nets(pair[0], records.iter(), numbers).expect("8,192 small amounts are far from a bigint's end");
-    let first = rows.into_iter().next()?;
-    let second = NetRow { counterparty: pair[0], amount: -first.amount, ..first.clone() };
-    Some([first, second])
+    let nets = Nets::of(records.iter(), numbers).expect("8,192 small amounts are far from a bigint's end");
+    let [first, second] = pair.map(|branch| nets.at(branch).into_iter().next());
+    first.zip(second).map(<[NetRow; 2]>::from)
 }

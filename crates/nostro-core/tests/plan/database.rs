@@ -51,8 +51,9 @@ impl Database {
         self.accounts = stored.collect();
         self.holds.extend(plan.holds.iter().map(|hold| (hold.id, *hold)));
         self.originals.extend(plan.originals.iter().map(|original| (original.id, *original)));
-        self.originals.extend(plan.records().filter_map(original).map(|original| (original.id, original)));
-        self.records.extend(plan.records().cloned());
+        self.originals
+            .extend(plan.records().filter_map(|record| original(record)).map(|original| (original.id, original)));
+        self.records.extend(plan.records().map(|record| TransferRecord::clone(record)));
     }
 }
 

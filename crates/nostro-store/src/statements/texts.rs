@@ -37,19 +37,22 @@ pub(crate) fn clock() -> String {
 
 /// An array less to send and to unfold than [`update_and_mark_accounts`], where every mark is as it was: nearly always.
 pub(crate) fn update_accounts() -> String {
-    update("", "", "")
+    update("", "")
 }
 
 pub(crate) fn update_and_mark_accounts() -> String {
-    update(", limit_exceeded = w.limit_exceeded", ", $8::boolean[]", ", limit_exceeded")
+    update(", limit_exceeded = w.limit_exceeded", ", unnest($8::boolean[]) as limit_exceeded")
 }
 
-fn update(set: &str, array: &str, column: &str) -> String {
+/// The arrays unfold among the columns: in `from` each would be kept in a store of its own first.
+fn update(set: &str, column: &str) -> String {
     format!(
         "{} update account a
          set balance = w.balance, held = w.held, seq = w.seq, last_transfer = w.last_transfer, last_posted_at = $7{set}
-         from unnest($1::tid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::uuid[]{array})
-           as w (place, id, balance, held, seq, last_transfer{column})
+         from (
+           select unnest($1::tid[]) as place, unnest($2::bigint[]) as id, unnest($3::bigint[]) as balance,
+             unnest($4::bigint[]) as held, unnest($5::bigint[]) as seq, unnest($6::uuid[]) as last_transfer{column}
+         ) as w
          where a.ctid = w.place
            and a.id = w.id",
         Message::UpdateRows
@@ -85,7 +88,7 @@ pub(crate) fn find_originals() -> String {
 pub(crate) fn write_reversals() -> String {
     format!(
         "{} insert into reversal as r (original, amount, reversed)
-         select * from unnest($1::uuid[], $2::bigint[], $3::bigint[])
+         select unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[])
          on conflict (original) do update
          set reversed = excluded.reversed
          where r.reversed < excluded.reversed",
@@ -98,9 +101,9 @@ pub(crate) fn write_holds() -> String {
     format!(
         "{} insert into hold as h
            (id, debit, credit, amount, currency, captured, released, state, expires_at, placed_at, ended_at)
-         select *
-         from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[],
-           $8::text[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[])
+         select unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::text[]),
+           unnest($6::bigint[]), unnest($7::bigint[]), unnest($8::text[]), unnest($9::timestamptz[]),
+           unnest($10::timestamptz[]), unnest($11::timestamptz[])
          on conflict (id) do update
          set captured = excluded.captured, released = excluded.released, state = excluded.state, ended_at = excluded.ended_at
          where h.debit = excluded.debit and h.credit = excluded.credit and h.state = 'open'",

@@ -61,14 +61,14 @@ fn decision() -> impl Strategy<Value = Decision> {
     ]
 }
 
-fn receipt() -> impl Strategy<Value = Arc<Receipt>> {
+fn receipt() -> impl Strategy<Value = Receipt> {
     let batch = prop_oneof![Just("AZ-1-4711"), Just("TX-2-7")].prop_map(|id| id.parse().unwrap());
     let posted_at = prop_oneof![Just(0), Just(1_795_420_800_123_456_i64)].prop_map(Timestamp::from_micros);
     let parts = prop_oneof![Just(vec!["AZ"]), Just(vec!["AZ", "TX"]), Just(vec!["NYC", "OHIO", "TX"])];
     (transfer(), decision(), batch, posted_at, parts).prop_map(|(transfer, decision, batch, posted_at, parts)| {
         let parts: Vec<BranchCode> = parts.iter().map(|code| code.parse().unwrap()).collect();
-        let record = TransferRecord { transfer, decision, posted_at };
-        Arc::new(Receipt { record, batch, commit: Arc::new(CommitPath { home: parts[0], parts }) })
+        let record = Arc::new(TransferRecord { transfer, decision, posted_at });
+        Receipt { record, batch, commit: Arc::new(CommitPath { home: parts[0], parts }) }
     })
 }
 
@@ -87,7 +87,7 @@ fn answer() -> impl Strategy<Value = Answer> {
 fn of(transfer: &Transfer, mut answer: Answer) -> Answer {
     match &mut answer {
         Answer::Posted(receipt) | Answer::Replayed(receipt) | Answer::Settling(receipt) | Answer::Refused(receipt) => {
-            Arc::make_mut(receipt).record.transfer.id = transfer.id;
+            Arc::make_mut(&mut receipt.record).transfer.id = transfer.id;
         }
         Answer::Unknown
         | Answer::Conflict(_)
