@@ -110,7 +110,7 @@ pub fn numbers(branches: impl IntoIterator<Item = BranchId>) -> BTreeMap<BranchC
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nostro_core::{AccountNumber, Amount, Operation, Timestamp, Transfer, TransferId};
+    use nostro_core::{AccountNumber, Amount, Operation, Refusal, Timestamp};
 
     fn record(id: u128, from: &str, to: &str, amount: i64) -> TransferRecord {
         let account = |code: &str| AccountNumber::new(code.parse().unwrap(), 1042).unwrap();
@@ -156,6 +156,15 @@ mod tests {
         let mut within = record(3, "AZ", "AZ", 5);
         within.transfer.credit = local;
         assert_eq!(nets(&[within]).unwrap().at(code("AZ")), [], "a local transfer leaves no net");
+    }
+
+    #[test]
+    fn what_moved_nothing_leaves_no_net() {
+        let mut refused = record(1, "AZ", "TX", 100);
+        refused.decision = Decision::Refused(Refusal::InsufficientFunds);
+        let mut hold = record(2, "AZ", "TX", 100);
+        hold.transfer.operation = Operation::Hold { expires_at: None };
+        assert_eq!(nets(&[refused, hold]).unwrap().at(code("AZ")), []);
     }
 
     #[test]
