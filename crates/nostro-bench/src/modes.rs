@@ -5,14 +5,20 @@ use crate::baseline;
 use crate::bench::{Bench, TRY};
 use crate::bulk::{self, Items};
 use crate::error::BenchError;
+use crate::options::CLIENTS_MAX;
 use crate::reads::{self, Look};
 use crate::report::{Measured, Run};
 use crate::single;
 use crate::span::{Span, UNCOUNTED};
 use crate::tally::Tally;
 
-/// Of what the closed loop reached: a server that is asked for more than it can do only grows its queue.
+/// What is claimed of single transfers, by the rate of the baseline, and how much of that the open loop asks for.
+const CLAIMED: f64 = 6.0;
+const CLAIMED_SHARE: f64 = 0.9;
+/// Without a baseline, of what the closed loop reached: a server that is asked for more than it can do only grows its queue.
 const OPEN_SHARE: f64 = 0.7;
+/// Connections of the open loop by those of the closed one: what is due should not wait for a connection.
+const OPEN_CONNECTIONS: usize = 4;
 /// Bulk beside other loads.
 const BESIDE_SHARE: f64 = 0.5;
 /// Single clients beside bulk: a shop's tills, not another flood.
@@ -74,13 +80,24 @@ impl Bench<'_> {
         let span = self.span(warm_up, length);
         self.measured("single", format!("{clients} clients, closed loop"), span, load.run(span)).await?;
 
-        let reached = self.runs.last().map_or(1.0, |run| run.transfers_per_s);
-        let rate = self.options.rate.map_or((reached * OPEN_SHARE).max(1.0), f64::from);
+        let (rate, clients) = (self.open_rate(), (clients * OPEN_CONNECTIONS).min(CLIENTS_MAX));
         let load = single::ready(&self.rig, &self.workload, single::Task { clients, rate: Some(rate) }).await?;
-        let span = self.span(warm_up, length);
-        let how =
-            format!("open loop, {rate:.0} a second on {clients} connections, waits measured from when each was due");
+        let span = self.span(warm_up, self.options.open_length());
+        let how = format!(
+            "open loop, {rate:.0} a second for {:.0} s on {clients} connections, waits measured from when each was due",
+            span.time().as_secs_f64()
+        );
         self.measured("single.open", how, span, load.run(span)).await
+    }
+
+    fn open_rate(&self) -> f64 {
+        let reached = |mode: &str| self.runs.iter().rev().find(|run| run.mode == mode).map(|run| run.transfers_per_s);
+        let rate = match (self.options.rate, reached("baseline")) {
+            (Some(rate), _) => f64::from(rate),
+            (None, Some(baseline)) => baseline * CLAIMED * CLAIMED_SHARE,
+            (None, None) => reached("single").unwrap_or_default() * OPEN_SHARE,
+        };
+        rate.max(1.0)
     }
 
     fn compare_rest(&mut self) {

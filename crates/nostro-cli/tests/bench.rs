@@ -23,6 +23,7 @@ fn every_mode_is_measured_and_the_books_balance() {
     let json = directory.join("report.json");
     let output = bench(&[
         "--seconds=0.4",
+        "--open-seconds=0.8",
         "--accounts=200",
         "--history=500",
         "--batch=64",
@@ -104,6 +105,10 @@ fn every_mode_is_measured_and_the_books_balance() {
     }
     let of = |mode: &str, name: &str| runs.iter().find(|run| run["mode"] == mode).unwrap()[name].clone();
     assert_eq!(of("baseline", "to_baseline"), 1.0);
+    let rate = of("baseline", "transfers_per_s").as_f64().unwrap() * 6.0 * 0.9;
+    let (open, seconds) = (of("single.open", "how").to_string(), of("single.open", "seconds").as_f64().unwrap());
+    assert!(open.contains(&format!("open loop, {rate:.0} a second")) && open.contains("on 32 connections"), "{open}");
+    assert!((0.8..1.2).contains(&seconds), "{seconds}");
     assert!(of("bulk", "replayed").as_u64().unwrap() > 0, "{}", of("bulk", "replayed"));
 }
 
@@ -218,6 +223,7 @@ fn an_argument_that_breaks_its_rule_is_named_with_the_rule() {
         (&["--hot=-1"], ["--hot", "expected 0 to 1"]),
         (&["--seconds=0"], ["--seconds", "expected 0.1 to 3600"]),
         (&["--seconds=NaN"], ["--seconds", "expected 0.1 to 3600"]),
+        (&["--open-seconds=0"], ["--open-seconds", "expected 0.1 to 3600"]),
         (&["--rate=0"], ["--rate", "expected 1 to"]),
         (&["--branches=9"], ["--branches", "expected 2 to 8"]),
         (&["--readers=0"], ["--readers", "expected 1 to"]),
