@@ -22,11 +22,22 @@ const UNIT_BYTES: usize = 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct BulkIntake(Arc<Semaphore>);
 
-/// The body of a bulk, and its share of the intake until it is dropped.
+/// The body of a bulk, and its share of the intake.
 pub(crate) struct BulkBody {
-    /// The body.
-    pub(crate) body: JsonBody,
-    _share: OwnedSemaphorePermit,
+    body: JsonBody,
+    share: OwnedSemaphorePermit,
+}
+
+/// Held until the bulk is answered.
+pub(crate) struct Share {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl BulkBody {
+    /// What is read from the body. The body ends here: what was read of it may be several times its size.
+    pub(crate) fn read<T>(self, read: impl FnOnce(&JsonBody) -> T) -> (T, Share) {
+        (read(&self.body), Share { _permit: self.share })
+    }
 }
 
 impl Default for BulkIntake {
@@ -60,7 +71,7 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let share = BulkIntake::from_ref(state).admit(counted(request.body().size_hint().upper()))?;
         let body = JsonBody::from_request(request, state).await?;
-        Ok(Self { body, _share: share })
+        Ok(Self { body, share })
     }
 }
 

@@ -25,6 +25,8 @@ use std::time::Duration;
 
 /// Of transfers that were there before.
 const HISTORY: u16 = 65_534;
+/// Transfers of a bare batch by those of a bulk request: a batch of the server takes as many bulks at most.
+const BARE_BATCH: usize = 4;
 /// Categories that one bench may need.
 const RUNS_MAX: u16 = 100;
 /// With more, comparing every balance with its entries takes longer than the runs.
@@ -204,7 +206,7 @@ impl<'a> Bench<'a> {
     }
 
     fn bare_task(&self, sending: Sending, until: Until) -> bare::Task {
-        bare::Task { numbers: Arc::clone(&self.numbers), sending, batch: self.options.batch, until }
+        bare::Task { numbers: Arc::clone(&self.numbers), sending, batch: self.options.batch * BARE_BATCH, until }
     }
 
     /// Both ways of sending rows are tried, and the faster one is measured.

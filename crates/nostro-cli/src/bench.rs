@@ -44,11 +44,11 @@ pub(crate) struct BenchArgs {
     /// Seed of all choices but the random bits of ids
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Items in a bulk request and transfers in a bare batch, 1 to 8192
+    /// Items in a bulk request, 1 to 8192; a bare batch has four times as many transfers
     #[arg(long, value_name = "N", default_value_t = 8_192)]
     batch: usize,
     /// Connections of the bulk loads
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 8)]
     connections: usize,
     /// Connections of the single load
     #[arg(long, value_name = "N", default_value_t = 256)]

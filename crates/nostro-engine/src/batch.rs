@@ -85,6 +85,7 @@ async fn attempt_once(bank: &Arc<Bank>, branches: BranchSet, items: Vec<Item>, t
 /// Commits what is planned and answers: as soon as all is finished, or when the wait for an answer runs out.
 async fn commit(bank: &Arc<Bank>, ready: Ready, turn: &mut Turn) -> Next {
     let Ready { batch, sites, mut slots, answers } = ready;
+    let (transfers, locked_at) = (answers.iter().map(|(item, _)| item.transfers().len()).sum(), Instant::now());
     let mut answers = Some(answers);
     let mut coordinating = Some(bank.coordinate(batch.id));
     let memory = bank.replays.generation();
@@ -119,6 +120,9 @@ async fn commit(bank: &Arc<Bank>, ready: Ready, turn: &mut Turn) -> Next {
             }
         }
     };
+    if ended.finished && ended.verdict == Some(Verdict::Committed) {
+        bank.pace.held(transfers, locked_at.elapsed());
+    }
     let connections = ended.links.len();
     metrics::counter!("nostro_batches_total", "verdict" => label(ended.verdict)).increment(1);
     tracing::trace!(batch = %batch.id, verdict = label(ended.verdict), connections, "a batch ended");

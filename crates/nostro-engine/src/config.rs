@@ -35,9 +35,11 @@ pub struct EngineConfig {
 pub struct Limits {
     /// Transfers in a batch, two full bulks: the more, the more rows share a page; and the longer they stay locked.
     pub batch_transfers_max: usize,
+    /// The same while batches hold their rows for a short time only: four full bulks.
+    pub quick_batch_transfers_max: usize,
     /// Of bulks in a batch, while single transfers come too: an eighth of a full one takes an eighth of its time.
     pub bulk_transfers_beside_singles_max: usize,
-    /// Transfers that wait in one lane: four full batches, about a second of work.
+    /// Transfers that wait in one lane: two to four full batches, about a second of work.
     pub queue_transfers_max: usize,
     /// Batches of one lane at a time: while one commits, the next one locks.
     pub batches_in_flight_max: usize,
@@ -66,6 +68,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             batch_transfers_max: 16_384,
+            quick_batch_transfers_max: 32_768,
             bulk_transfers_beside_singles_max: 2_048,
             queue_transfers_max: 65_536,
             batches_in_flight_max: 2,

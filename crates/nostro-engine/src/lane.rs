@@ -204,17 +204,17 @@ const TURN_WAIT: Duration = Duration::from_secs(5);
 
 async fn run(bank: Arc<Bank>, branches: BranchSet, mut waiting: Waiting) {
     let in_flight = Arc::new(Semaphore::new(bank.limits.batches_in_flight_max));
-    let sizes = BatchSizes {
-        max: bank.limits.batch_transfers_max,
-        bulk_beside_singles: bank.limits.bulk_transfers_beside_singles_max,
-    };
+    let limits = bank.limits;
     loop {
         let mut turn = vec![place(&in_flight).await];
         if !waiting.any().await {
             return;
         }
         let is_late = !at_branches(&bank, branches, &mut turn, |branch| &branch.turns).await;
-        let batch = waiting.take(sizes);
+        let batch = waiting.take(BatchSizes {
+            max: bank.pace.batch_max(limits.batch_transfers_max, limits.quick_batch_transfers_max),
+            bulk_beside_singles: limits.bulk_transfers_beside_singles_max,
+        });
         if is_late {
             answer_all(batch, &Answer::Unavailable(Unavailable::Busy));
             continue;

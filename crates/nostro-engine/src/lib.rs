@@ -4,7 +4,7 @@
 //! - [`item`]: a transfer or a chain that waits; [`lane`]: a bounded queue for each branch and each pair, and the
 //!   batches that form in it
 //! - [`batch`]: one batch, from its locks to its answers; [`attempt`]: what comes before its commit, [`lock_phase`]:
-//!   the gates and locks of that
+//!   the gates and locks of that; [`pace`]: how large a batch may be
 //! - [`intake`]: the way in; [`answer`]: the outcomes; [`in_flight`]: ids that this server is busy with
 //! - [`pool`]: connections of one branch, and its gate; [`bank`]: what all of these share
 //! - [`watch`]: looks at each branch and recovers its batches; [`health`]: what it found; [`clock`]: skew; [`tasks`]:
@@ -43,6 +43,7 @@ mod lane;
 mod lock_phase;
 mod lookups;
 mod mutex;
+mod pace;
 mod past;
 mod periods;
 mod pool;

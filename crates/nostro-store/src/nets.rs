@@ -19,7 +19,7 @@ pub struct NetRow {
     pub hash: [u8; 32],
 }
 
-/// A net of more than a bigint: no batch of 16,384 transfers of 18 digits that a bank means can reach it.
+/// A net of more than a bigint: no batch of 32,768 transfers of 18 digits that a bank means can reach it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the net of a batch exceeds a bigint")]
 pub struct NetOutOfRange;

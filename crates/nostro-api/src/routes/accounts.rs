@@ -73,7 +73,9 @@ pub(crate) async fn open_bulk(
     Extension(context): Extension<RequestContext>,
     bulk: BulkBody,
 ) -> Result<Json<AccountResults>, Problem> {
-    let new = register_body::new_accounts(bulk.body.parse()?, &|code| api.engine.has_branch(code))?;
+    let has_branch = |code| api.engine.has_branch(code);
+    let (new, _share) = bulk.read(|body| register_body::new_accounts(body.parse()?, &has_branch));
+    let new = new?;
     let answers = api.engine.open_accounts(&new).await;
     let result = |(at, (new, answer)): (usize, (&NewAccount, Result<Made<Account>, RegisterError>))| {
         let (state, account, problem) = registered(Pointer::Item { list: "accounts", at }, answer);

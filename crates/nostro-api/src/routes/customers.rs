@@ -65,7 +65,9 @@ pub(crate) async fn create_bulk(
     Extension(context): Extension<RequestContext>,
     bulk: BulkBody,
 ) -> Result<Json<CustomerResults>, Problem> {
-    let new = register_body::new_customers(bulk.body.parse()?, &|code| api.engine.has_branch(code))?;
+    let has_branch = |code| api.engine.has_branch(code);
+    let (new, _share) = bulk.read(|body| register_body::new_customers(body.parse()?, &has_branch));
+    let new = new?;
     let answers = api.engine.create_customers(&new).await;
     let result = |(at, (new, answer)): (usize, (&NewCustomer, Result<Made<Customer>, RegisterError>))| {
         let (state, customer, problem) = registered(Pointer::Item { list: "customers", at }, answer);

@@ -35,7 +35,9 @@ use nostro_engine::Order;
     )
 )]
 pub(crate) async fn create(State(api): State<Api>, bulk: BulkBody) -> Result<Response, Problem> {
-    let (chain, shared) = multi_leg_body::multi_leg(bulk.body.parse()?, &|code| api.engine.has_branch(code))?;
+    let has_branch = |code| api.engine.has_branch(code);
+    let (read, _share) = bulk.read(|body| multi_leg_body::multi_leg(body.parse()?, &has_branch));
+    let (chain, shared) = read?;
     let answers = api.engine.orders(vec![Order::Chain(chain.clone())]).await;
     Ok(answer::legs::told(&chain, shared, answers))
 }

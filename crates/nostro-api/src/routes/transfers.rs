@@ -3,7 +3,7 @@
 use crate::answer;
 use crate::body::JsonBody;
 use crate::bulk;
-use crate::bulk_body::{self, NewTransfers};
+use crate::bulk_body::{self, Bulk, NewTransfers};
 use crate::bulk_intake::BulkBody;
 use crate::openapi::{BodyRefused, MoneyMoved, Refused, Unavailable};
 use crate::parameters::{Parameters, Segment};
@@ -18,7 +18,15 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use nostro_core::Transfer;
 use nostro_engine::{Found, Order};
+
+/// What a bulk asks for.
+enum Read {
+    /// Nothing but plain transfers, each for itself.
+    Plain(Vec<Transfer>),
+    Mixed(Bulk),
+}
 
 /// Moves money from one account to another, also between branches.
 #[utoipa::path(
@@ -53,17 +61,17 @@ pub(crate) async fn create_bulk(
     Extension(context): Extension<RequestContext>,
     bulk: BulkBody,
 ) -> Result<Response, Problem> {
-    let bytes = bulk.body.bytes();
     let has_branch = |code| api.engine.has_branch(code);
-    let results = match wire::read_plain_transfers(bytes, &has_branch) {
-        Some(transfers) => {
+    let (read, _share) = bulk.read(|body| match wire::read_plain_transfers(body.bytes(), &has_branch) {
+        Some(transfers) => Ok(Read::Plain(transfers)),
+        None => bulk_body::bulk(body.parse()?, &has_branch).map(Read::Mixed),
+    });
+    let results = match read? {
+        Read::Plain(transfers) => {
             let answers = api.engine.orders(transfers.iter().cloned().map(Order::Transfer)).await;
             wire::write_answers(&transfers, answers, &context)
         }
-        None => {
-            let items = bulk_body::bulk(bulk.body.parse()?, &has_branch)?;
-            bulk::moved(&api.engine, items, &context).await?
-        }
+        Read::Mixed(items) => bulk::moved(&api.engine, items, &context).await?,
     };
     Ok(([(CONTENT_TYPE, answer::JSON)], results).into_response())
 }
