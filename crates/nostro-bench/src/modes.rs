@@ -18,7 +18,7 @@ const CLAIMED_SHARE: f64 = 0.9;
 /// Without a baseline, of what the closed loop reached: a server that is asked for more than it can do only grows its queue.
 const OPEN_SHARE: f64 = 0.7;
 /// Connections of the open loop by those of the closed one: what is due should not wait for a connection.
-const OPEN_CONNECTIONS: usize = 4;
+const OPEN_CONNECTIONS: usize = 3;
 /// Bulk beside other loads.
 const BESIDE_SHARE: f64 = 0.5;
 /// Single clients beside bulk: a shop's tills, not another flood.
@@ -84,7 +84,7 @@ impl Bench<'_> {
         let load = single::ready(&self.rig, &self.workload, single::Task { clients, rate: Some(rate) }).await?;
         let span = self.span(warm_up, self.options.open_length());
         let how = format!(
-            "open loop, {rate:.0} a second for {:.0} s on {clients} connections, waits measured from when each was due",
+            "open loop, {rate:.0} a second for {} s on {clients} connections, waits measured from when each was due",
             span.time().as_secs_f64()
         );
         self.measured("single.open", how, span, load.run(span)).await

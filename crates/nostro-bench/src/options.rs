@@ -155,7 +155,7 @@ pub struct Options {
     pub mix: Mix,
     /// Of each measured run.
     pub seconds: f64,
-    /// Items in a bulk request and transfers in a bare batch.
+    /// Items in a bulk request; a bare batch has four times as many.
     pub batch: usize,
     /// Connections of the bulk loads.
     pub connections: usize,
@@ -218,7 +218,7 @@ impl Options {
     }
 
     pub(crate) fn open_length(&self) -> Duration {
-        Duration::from_secs_f64(self.open_seconds.unwrap_or(self.seconds * OPEN_LENGTH))
+        Duration::from_secs_f64(self.open_seconds.unwrap_or(self.seconds * OPEN_LENGTH).min(SECONDS_MAX))
     }
 
     /// Not counted: caches fill, plans are made, lanes open.

@@ -8,6 +8,7 @@ use crate::batch::Next;
 use crate::doubt;
 use crate::item::{Answers, Item, answer_all, answer_each};
 use crate::lock_phase::{self, LockedSite, Trouble};
+use crate::pace::Pace;
 use crate::periods;
 use crate::pool::{Lease, LeaseError, Slot};
 use crate::register::ReadError;
@@ -64,7 +65,7 @@ struct Locking {
 }
 
 /// Leases, numbers, locks, plans.
-pub(crate) async fn prepare(bank: &Bank, at: BranchSet, items: Vec<Item>) -> Outset {
+pub(crate) async fn prepare(bank: &Bank, at: BranchSet, items: Vec<Item>, pace: &Pace) -> Outset {
     let branches: Vec<&Branch> = at.iter().filter_map(|code| bank.branch(code)).collect();
     let home = at.home().expect("every lane has a branch");
     let periods = periods::needed(&items, Timestamp::from(SystemTime::now()));
@@ -114,6 +115,7 @@ pub(crate) async fn prepare(bank: &Bank, at: BranchSet, items: Vec<Item>) -> Out
         Ok(sites) => planned(bank, at, number, Locking { sites, look_ups, looked_up }, items).await,
         Err(trouble) => {
             if let Trouble::Locked = trouble {
+                pace.given_up();
                 doubt::learn(bank, &items).await;
             }
             Outset::Next(match trouble {

@@ -6,7 +6,6 @@ use crate::config::{BranchConfig, EngineConfig, Limits};
 use crate::doubt::Doubt;
 use crate::health::Health;
 use crate::mutex::locked;
-use crate::pace::Pace;
 use crate::periods::Periods;
 use crate::pool::{Lease, LeaseError, Pool};
 use crate::register::ReadError;
@@ -72,7 +71,6 @@ pub(crate) struct Bank {
     pub(crate) limits: Limits,
     pub(crate) doubt: Doubt,
     pub(crate) replays: Replays,
-    pub(crate) pace: Pace,
     pub(crate) tasks: Tasks,
     /// Batches that this server itself coordinates: its own recovery leaves them alone.
     live: Mutex<HashSet<BatchId>>,
@@ -112,7 +110,6 @@ impl Bank {
             limits,
             doubt: Doubt::default(),
             replays: Replays::default(),
-            pace: Pace::default(),
             tasks: Tasks::new(),
             live: Mutex::new(HashSet::new()),
             intake_closed: AtomicBool::new(false),

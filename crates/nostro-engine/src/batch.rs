@@ -10,6 +10,7 @@ use crate::bank::Bank;
 use crate::doubt;
 use crate::item::{Answers, Item, answer_all, answer_each};
 use crate::lane::Turn;
+use crate::pace::Pace;
 use nostro_commit::driver::{self, Ended, Progress};
 use nostro_commit::{Verdict, with_sources};
 use nostro_core::BranchSet;
@@ -37,10 +38,10 @@ pub(crate) enum Next {
 }
 
 /// Runs the transfers to their answers. `turn` is given up when they end, or earlier if the batch comes into doubt.
-pub(crate) async fn run(bank: Arc<Bank>, branches: BranchSet, items: Vec<Item>, mut turn: Turn) {
+pub(crate) async fn run(bank: Arc<Bank>, branches: BranchSet, items: Vec<Item>, mut turn: Turn, pace: Arc<Pace>) {
     let mut groups = vec![Group { items, attempts: 0 }];
     while let Some(Group { items, attempts }) = groups.pop() {
-        match attempt_once(&bank, branches, items, &mut turn).await {
+        match attempt_once(&bank, branches, items, &mut turn, &pace).await {
             Next::Answered => {}
             Next::Again(items) if attempts + 1 < bank.limits.attempts_max => {
                 // Jitter, so that two servers that met do not meet again.
@@ -63,7 +64,7 @@ pub(crate) async fn run(bank: Arc<Bank>, branches: BranchSet, items: Vec<Item>, 
     }
 }
 
-async fn attempt_once(bank: &Arc<Bank>, branches: BranchSet, items: Vec<Item>, turn: &mut Turn) -> Next {
+async fn attempt_once(bank: &Arc<Bank>, branches: BranchSet, items: Vec<Item>, turn: &mut Turn, pace: &Pace) -> Next {
     let now = std::time::Instant::now();
     let late = |item: &Item| now.saturating_duration_since(item.arrived()) > bank.limits.deadline;
     let (late, items): (Vec<Item>, Vec<Item>) = items.into_iter().partition(late);
@@ -76,16 +77,18 @@ async fn attempt_once(bank: &Arc<Bank>, branches: BranchSet, items: Vec<Item>, t
     if items.is_empty() {
         return Next::Answered;
     }
-    match attempt::prepare(bank, branches, items).await {
+    match attempt::prepare(bank, branches, items, pace).await {
         Outset::Next(next) => next,
-        Outset::Ready(ready) => commit(bank, *ready, turn).await,
+        Outset::Ready(ready) => commit(bank, *ready, turn, pace).await,
     }
 }
 
 /// Commits what is planned and answers: as soon as all is finished, or when the wait for an answer runs out.
-async fn commit(bank: &Arc<Bank>, ready: Ready, turn: &mut Turn) -> Next {
+async fn commit(bank: &Arc<Bank>, ready: Ready, turn: &mut Turn, pace: &Pace) -> Next {
     let Ready { batch, sites, mut slots, answers } = ready;
-    let (transfers, locked_at) = (answers.iter().map(|(item, _)| item.transfers().len()).sum(), Instant::now());
+    let is_posted = |answer: &&Answer| matches!(answer, Answer::Posted(_));
+    let posted = answers.iter().flat_map(|(_, answers)| answers.iter()).filter(is_posted).count();
+    let locked_at = Instant::now();
     let mut answers = Some(answers);
     let mut coordinating = Some(bank.coordinate(batch.id));
     let memory = bank.replays.generation();
@@ -121,7 +124,7 @@ async fn commit(bank: &Arc<Bank>, ready: Ready, turn: &mut Turn) -> Next {
         }
     };
     if ended.finished && ended.verdict == Some(Verdict::Committed) {
-        bank.pace.held(transfers, locked_at.elapsed());
+        pace.held(posted, locked_at.elapsed());
     }
     let connections = ended.links.len();
     metrics::counter!("nostro_batches_total", "verdict" => label(ended.verdict)).increment(1);

@@ -90,8 +90,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_lane_never_has_all_places_of_a_branch() {
+    fn the_limits_fit_each_other_and_one_lane_never_has_all_places_of_a_branch() {
         let limits = Limits::default();
+        assert!(limits.batch_transfers_max <= limits.quick_batch_transfers_max);
         assert!(limits.batches_in_flight_max < limits.batches_at_branch_max);
         assert!(limits.batches_at_branch_max <= limits.writers_per_branch);
     }

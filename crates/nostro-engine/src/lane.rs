@@ -15,6 +15,7 @@ use crate::batch;
 use crate::in_flight::Busy;
 use crate::item::{Item, answer_all};
 use crate::mutex::locked;
+use crate::pace::Pace;
 use nostro_core::{BranchSet, Chain, Transfer};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -204,7 +205,7 @@ const TURN_WAIT: Duration = Duration::from_secs(5);
 
 async fn run(bank: Arc<Bank>, branches: BranchSet, mut waiting: Waiting) {
     let in_flight = Arc::new(Semaphore::new(bank.limits.batches_in_flight_max));
-    let limits = bank.limits;
+    let (limits, pace) = (bank.limits, Arc::new(Pace::default()));
     loop {
         let mut turn = vec![place(&in_flight).await];
         if !waiting.any().await {
@@ -212,7 +213,7 @@ async fn run(bank: Arc<Bank>, branches: BranchSet, mut waiting: Waiting) {
         }
         let is_late = !at_branches(&bank, branches, &mut turn, |branch| &branch.turns).await;
         let batch = waiting.take(BatchSizes {
-            max: bank.pace.batch_max(limits.batch_transfers_max, limits.quick_batch_transfers_max),
+            max: pace.batch_max(limits.batch_transfers_max, limits.quick_batch_transfers_max),
             bulk_beside_singles: limits.bulk_transfers_beside_singles_max,
         });
         if is_late {
@@ -220,7 +221,7 @@ async fn run(bank: Arc<Bank>, branches: BranchSet, mut waiting: Waiting) {
             continue;
         }
         measure(&batch);
-        bank.tasks.spawn("batch", batch::run(Arc::clone(&bank), branches, batch, turn));
+        bank.tasks.spawn("batch", batch::run(Arc::clone(&bank), branches, batch, turn, Arc::clone(&pace)));
     }
 }
 
@@ -230,7 +231,7 @@ async fn run_wide(bank: Arc<Bank>, branches: BranchSet, item: Item, mut turn: Tu
     let batch = vec![item];
     if at_branches(&bank, branches, &mut turn, |branch| &branch.wide_turn).await {
         measure(&batch);
-        batch::run(bank, branches, batch, turn).await;
+        batch::run(bank, branches, batch, turn, Arc::default()).await;
     } else {
         answer_all(batch, &Answer::Unavailable(Unavailable::Busy));
     }

@@ -14,20 +14,25 @@ const MEASURED_MIN: usize = 4_096;
 /// The weight of what was known beside the newest batch's.
 const WEIGHT_BEFORE: u64 = 3;
 
-/// How long the rows of a transfer are held in large batches, in nanoseconds; 0 before the first.
+/// How long the rows of a transfer are held in a lane's large batches, in nanoseconds; 0 before the first.
 #[derive(Debug, Default)]
 pub(crate) struct Pace(AtomicU64);
 
 impl Pace {
-    /// Takes note of a batch that held its rows for so long.
+    /// Takes note of a batch that held the rows of its transfers for so long. A slow one counts at once, quick ones bit by bit.
     pub(crate) fn held(&self, transfers: usize, time: Duration) {
         if transfers < MEASURED_MIN {
             return;
         }
         let newest = nanos(time) / count(transfers);
         let before = self.0.load(Ordering::Relaxed);
-        let mean = if before == 0 { newest } else { (before * WEIGHT_BEFORE + newest) / (WEIGHT_BEFORE + 1) };
+        let mean = if newest > before { newest } else { (before * WEIGHT_BEFORE + newest) / (WEIGHT_BEFORE + 1) };
         self.0.store(mean.max(1), Ordering::Relaxed);
+    }
+
+    /// Takes note of a batch that waited for its rows, or for a gate, until it gave up: for some seconds none is large.
+    pub(crate) fn given_up(&self) {
+        self.0.store(nanos(HELD_MAX), Ordering::Relaxed);
     }
 
     /// How many transfers a batch may have: `least` in any case, `most` at the best pace.
@@ -60,16 +65,30 @@ mod tests {
         assert_eq!(batch_max(&pace), 16_384, "nothing is known");
         pace.held(16_384, Duration::from_millis(82));
         assert_eq!(batch_max(&pace), 32_768, "a full one would take 164 ms");
-        for _ in 0..30 {
-            pace.held(20_000, Duration::from_millis(200));
-        }
-        assert!((25_000..25_100).contains(&batch_max(&pace)), "ten microseconds each: {}", batch_max(&pace));
-        for _ in 0..30 {
-            pace.held(16_384, Duration::from_secs(2));
-        }
+        pace.held(20_000, Duration::from_millis(200));
+        assert_eq!(batch_max(&pace), 25_000, "a slow one counts at once");
+        pace.held(20_000, Duration::from_millis(100));
+        assert_eq!(batch_max(&pace), 28_571, "a quick one for a quarter");
+        pace.held(16_384, Duration::from_secs(2));
         assert_eq!(batch_max(&pace), 16_384, "no less than without a pace");
         pace.held(16_384, Duration::from_millis(82));
-        assert_eq!(batch_max(&pace), 16_384, "one quick batch says little");
+        assert_eq!(batch_max(&pace), 16_384);
+    }
+
+    #[test]
+    fn after_a_batch_that_gave_up_none_is_large_for_a_while() {
+        let pace = Pace::default();
+        pace.held(16_384, Duration::from_millis(82));
+        pace.given_up();
+        let until_large = (0..100).take_while(|_| {
+            pace.held(16_384, Duration::from_millis(82));
+            batch_max(&pace) == 16_384
+        });
+        assert_eq!(until_large.count(), 35);
+        for _ in 0..30 {
+            pace.held(16_384, Duration::from_millis(82));
+        }
+        assert_eq!(batch_max(&pace), 32_768);
     }
 
     #[test]

@@ -307,7 +307,7 @@ pub(crate) fn net_of(
             posted_at: Timestamp::from_micros(0),
         })
         .collect();
-    let nets = Nets::of(records.iter(), numbers).expect("8,192 small amounts are far from a bigint's end");
+    let nets = Nets::of(records.iter(), numbers).expect("small amounts are far from a bigint's end");
     let [first, second] = pair.map(|branch| nets.at(branch).into_iter().next());
     first.zip(second).map(<[NetRow; 2]>::from)
 }
