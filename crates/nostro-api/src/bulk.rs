@@ -25,15 +25,9 @@ enum Group {
 
 /// Moves what the bulk asks for; the body of the answer. A chain that is none refuses the whole request.
 pub(crate) async fn moved(engine: &Engine, bulk: Bulk, context: &RequestContext) -> Result<Vec<u8>, Problem> {
-    let Bulk { items, follows, is_link } = bulk;
-    let count = items.len();
-    let facts = Facts::of(engine, &items).await;
-    let mut groups = Vec::new();
-    for range in ranges(&follows) {
-        let is_chain = is_link.get(range.start).copied().unwrap_or_default();
-        let items = items.get(range.clone()).unwrap_or_default();
-        groups.push(group(items, is_chain, range.start, &facts)?);
-    }
+    let count = bulk.items.len();
+    // What was asked for, and what is known of it, is not kept while the engine works.
+    let groups = groups(engine, bulk).await?;
     let orders: Vec<Order> = groups
         .iter()
         .filter_map(|group| match group {
@@ -61,6 +55,16 @@ pub(crate) async fn moved(engine: &Engine, bulk: Bulk, context: &RequestContext)
         }
     }
     Ok(results.finish())
+}
+
+async fn groups(engine: &Engine, bulk: Bulk) -> Result<Vec<Group>, Problem> {
+    let Bulk { items, follows, is_link } = bulk;
+    let facts = Facts::of(engine, &items).await;
+    let grouped = |range: Range<usize>| {
+        let is_chain = is_link.get(range.start).copied().unwrap_or_default();
+        group(items.get(range.clone()).unwrap_or_default(), is_chain, range.start, &facts)
+    };
+    ranges(&follows).into_iter().map(grouped).collect()
 }
 
 /// The items that belong together.

@@ -25,13 +25,28 @@ pub(crate) struct Replays {
     met_at: Mutex<Option<Instant>>,
 }
 
+/// Answers by their ids.
+type Generation = HashMap<TransferId, Receipt>;
+
 /// Two generations: when the younger one is full, the older one is forgotten as a whole.
 #[derive(Debug, Default)]
 struct Recent {
-    young: HashMap<TransferId, Receipt>,
-    old: HashMap<TransferId, Receipt>,
+    young: Generation,
+    old: Generation,
     /// Grows when all is forgotten.
     generation: u64,
+}
+
+impl Recent {
+    /// Remembers an answer; what is forgotten for it, to be dropped when nobody waits for the lock any more.
+    fn keep(&mut self, receipt: Receipt) -> Option<Generation> {
+        let forgotten = (self.young.len() >= GENERATION_MAX).then(|| {
+            let full = std::mem::replace(&mut self.young, HashMap::with_capacity(GENERATION_MAX));
+            std::mem::replace(&mut self.old, full)
+        });
+        self.young.insert(receipt.record.transfer.id, receipt);
+        forgotten
+    }
 }
 
 impl Replays {
@@ -42,10 +57,20 @@ impl Replays {
     /// The answer to a transfer that is remembered. Other content under a remembered id is for its branches to judge:
     /// they may never have seen the id.
     pub(crate) fn answer(&self, transfer: &Transfer) -> Option<Answer> {
-        let recent = self.recent();
-        let receipt = recent.young.get(&transfer.id).or_else(|| recent.old.get(&transfer.id))?;
+        let mut recent = self.recent();
+        let receipt = match recent.young.get(&transfer.id) {
+            Some(receipt) => receipt.clone(),
+            None => {
+                let receipt = recent.old.get(&transfer.id)?.clone();
+                // What came again once may come again: it is young anew.
+                let forgotten = recent.keep(receipt.clone());
+                drop(recent);
+                drop(forgotten);
+                receipt
+            }
+        };
         let same = transfer.differs_from(&receipt.record.transfer).is_none();
-        same.then(|| Answer::Replayed(receipt.clone()))
+        same.then_some(Answer::Replayed(receipt))
     }
 
     /// Which memory a batch that begins now is to be remembered in.
@@ -62,11 +87,7 @@ impl Replays {
         // Dropped when nobody waits for the lock any more.
         let mut forgotten = Vec::new();
         for receipt in receipts {
-            if recent.young.len() >= GENERATION_MAX {
-                let full = std::mem::replace(&mut recent.young, HashMap::with_capacity(GENERATION_MAX));
-                forgotten.push(std::mem::replace(&mut recent.old, full));
-            }
-            recent.young.insert(receipt.record.transfer.id, receipt);
+            forgotten.extend(recent.keep(receipt));
         }
         drop(recent);
     }
@@ -90,5 +111,62 @@ impl Replays {
     pub(crate) fn are_expected(&self) -> bool {
         let met_at = *locked(&self.met_at);
         met_at.is_some_and(|at| at.elapsed() < LOOK_UPS_FOR)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::CommitPath;
+    use nostro_core::transfer::Decision;
+    use nostro_core::{AccountNumber, Amount, Operation, Timestamp, TransferRecord};
+    use std::sync::Arc;
+
+    fn receipt(id: u128) -> Receipt {
+        let account = |branch: &str| AccountNumber::new(branch.parse().unwrap(), 1).unwrap();
+        let transfer = Transfer {
+            id: TransferId(uuid::Uuid::from_u128(id)),
+            operation: Operation::Transfer,
+            debit: account("AZ"),
+            credit: account("TX"),
+            amount: Amount::new(1).unwrap(),
+            currency: "USD".parse().unwrap(),
+            category: 0,
+            reference: None,
+            link: None,
+        };
+        let decision = Decision::Posted { debit: None, credit: None };
+        let record = Arc::new(TransferRecord { transfer, decision, posted_at: Timestamp::from_micros(0) });
+        let home = "AZ".parse().unwrap();
+        let commit = Arc::new(CommitPath { home, parts: vec![home] });
+        Receipt { record, batch: "AZ-1-4711".parse().unwrap(), commit }
+    }
+
+    fn is_remembered(replays: &Replays, id: u128) -> bool {
+        replays.answer(&receipt(id).record.transfer).is_some()
+    }
+
+    #[test]
+    fn what_comes_again_is_remembered_longer_than_what_does_not() {
+        let replays = Replays::default();
+        let full = u128::try_from(GENERATION_MAX).unwrap();
+        let remember = |ids: std::ops::Range<u128>| replays.remember(replays.generation(), ids.map(receipt));
+        remember(0..full);
+        remember(full..full + 1);
+        assert!(is_remembered(&replays, 0), "of the older generation, and young anew");
+        remember(full + 1..2 * full + 1);
+        assert!(is_remembered(&replays, 0));
+        assert!(!is_remembered(&replays, 1), "its generation is forgotten");
+    }
+
+    #[test]
+    fn other_content_under_a_remembered_id_is_not_answered_from_memory() {
+        let replays = Replays::default();
+        replays.remember(replays.generation(), std::iter::once(receipt(1)));
+        let mut other = receipt(1).record.transfer.clone();
+        other.amount = Amount::new(2).unwrap();
+        assert!(replays.answer(&other).is_none() && is_remembered(&replays, 1));
+        replays.forget();
+        assert!(!is_remembered(&replays, 1));
     }
 }
