@@ -26,7 +26,7 @@ fn every_mode_is_measured_and_the_books_balance() {
         "--open-seconds=0.8",
         "--accounts=200",
         "--history=500",
-        "--batch=64",
+        "--batch=16",
         "--clients=8",
         "--connections=2",
         "--cross=0.8",
