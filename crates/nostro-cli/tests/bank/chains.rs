@@ -161,7 +161,7 @@ async fn every_kind_comes_in_a_bulk_and_in_a_chain() {
             BulkOperation::Reversal { original: original.id, request: undo(Some(10)) },
             BulkOperation::Capture { hold: Uuid::now_v7(), request: take(5, false) },
             BulkOperation::Reversal { original: Uuid::now_v7(), request: undo(None) },
-            BulkOperation::Capture { hold: kept.id, request: take(21, false) },
+            BulkOperation::Capture { hold: kept.id, request: take(16, false) },
         ];
         let orders: Vec<BulkOrder> = by_itself.into_iter().map(BulkOrder::from).collect();
         let mut expected = vec!["posted"; 7];
