@@ -7,6 +7,7 @@ use crate::bank::{Bank, Branch, GATE_WAIT, part};
 use crate::batch::Next;
 use crate::doubt;
 use crate::item::{Answers, Item, answer_all, answer_each};
+use crate::lane::InOrder;
 use crate::lock_phase::{self, LockedSite, Trouble};
 use crate::pace::Pace;
 use crate::periods;
@@ -65,7 +66,7 @@ struct Locking {
 }
 
 /// Leases, numbers, locks, plans.
-pub(crate) async fn prepare(bank: &Bank, at: BranchSet, items: Vec<Item>, pace: &Pace) -> Outset {
+pub(crate) async fn prepare(bank: &Bank, at: BranchSet, items: Vec<Item>, pace: &Pace, in_order: InOrder) -> Outset {
     let branches: Vec<&Branch> = at.iter().filter_map(|code| bank.branch(code)).collect();
     let home = at.home().expect("every lane has a branch");
     let periods = periods::needed(&items, Timestamp::from(SystemTime::now()));
@@ -111,7 +112,9 @@ pub(crate) async fn prepare(bank: &Bank, at: BranchSet, items: Vec<Item>, pace: 
     let transfers = items.iter().flat_map(Item::transfers);
     let looked_up: HashSet<TransferId> = transfers.filter(is_looked_up).map(|transfer| transfer.id).collect();
     let asked: Vec<Asked> = at.iter().map(|code| asked(code, &items, look_ups, &looked_up, now)).collect();
-    match lock_phase::run(bank, &branches, leases, &items, &asked).await {
+    let locked = lock_phase::run(bank, &branches, leases, &items, &asked).await;
+    drop(in_order);
+    match locked {
         Ok(sites) => planned(bank, at, number, Locking { sites, look_ups, looked_up }, items).await,
         Err(trouble) => {
             if let Trouble::Locked = trouble {

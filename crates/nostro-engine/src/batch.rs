@@ -9,7 +9,7 @@ use crate::attempt::{self, Outset, Ready};
 use crate::bank::Bank;
 use crate::doubt;
 use crate::item::{Answers, Item, answer_all, answer_each};
-use crate::lane::Turn;
+use crate::lane::{InOrder, Turn};
 use crate::pace::Pace;
 use nostro_commit::driver::{self, Ended, Progress};
 use nostro_commit::{Verdict, with_sources};
@@ -38,10 +38,17 @@ pub(crate) enum Next {
 }
 
 /// Runs the transfers to their answers. `turn` is given up when they end, or earlier if the batch comes into doubt.
-pub(crate) async fn run(bank: Arc<Bank>, branches: BranchSet, items: Vec<Item>, mut turn: Turn, pace: Arc<Pace>) {
+pub(crate) async fn run(
+    bank: Arc<Bank>,
+    branches: BranchSet,
+    items: Vec<Item>,
+    mut turn: Turn,
+    pace: Arc<Pace>,
+    mut in_order: InOrder,
+) {
     let mut groups = vec![Group { items, attempts: 0 }];
     while let Some(Group { items, attempts }) = groups.pop() {
-        match attempt_once(&bank, branches, items, &mut turn, &pace).await {
+        match attempt_once(&bank, branches, items, &mut turn, &pace, in_order.take()).await {
             Next::Answered => {}
             Next::Again(items) if attempts + 1 < bank.limits.attempts_max => {
                 // Jitter, so that two servers that met do not meet again.
@@ -64,7 +71,14 @@ pub(crate) async fn run(bank: Arc<Bank>, branches: BranchSet, items: Vec<Item>, 
     }
 }
 
-async fn attempt_once(bank: &Arc<Bank>, branches: BranchSet, items: Vec<Item>, turn: &mut Turn, pace: &Pace) -> Next {
+async fn attempt_once(
+    bank: &Arc<Bank>,
+    branches: BranchSet,
+    items: Vec<Item>,
+    turn: &mut Turn,
+    pace: &Pace,
+    in_order: InOrder,
+) -> Next {
     let now = std::time::Instant::now();
     let late = |item: &Item| now.saturating_duration_since(item.arrived()) > bank.limits.deadline;
     let (late, items): (Vec<Item>, Vec<Item>) = items.into_iter().partition(late);
@@ -77,7 +91,7 @@ async fn attempt_once(bank: &Arc<Bank>, branches: BranchSet, items: Vec<Item>, t
     if items.is_empty() {
         return Next::Answered;
     }
-    match attempt::prepare(bank, branches, items, pace).await {
+    match attempt::prepare(bank, branches, items, pace, in_order).await {
         Outset::Next(next) => next,
         Outset::Ready(ready) => commit(bank, *ready, turn, pace).await,
     }

@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 /// What a transfer came with.
@@ -200,17 +200,22 @@ impl Queue {
 /// A batch's places: in its lane, and at each of its branches.
 pub(crate) type Turn = Vec<OwnedSemaphorePermit>;
 
+/// Held from forming a batch until it has locked its rows: so a lane's batches lock in the order in which their transfers came.
+pub(crate) type InOrder = Option<OwnedMutexGuard<()>>;
+
 /// A batch waits at most so long for its turn at its branches.
 const TURN_WAIT: Duration = Duration::from_secs(5);
 
 async fn run(bank: Arc<Bank>, branches: BranchSet, mut waiting: Waiting) {
     let in_flight = Arc::new(Semaphore::new(bank.limits.batches_in_flight_max));
     let (limits, pace) = (bank.limits, Arc::new(Pace::default()));
+    let order = Arc::new(tokio::sync::Mutex::new(()));
     loop {
         let mut turn = vec![place(&in_flight).await];
         if !waiting.any().await {
             return;
         }
+        let first = Arc::clone(&order).lock_owned().await;
         let is_late = !at_branches(&bank, branches, &mut turn, |branch| &branch.turns).await;
         let batch = waiting.take(BatchSizes {
             max: pace.batch_max(limits.batch_transfers_max, limits.quick_batch_transfers_max),
@@ -221,7 +226,7 @@ async fn run(bank: Arc<Bank>, branches: BranchSet, mut waiting: Waiting) {
             continue;
         }
         measure(&batch);
-        bank.tasks.spawn("batch", batch::run(Arc::clone(&bank), branches, batch, turn, Arc::clone(&pace)));
+        bank.tasks.spawn("batch", batch::run(Arc::clone(&bank), branches, batch, turn, Arc::clone(&pace), Some(first)));
     }
 }
 
@@ -231,7 +236,7 @@ async fn run_wide(bank: Arc<Bank>, branches: BranchSet, item: Item, mut turn: Tu
     let batch = vec![item];
     if at_branches(&bank, branches, &mut turn, |branch| &branch.wide_turn).await {
         measure(&batch);
-        batch::run(bank, branches, batch, turn, Arc::default()).await;
+        batch::run(bank, branches, batch, turn, Arc::default(), None).await;
     } else {
         answer_all(batch, &Answer::Unavailable(Unavailable::Busy));
     }
