@@ -66,7 +66,13 @@ struct Locking {
 }
 
 /// Leases, numbers, locks, plans.
-pub(crate) async fn prepare(bank: &Bank, at: BranchSet, items: Vec<Item>, pace: &Pace, in_order: InOrder) -> Outset {
+pub(crate) async fn prepare(
+    bank: &Bank,
+    at: BranchSet,
+    items: Vec<Item>,
+    pace: &Pace,
+    in_order: &mut InOrder,
+) -> Outset {
     let branches: Vec<&Branch> = at.iter().filter_map(|code| bank.branch(code)).collect();
     let home = at.home().expect("every lane has a branch");
     let periods = periods::needed(&items, Timestamp::from(SystemTime::now()));
@@ -112,10 +118,11 @@ pub(crate) async fn prepare(bank: &Bank, at: BranchSet, items: Vec<Item>, pace: 
     let transfers = items.iter().flat_map(Item::transfers);
     let looked_up: HashSet<TransferId> = transfers.filter(is_looked_up).map(|transfer| transfer.id).collect();
     let asked: Vec<Asked> = at.iter().map(|code| asked(code, &items, look_ups, &looked_up, now)).collect();
-    let locked = lock_phase::run(bank, &branches, leases, &items, &asked).await;
-    drop(in_order);
-    match locked {
-        Ok(sites) => planned(bank, at, number, Locking { sites, look_ups, looked_up }, items).await,
+    match lock_phase::run(bank, &branches, leases, &items, &asked).await {
+        Ok(sites) => {
+            in_order.take();
+            planned(bank, at, number, Locking { sites, look_ups, looked_up }, items).await
+        }
         Err(trouble) => {
             if let Trouble::Locked = trouble {
                 pace.given_up();

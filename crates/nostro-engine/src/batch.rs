@@ -48,7 +48,7 @@ pub(crate) async fn run(
 ) {
     let mut groups = vec![Group { items, attempts: 0 }];
     while let Some(Group { items, attempts }) = groups.pop() {
-        match attempt_once(&bank, branches, items, &mut turn, &pace, in_order.take()).await {
+        match attempt_once(&bank, branches, items, &mut turn, &pace, &mut in_order).await {
             Next::Answered => {}
             Next::Again(items) if attempts + 1 < bank.limits.attempts_max => {
                 // Jitter, so that two servers that met do not meet again.
@@ -77,7 +77,7 @@ async fn attempt_once(
     items: Vec<Item>,
     turn: &mut Turn,
     pace: &Pace,
-    in_order: InOrder,
+    in_order: &mut InOrder,
 ) -> Next {
     let now = std::time::Instant::now();
     let late = |item: &Item| now.saturating_duration_since(item.arrived()) > bank.limits.deadline;

@@ -200,7 +200,8 @@ impl Queue {
 /// A batch's places: in its lane, and at each of its branches.
 pub(crate) type Turn = Vec<OwnedSemaphorePermit>;
 
-/// Held from forming a batch until it has locked its rows: so a lane's batches lock in the order in which their transfers came.
+/// Held from forming a batch until it has locked its rows, at however many attempts: so a lane's batches lock in the order in
+/// which their transfers came.
 pub(crate) type InOrder = Option<OwnedMutexGuard<()>>;
 
 /// A batch waits at most so long for its turn at its branches.
