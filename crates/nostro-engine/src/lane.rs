@@ -216,7 +216,7 @@ async fn run(bank: Arc<Bank>, branches: BranchSet, mut waiting: Waiting) {
         if !waiting.any().await {
             return;
         }
-        let first = Arc::clone(&order).lock_owned().await;
+        let in_order = Arc::clone(&order).lock_owned().await;
         let is_late = !at_branches(&bank, branches, &mut turn, |branch| &branch.turns).await;
         let batch = waiting.take(BatchSizes {
             max: pace.batch_max(limits.batch_transfers_max, limits.quick_batch_transfers_max),
@@ -227,7 +227,8 @@ async fn run(bank: Arc<Bank>, branches: BranchSet, mut waiting: Waiting) {
             continue;
         }
         measure(&batch);
-        bank.tasks.spawn("batch", batch::run(Arc::clone(&bank), branches, batch, turn, Arc::clone(&pace), Some(first)));
+        bank.tasks
+            .spawn("batch", batch::run(Arc::clone(&bank), branches, batch, turn, Arc::clone(&pace), Some(in_order)));
     }
 }
 
