@@ -5,7 +5,6 @@ use crate::baseline;
 use crate::bench::{Bench, TRY};
 use crate::bulk::{self, Items};
 use crate::error::BenchError;
-use crate::options::CLIENTS_MAX;
 use crate::reads::{self, Look};
 use crate::report::{Measured, Run};
 use crate::single;
@@ -17,8 +16,6 @@ const CLAIMED: f64 = 6.0;
 const CLAIMED_SHARE: f64 = 0.9;
 /// Without a baseline, of what the closed loop reached: a server that is asked for more than it can do only grows its queue.
 const OPEN_SHARE: f64 = 0.7;
-/// Connections of the open loop by those of the closed one: what is due should not wait for a connection.
-const OPEN_CONNECTIONS: usize = 3;
 /// Bulk beside other loads.
 const BESIDE_SHARE: f64 = 0.5;
 /// Single clients beside bulk: a shop's tills, not another flood.
@@ -80,7 +77,7 @@ impl Bench<'_> {
         let span = self.span(warm_up, length);
         self.measured("single", format!("{clients} clients, closed loop"), span, load.run(span)).await?;
 
-        let (rate, clients) = (self.open_rate(), (clients * OPEN_CONNECTIONS).min(CLIENTS_MAX));
+        let rate = self.open_rate();
         let load = single::ready(&self.rig, &self.workload, single::Task { clients, rate: Some(rate) }).await?;
         let span = self.span(warm_up, self.options.open_length());
         let how = format!(

@@ -107,7 +107,7 @@ fn every_mode_is_measured_and_the_books_balance() {
     assert_eq!(of("baseline", "to_baseline"), 1.0);
     let rate = of("baseline", "transfers_per_s").as_f64().unwrap() * 6.0 * 0.9;
     let (open, seconds) = (of("single.open", "how").to_string(), of("single.open", "seconds").as_f64().unwrap());
-    assert!(open.contains(&format!("open loop, {rate:.0} a second")) && open.contains("on 24 connections"), "{open}");
+    assert!(open.contains(&format!("open loop, {rate:.0} a second")) && open.contains("on 8 connections"), "{open}");
     assert!((0.8..1.2).contains(&seconds), "{seconds}");
     assert!(of("bulk", "replayed").as_u64().unwrap() > 0, "{}", of("bulk", "replayed"));
 }
