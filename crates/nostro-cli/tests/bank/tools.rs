@@ -50,6 +50,8 @@ async fn the_api_keeps_to_its_own_description() {
     let server = Server::start(&databases).await;
     open(&server.client, "AZ", 500_000).await;
     let mut command = Command::new(schemathesis);
+    // One worker: with two threads in ast.parse, which schemathesis calls, CPython 3.11 fails at times ("AST constructor
+    // recursion depth mismatch", python/cpython#106905).
     command
         .args(["run", &format!("{}/openapi.json", server.url)])
         .args(["--header", &format!("Authorization: Bearer {KEY}")])
@@ -57,7 +59,7 @@ async fn the_api_keeps_to_its_own_description() {
             "--checks",
             "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
         ])
-        .args(["--max-examples", "20", "--seed", "1", "--workers", "2", "--no-color"])
+        .args(["--max-examples", "20", "--seed", "1", "--workers", "1", "--no-color"])
         .current_dir(&databases.directory);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
