@@ -1,14 +1,13 @@
 # Everything that one does with this repository. `make` alone lists it.
 #
 #   make run UP="--api 127.0.0.1:8001"     arguments for `nostro up`
-#   make bench BENCH="--modes bulk"        arguments for `nostro bench`, instead of all modes
+#   make bench BENCH="--modes bulk"        one run of `nostro bench` with these arguments, instead of both
 #   make test TEST="-p nostro-core"        arguments for `cargo test`, instead of the whole workspace
 
 CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 UP     ?=
-# all modes
-BENCH  ?= --modes baseline,bare,bulk,holds,captures,chains,single,reads,mixed
+BENCH  ?=
 TEST   ?= --workspace --no-fail-fast
 SEED   ?= 1
 SOAK_SECONDS ?= 1200
@@ -22,8 +21,13 @@ help: ## List these targets
 run: postgres build ## Set up what is missing, build, and start a bank of two branches (UP="..." for its arguments)
 	@$(TARGET)/release/nostro up $(UP)
 
-bench: postgres build ## Measure what this machine carries in all modes (BENCH="..." for other arguments of nostro bench)
+bench: postgres build ## Measure what this machine carries: all modes, then a bank with history (BENCH="..." for a run of your own)
+ifeq ($(strip $(BENCH)),)
+	@$(TARGET)/release/nostro bench
+	@$(TARGET)/release/nostro bench --modes bulk,reads --beside bulk --accounts 1000000 --history 20000000
+else
 	@$(TARGET)/release/nostro bench $(BENCH)
+endif
 
 build: toolchain ## Build the program nostro into target/release
 	$(CARGO) build --release --locked -p nostro-cli

@@ -85,40 +85,39 @@ impl<'a> Bench<'a> {
             let written = bare::ready(&self.rig, &self.workload, task).await?.run().await?.answers.posted;
             self.count(HISTORY, "history", written).await?;
         }
-        let modes = self.options.modes.clone();
-        let wants = |mode| modes.contains(&mode);
-        if wants(Mode::Baseline) {
-            self.baseline().await?;
-            self.tpcb().await?;
-        }
-        if wants(Mode::Bare) {
-            self.bare().await?;
+        let wanted = Mode::ALL.into_iter().filter(|mode| self.options.modes.contains(mode));
+        let (by_hand, by_server): (Vec<Mode>, Vec<Mode>) =
+            wanted.partition(|mode| matches!(mode, Mode::Baseline | Mode::Bare));
+        for mode in by_hand {
+            self.measure_mode(mode).await?;
         }
         self.tell("Starting the server.");
         let options = self.options.clone();
         self.rig.serve(&options).await?;
-        if wants(Mode::Bulk) {
-            self.bulk().await?;
-        }
-        if wants(Mode::Holds) {
-            self.holds().await?;
-        }
-        if wants(Mode::Captures) {
-            self.captures().await?;
-        }
-        if wants(Mode::Chains) {
-            self.chains().await?;
-        }
-        if wants(Mode::Single) {
-            self.single().await?;
-        }
-        if wants(Mode::Reads) {
-            self.reads().await?;
-        }
-        if wants(Mode::Mixed) {
-            self.mixed().await?;
+        for mode in by_server {
+            self.measure_mode(mode).await?;
         }
         Ok(())
+    }
+
+    async fn measure_mode(&mut self, mode: Mode) -> Result<(), BenchError> {
+        match mode {
+            Mode::Baseline => {
+                self.baseline().await?;
+                self.tpcb().await
+            }
+            Mode::Bare => self.bare().await,
+            Mode::Bulk => self.bulk().await,
+            Mode::Hot => self.hot().await,
+            Mode::Local => self.local().await,
+            Mode::Replays => self.replays().await,
+            Mode::Holds => self.holds().await,
+            Mode::Captures => self.captures().await,
+            Mode::Chains => self.chains().await,
+            Mode::Single => self.single().await,
+            Mode::Reads => self.reads().await,
+            Mode::Mixed => self.mixed().await,
+        }
     }
 
     pub(crate) fn tell(&self, line: &str) {

@@ -10,6 +10,7 @@ use crate::report::{Measured, Run};
 use crate::single;
 use crate::span::{Span, UNCOUNTED};
 use crate::tally::Tally;
+use crate::workload::Workload;
 
 /// What is claimed of single transfers, by the rate of the baseline, and how much of that the open loop asks for.
 const CLAIMED: f64 = 6.0;
@@ -18,6 +19,10 @@ const CLAIMED_SHARE: f64 = 0.9;
 const OPEN_SHARE: f64 = 0.7;
 /// Bulk beside other loads.
 const BESIDE_SHARE: f64 = 0.5;
+/// Of transfers that credit one account, in the run that is about it.
+const HOT_SHARE: f64 = 0.9;
+/// Of ids that are known, in the run that is about them.
+const REPLAYS_SHARE: f64 = 0.5;
 /// Single clients beside bulk: a shop's tills, not another flood.
 const MIXED_CLIENTS: usize = 16;
 
@@ -34,10 +39,30 @@ struct Part {
 
 impl Bench<'_> {
     pub(crate) async fn bulk(&mut self) -> Result<(), BenchError> {
+        self.transfers("bulk", self.workload.clone(), "").await
+    }
+
+    pub(crate) async fn hot(&mut self) -> Result<(), BenchError> {
+        let workload = self.workload.with(|mix| mix.hot = HOT_SHARE);
+        self.transfers("hot", workload, ", nine of ten to one account").await
+    }
+
+    pub(crate) async fn local(&mut self) -> Result<(), BenchError> {
+        let workload = self.workload.with(|mix| mix.cross = 0.0);
+        self.transfers("local", workload, ", none between two branches").await
+    }
+
+    pub(crate) async fn replays(&mut self) -> Result<(), BenchError> {
+        let workload = self.workload.with(|mix| mix.replays = REPLAYS_SHARE);
+        self.transfers("replays", workload, ", half of them known; counted are the new ones").await
+    }
+
+    /// Plain transfers in bulk.
+    async fn transfers(&mut self, mode: &str, workload: Workload, which: &str) -> Result<(), BenchError> {
         self.rig.settle().await?;
-        let load = bulk::ready(&self.rig, &self.workload, &self.bulk_task(Items::Transfers, None)).await?;
+        let load = bulk::ready(&self.rig, &workload, &self.bulk_task(Items::Transfers, None)).await?;
         let span = self.span(self.options.warm_up(), self.options.length());
-        self.measured("bulk", self.how_bulk(), span, load.run(span)).await
+        self.measured(mode, self.how_bulk() + which, span, load.run(span)).await
     }
 
     pub(crate) fn bulk_task(&self, items: Items, pace: Option<f64>) -> bulk::Task {
@@ -151,7 +176,7 @@ impl Bench<'_> {
         let pace = self.half_speed().await?;
         let (clients, readers) = (MIXED_CLIENTS.min(self.options.clients), self.options.readers);
         let bulk = bulk::ready(&self.rig, &self.workload, &self.bulk_task(Items::Transfers, Some(pace))).await?;
-        let beside_hot = self.workload.without_hot();
+        let beside_hot = self.workload.with(|mix| mix.hot = 0.0);
         let single = single::ready(&self.rig, &beside_hot, single::Task { clients, rate: None }).await?;
         let reading = reads::ready(&self.rig, &self.workload, Look::Balance, readers).await?;
         let span = self.span(self.options.warm_up(), self.options.length());

@@ -2,6 +2,7 @@
 
 use crate::database::Branch;
 use crate::error::BenchError;
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -28,6 +29,12 @@ pub const SECONDS_MAX: f64 = 3_600.0;
 pub enum Mode {
     /// Many transfers a request.
     Bulk,
+    /// The same, most of them to one account.
+    Hot,
+    /// The same, each within one branch.
+    Local,
+    /// The same, half of them known already.
+    Replays,
     /// Many holds a request.
     Holds,
     /// Many captures a request, each of a whole hold that was placed before.
@@ -48,10 +55,13 @@ pub enum Mode {
 
 impl Mode {
     /// All, in the order in which they run.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Baseline,
         Self::Bare,
         Self::Bulk,
+        Self::Hot,
+        Self::Local,
+        Self::Replays,
         Self::Holds,
         Self::Captures,
         Self::Chains,
@@ -64,6 +74,9 @@ impl Mode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bulk => "bulk",
+            Self::Hot => "hot",
+            Self::Local => "local",
+            Self::Replays => "replays",
             Self::Holds => "holds",
             Self::Captures => "captures",
             Self::Chains => "chains",
@@ -73,6 +86,12 @@ impl Mode {
             Self::Baseline => "baseline",
             Self::Bare => "bare",
         }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

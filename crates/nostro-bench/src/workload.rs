@@ -84,9 +84,11 @@ impl Workload {
         Self { accounts: Arc::new(accounts), mix, ranks }
     }
 
-    /// The same without the account that everybody pays.
-    pub(crate) fn without_hot(&self) -> Self {
-        Self { mix: Mix { hot: 0.0, ..self.mix }, ..self.clone() }
+    /// The same accounts, chosen alike, with other shares.
+    pub(crate) fn with(&self, change: impl FnOnce(&mut Mix)) -> Self {
+        let mut changed = self.clone();
+        change(&mut changed.mix);
+        changed
     }
 
     /// The choices of client number `client`.

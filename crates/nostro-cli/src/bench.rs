@@ -14,8 +14,9 @@ const EXIT_STOPPED: u8 = 130;
 /// What `nostro bench` takes.
 #[derive(Args, Debug)]
 pub(crate) struct BenchArgs {
-    /// What to measure, in any combination; also holds, captures, chains
-    #[arg(long, value_name = "MODES", value_delimiter = ',', default_value = "baseline,bare,bulk,single,reads,mixed")]
+    /// What to measure, of baseline, bare, bulk, hot, local, replays, holds, captures, chains, single, reads, mixed
+    /// [default: all]
+    #[arg(long, value_name = "MODES", value_delimiter = ',', hide_default_value = true, default_values_t = Mode::ALL)]
     modes: Vec<Mode>,
     /// Length of each measured run; a short warm-up before it is not counted
     #[arg(long, value_name = "S", default_value_t = 10.0)]
