@@ -74,8 +74,8 @@ fn ranges(follows: &[bool]) -> Vec<Range<usize>> {
     starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
 }
 
-/// Links may take from holds that links before them place. Items by themselves are decided in any order, so what they name is
-/// to be there before.
+/// Links may take from holds that links before them place. What an item by itself names is to be there before the request: the
+/// hold before it may be refused, or be decided elsewhere and later.
 fn group(items: &[Ask], is_chain: bool, first: usize, facts: &Facts) -> Result<Group, Problem> {
     let mut placed = HashMap::new();
     let (mut transfers, mut missing) = (Vec::new(), Vec::new());

@@ -71,7 +71,7 @@ pub(crate) async fn prepare(
     at: BranchSet,
     items: Vec<Item>,
     pace: &Pace,
-    in_order: &mut InOrder,
+    in_order: Option<&mut InOrder>,
 ) -> Outset {
     let branches: Vec<&Branch> = at.iter().filter_map(|code| bank.branch(code)).collect();
     let home = at.home().expect("every lane has a branch");
@@ -120,7 +120,7 @@ pub(crate) async fn prepare(
     let asked: Vec<Asked> = at.iter().map(|code| asked(code, &items, look_ups, &looked_up, now)).collect();
     match lock_phase::run(bank, &branches, leases, &items, &asked).await {
         Ok(sites) => {
-            in_order.take();
+            in_order.into_iter().for_each(InOrder::rows_are_locked);
             planned(bank, at, number, Locking { sites, look_ups, looked_up }, items).await
         }
         Err(trouble) => {
@@ -129,7 +129,8 @@ pub(crate) async fn prepare(
                 doubt::learn(bank, &items).await;
             }
             Outset::Next(match trouble {
-                Trouble::Locked | Trouble::Lost => Next::Again(items),
+                Trouble::Locked => Next::AgainInHalves(items),
+                Trouble::Lost => Next::Again(items),
                 Trouble::Malformed => Next::Halve(items),
             })
         }

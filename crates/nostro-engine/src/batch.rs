@@ -1,8 +1,8 @@
 //! One batch, from the lane to its answers.
 //!
 //! An attempt that came to nothing is planned again under a new number, at most some times and within the
-//! transfers' deadline. A database that refuses what the core allowed is met by halving until the culprit is
-//! alone. Once the decision is sent there is no other attempt: the outcome is committed, aborted or unknown.
+//! transfers' deadline; in halves, if a row was not given in time, so that it is not waited for by all. A database
+//! that refuses what the core allowed is met by halving until the culprit is alone. Once the decision is sent there is no other attempt: the outcome is committed, aborted or unknown.
 
 use crate::answer::{Answer, Unavailable};
 use crate::attempt::{self, Outset, Ready};
@@ -33,6 +33,8 @@ pub(crate) enum Next {
     Answered,
     /// Plan them again.
     Again(Vec<Item>),
+    /// The same in two parts: what one of them waits for in vain, the others do not need.
+    AgainInHalves(Vec<Item>),
     /// One of them is what the database refuses.
     Halve(Vec<Item>),
 }
@@ -48,14 +50,28 @@ pub(crate) async fn run(
 ) {
     let mut groups = vec![Group { items, attempts: 0 }];
     while let Some(Group { items, attempts }) = groups.pop() {
-        match attempt_once(&bank, branches, items, &mut turn, &pace, &mut in_order).await {
+        if turn.is_empty() {
+            // A part came into doubt: the others do not crowd its branches beside those who have a turn.
+            answer_all(items, &Answer::Unavailable(Unavailable::Busy));
+            continue;
+        }
+        // Only the last part ends the batch's place in the order.
+        let in_order = groups.is_empty().then_some(&mut in_order);
+        match attempt_once(&bank, branches, items, &mut turn, &pace, in_order).await {
             Next::Answered => {}
-            Next::Again(items) if attempts + 1 < bank.limits.attempts_max => {
-                // Jitter, so that two servers that met do not meet again.
-                sleep(Duration::from_millis(fastrand::u64(5..30) * u64::from(attempts + 1))).await;
+            Next::Again(items) | Next::AgainInHalves(items) if attempts + 1 >= bank.limits.attempts_max => {
+                answer_all(items, &Answer::Unavailable(Unavailable::Busy));
+            }
+            Next::Again(items) => {
+                pause(attempts).await;
                 groups.push(Group { items, attempts: attempts + 1 });
             }
-            Next::Again(items) => answer_all(items, &Answer::Unavailable(Unavailable::Busy)),
+            Next::AgainInHalves(mut items) => {
+                pause(attempts).await;
+                let second = items.split_off(items.len().div_ceil(2));
+                let halves = [second, items].into_iter().filter(|items| !items.is_empty());
+                groups.extend(halves.map(|items| Group { items, attempts: attempts + 1 }));
+            }
             Next::Halve(items) if items.len() == 1 => {
                 for transfer in items.iter().flat_map(Item::transfers) {
                     tracing::error!(transfer = %transfer.id, "the database refuses what the core allowed: a bug");
@@ -71,13 +87,18 @@ pub(crate) async fn run(
     }
 }
 
+/// Jitter, so that two servers that met do not meet again.
+async fn pause(attempts: u32) {
+    sleep(Duration::from_millis(fastrand::u64(5..30) * u64::from(attempts + 1))).await;
+}
+
 async fn attempt_once(
     bank: &Arc<Bank>,
     branches: BranchSet,
     items: Vec<Item>,
     turn: &mut Turn,
     pace: &Pace,
-    in_order: &mut InOrder,
+    in_order: Option<&mut InOrder>,
 ) -> Next {
     let now = std::time::Instant::now();
     let late = |item: &Item| now.saturating_duration_since(item.arrived()) > bank.limits.deadline;
@@ -102,7 +123,7 @@ async fn commit(bank: &Arc<Bank>, ready: Ready, turn: &mut Turn, pace: &Pace) ->
     let Ready { batch, sites, mut slots, answers } = ready;
     let is_posted = |answer: &&Answer| matches!(answer, Answer::Posted(_));
     let posted = answers.iter().flat_map(|(_, answers)| answers.iter()).filter(is_posted).count();
-    let locked_at = Instant::now();
+    let planned_at = Instant::now();
     let mut answers = Some(answers);
     let mut coordinating = Some(bank.coordinate(batch.id));
     let memory = bank.replays.generation();
@@ -138,7 +159,7 @@ async fn commit(bank: &Arc<Bank>, ready: Ready, turn: &mut Turn, pace: &Pace) ->
         }
     };
     if ended.finished && ended.verdict == Some(Verdict::Committed) {
-        pace.held(posted, locked_at.elapsed());
+        pace.held(posted, planned_at.elapsed());
     }
     let connections = ended.links.len();
     metrics::counter!("nostro_batches_total", "verdict" => label(ended.verdict)).increment(1);

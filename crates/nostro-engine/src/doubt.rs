@@ -11,6 +11,7 @@ use crate::item::{Item, answer_each};
 use crate::mutex::locked;
 use crate::reading::known;
 use crate::register::ReadError;
+use futures_util::future::join_all;
 use nostro_commit::{BatchId, Gid, Part};
 use nostro_core::transfer::{Decision, Field};
 use nostro_core::{AccountNumber, BranchCode, Transfer, TransferId};
@@ -62,7 +63,7 @@ impl Doubt {
 /// After a row lock was not given: asks each branch which of the transfers' accounts a prepared transaction
 /// holds. What only a live batch holds is not remembered, it is waited for.
 pub(crate) async fn learn(bank: &Bank, items: &[Item]) {
-    for branch in bank.branches.values() {
+    let asked = bank.branches.values().map(|branch| async move {
         let branch = branch.config.branch;
         let accounts: Vec<AccountNumber> =
             items.iter().flat_map(Item::accounts).filter(|number| number.branch() == branch.code).collect();
@@ -70,7 +71,8 @@ pub(crate) async fn learn(bank: &Bank, items: &[Item]) {
             // What cannot be asked now is asked when the lock is not given again.
             let _ = remember_held(bank, branch, &accounts).await;
         }
-    }
+    });
+    join_all(asked).await;
 }
 
 /// Why one account's row was not given: a batch in doubt holds it, which is remembered as when a transfer meets it; or

@@ -6,7 +6,7 @@ use crate::config::EngineConfig;
 use crate::health::{BranchStatus, InDoubtList, ResolveError, Resolved};
 use crate::in_flight::InFlight;
 use crate::intake::{Intake, Order};
-use crate::lane::{Company, Lanes};
+use crate::lane::Lanes;
 use crate::lookups::Lookups;
 use crate::past::{self, BalanceAt, PastError, Statement};
 use crate::reading::{LookedUp, Names};
@@ -120,13 +120,12 @@ impl Engine {
     /// Moves money. The commit runs in a task of the engine's own: dropping this future does not stop it.
     /// The two accounts must differ and their branches be known ([`Self::has_branch`]).
     pub async fn transfer(&self, transfer: Transfer) -> Answer {
-        let order = [Order::Transfer(transfer)];
-        self.shared.intake.answer(order, Company::Single).await.pop().unwrap_or(Answer::Unknown)
+        self.orders([Order::Transfer(transfer)]).await.pop().unwrap_or(Answer::Unknown)
     }
 
     /// Moves money, each order for itself; an answer for each of their transfers, in the order of the request.
     pub async fn orders(&self, orders: impl IntoIterator<Item = Order>) -> Vec<Answer> {
-        self.shared.intake.answer(orders, Company::Bulk).await
+        self.shared.intake.answer(orders).await
     }
 
     /// Whether the bank has this branch.

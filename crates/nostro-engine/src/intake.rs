@@ -52,9 +52,12 @@ impl Intake {
     }
 
     /// One answer for each transfer, in the order of the request. Nothing that is dropped here stops a commit.
-    pub(crate) async fn answer(&self, orders: impl IntoIterator<Item = Order>, company: Company) -> Vec<Answer> {
+    pub(crate) async fn answer(&self, orders: impl IntoIterator<Item = Order>) -> Vec<Answer> {
+        let mut orders = orders.into_iter();
+        let (first, second) = (orders.next(), orders.next());
+        let company = if second.is_some() { Company::Bulk } else { Company::Single };
         let mut count = 0;
-        let placed = orders.into_iter().map(|order| {
+        let placed = first.into_iter().chain(second).chain(orders).map(|order| {
             let at = count;
             count += order.transfers().len();
             (at, order)
@@ -118,7 +121,7 @@ impl WayIn<'_> {
         debug_assert!(order.transfers().iter().all(accounts_differ), "the API refuses a transfer to the same account");
         match order {
             Order::Transfer(transfer) => self.submit_transfer(transfer, company),
-            Order::Chain(chain) => self.submit_chain(chain),
+            Order::Chain(chain) => self.submit_chain(chain, company),
         }
     }
 
@@ -134,14 +137,14 @@ impl WayIn<'_> {
         }
     }
 
-    fn submit_chain(&mut self, chain: Chain) -> Submitted {
+    fn submit_chain(&mut self, chain: Chain, company: Company) -> Submitted {
         let known = chain.links().iter().map(|link| self.intake.bank.replays.answer(link));
         if let Some(known) = known.collect::<Option<Vec<Answer>>>() {
             known.iter().for_each(|answer| self.remembered.count(answer));
             return Submitted::KnownChain(known);
         }
         match self.intake.admit(chain.links()) {
-            Ok(busy) => Submitted::Chain(self.entrance.submit_chain(chain, busy)),
+            Ok(busy) => Submitted::Chain(self.entrance.submit_chain(chain, company, busy)),
             Err(Admission::Parked(turn)) => Submitted::Parked(Box::new(Order::Chain(chain)), turn),
             Err(Admission::First(_) | Admission::Crowded) => Submitted::Crowded(chain.links().len()),
         }

@@ -8,6 +8,9 @@
 //!
 //! A branch carries a few batches at a time, whatever the number of its lanes. What waits for its turn there goes on
 //! gathering in its queue: so many lanes make few large batches, not many small ones.
+//!
+//! A lane's next batch is formed when the one before has locked its rows, so that they lock in the order in which their
+//! transfers came.
 
 use crate::answer::{Answer, Unavailable};
 use crate::bank::{Bank, Branch};
@@ -21,10 +24,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
-/// What a transfer came with.
+/// What a transfer or a chain came with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Company {
     /// A request of its own.
@@ -42,7 +45,7 @@ struct Queue {
     links: Arc<Semaphore>,
 }
 
-/// A chain of at most so many links goes with the single transfers.
+/// A chain of at most so many links, in a request of its own, goes with the single transfers.
 const SINGLE_LINKS_MAX: usize = 16;
 
 /// For so long after a single transfer its like are expected.
@@ -156,8 +159,13 @@ impl Entrance<'_> {
     }
 
     /// Queues a chain; answers link by link.
-    pub(crate) fn submit_chain(&mut self, chain: Chain, busy: Vec<Busy>) -> oneshot::Receiver<Vec<Answer>> {
-        let company = if chain.links().len() > SINGLE_LINKS_MAX { Company::Bulk } else { Company::Single };
+    pub(crate) fn submit_chain(
+        &mut self,
+        chain: Chain,
+        company: Company,
+        busy: Vec<Busy>,
+    ) -> oneshot::Receiver<Vec<Answer>> {
+        let company = if chain.links().len() > SINGLE_LINKS_MAX { Company::Bulk } else { company };
         let (item, answered) = Item::chain(chain, busy, self.at);
         self.enter(item, company);
         answered
@@ -200,35 +208,45 @@ impl Queue {
 /// A batch's places: in its lane, and at each of its branches.
 pub(crate) type Turn = Vec<OwnedSemaphorePermit>;
 
-/// Held from forming a batch until it has locked its rows, at however many attempts: so a lane's batches lock in the order in
-/// which their transfers came.
-pub(crate) type InOrder = Option<OwnedMutexGuard<()>>;
+/// A batch's place in the order of its lane, from being formed until it has locked all its rows, at however many attempts.
+/// Meanwhile no other is formed.
+#[derive(Debug, Default)]
+pub(crate) struct InOrder(Option<OwnedMutexGuard<()>>);
 
-/// A batch waits at most so long for its turn at its branches.
+impl InOrder {
+    pub(crate) fn rows_are_locked(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// A lane waits at most so long until a batch of it may be formed: for the one before it, and for its turn at its branches.
 const TURN_WAIT: Duration = Duration::from_secs(5);
 
 async fn run(bank: Arc<Bank>, branches: BranchSet, mut waiting: Waiting) {
     let in_flight = Arc::new(Semaphore::new(bank.limits.batches_in_flight_max));
     let (limits, pace) = (bank.limits, Arc::new(Pace::default()));
-    let order = Arc::new(tokio::sync::Mutex::new(()));
+    let order = Arc::new(AsyncMutex::new(()));
     loop {
         let mut turn = vec![place(&in_flight).await];
         if !waiting.any().await {
             return;
         }
-        let in_order = Arc::clone(&order).lock_owned().await;
-        let is_late = !at_branches(&bank, branches, &mut turn, |branch| &branch.turns).await;
+        let places = async {
+            let in_order = Arc::clone(&order).lock_owned().await;
+            at_branches(&bank, branches, &mut turn, |branch| &branch.turns).await;
+            InOrder(Some(in_order))
+        };
+        let in_order = timeout(TURN_WAIT, places).await;
         let batch = waiting.take(BatchSizes {
             max: pace.batch_max(limits.batch_transfers_max, limits.quick_batch_transfers_max),
             bulk_beside_singles: limits.bulk_transfers_beside_singles_max,
         });
-        if is_late {
+        let Ok(in_order) = in_order else {
             answer_all(batch, &Answer::Unavailable(Unavailable::Busy));
             continue;
-        }
+        };
         measure(&batch);
-        bank.tasks
-            .spawn("batch", batch::run(Arc::clone(&bank), branches, batch, turn, Arc::clone(&pace), Some(in_order)));
+        bank.tasks.spawn("batch", batch::run(Arc::clone(&bank), branches, batch, turn, Arc::clone(&pace), in_order));
     }
 }
 
@@ -236,27 +254,19 @@ async fn run(bank: Arc<Bank>, branches: BranchSet, mut waiting: Waiting) {
 /// those of lanes: while it waits for one branch, the others' lanes go on.
 async fn run_wide(bank: Arc<Bank>, branches: BranchSet, item: Item, mut turn: Turn) {
     let batch = vec![item];
-    if at_branches(&bank, branches, &mut turn, |branch| &branch.wide_turn).await {
+    if timeout(TURN_WAIT, at_branches(&bank, branches, &mut turn, |branch| &branch.wide_turn)).await.is_ok() {
         measure(&batch);
-        batch::run(bank, branches, batch, turn, Arc::default(), None).await;
+        batch::run(bank, branches, batch, turn, Arc::default(), InOrder::default()).await;
     } else {
         answer_all(batch, &Answer::Unavailable(Unavailable::Busy));
     }
 }
 
-/// Waits for a place at each of the branches, in branch order, so that nobody waits in a circle; false if that took too long.
-async fn at_branches(
-    bank: &Bank,
-    branches: BranchSet,
-    turn: &mut Turn,
-    turns: impl Fn(&Branch) -> &Arc<Semaphore>,
-) -> bool {
-    let places = async {
-        for branch in branches.iter().filter_map(|code| bank.branch(code)) {
-            turn.push(place(turns(branch)).await);
-        }
-    };
-    timeout(TURN_WAIT, places).await.is_ok()
+/// Waits for a place at each of the branches, in branch order, so that nobody waits in a circle.
+async fn at_branches(bank: &Bank, branches: BranchSet, turn: &mut Turn, turns: impl Fn(&Branch) -> &Arc<Semaphore>) {
+    for branch in branches.iter().filter_map(|code| bank.branch(code)) {
+        turn.push(place(turns(branch)).await);
+    }
 }
 
 fn measure(batch: &[Item]) {

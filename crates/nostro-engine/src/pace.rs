@@ -7,7 +7,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Half of the time for which a row is waited for.
+/// Half of the time for which a row is waited for. It counts from the plan on: locking the rows and planning come before, and
+/// are some 100 ms of a full batch.
 const HELD_MAX: Duration = Duration::from_millis(250);
 /// Of smaller batches the time says more of round trips than of rows.
 const MEASURED_MIN: usize = 4_096;
@@ -30,7 +31,7 @@ impl Pace {
         self.0.store(mean.max(1), Ordering::Relaxed);
     }
 
-    /// Takes note of a batch that waited for its rows, or for a gate, until it gave up: for some seconds none is large.
+    /// Takes note of a batch that waited for its rows, or for a gate, until it gave up: the next ones are not large.
     pub(crate) fn given_up(&self) {
         self.0.store(nanos(HELD_MAX), Ordering::Relaxed);
     }

@@ -144,7 +144,7 @@ async fn every_kind_comes_in_a_bulk_and_in_a_chain() {
         let placing: Vec<BulkOrder> = [
             BulkOperation::Hold(kept.clone()),
             BulkOperation::Hold(ended.clone()),
-            // Each is decided by itself, in any order: a hold of the same bulk is not there yet.
+            // Each is decided by itself: a hold of the same bulk is not there yet.
             BulkOperation::Capture { hold: ended.id, request: take(5, false) },
         ]
         .into_iter()

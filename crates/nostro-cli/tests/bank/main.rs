@@ -32,6 +32,7 @@ mod limits;
 mod links;
 mod load;
 mod multi_leg;
+mod order;
 mod outages;
 mod past;
 mod positions;

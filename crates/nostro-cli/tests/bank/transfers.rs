@@ -1,7 +1,6 @@
 //! Transfers that go well, and business refusals.
 
 use nostro_client::{NewAccount, Outcome, Page};
-use nostro_core::BranchNumber;
 use nostro_torture::databases::Databases;
 use nostro_torture::money::{assert_posted, balance, cash, open, pay, told, until_final};
 use nostro_torture::server::Server;
@@ -278,36 +277,6 @@ async fn a_bulk_request_answers_each_item_for_itself() {
     assert_eq!(results.iter().filter(|item| item.state == "posted" && item.replayed).count(), 8_192);
     assert_eq!((balance(client, az).await, balance(client, tx).await), (925, 1_050));
     assert!(client.audit().await.unwrap().balanced);
-    databases.finish().await;
-}
-
-/// A batch takes 2,048 of a bulk at most within a second after a single transfer, so the last items come in a second batch. The first
-/// one is not given its row in time here, and is planned again; what comes behind it must not be decided meanwhile.
-#[tokio::test]
-async fn the_items_of_a_bulk_are_decided_in_their_order_also_when_a_batch_waits_for_a_row_in_vain() {
-    let databases = Databases::start().await;
-    let server = Server::start(&databases).await;
-    let client = &server.client;
-    let (az, tx) = (open(client, "AZ", 100).await, open(client, "TX", 0).await);
-    let other = open(client, "AZ", 3).await;
-    let key = az.key(BranchNumber::new(1).unwrap()).as_i64();
-    let somebody = databases.admin("AZ").await;
-    for round in 0..3 {
-        somebody.batch_execute(&format!("begin; select from account where id = {key} for update")).await.unwrap();
-        let all = [pay(az, tx, 100)];
-        let too_much = (0..2_100).map(|_| pay(az, tx, 1));
-        let items: Vec<_> = all.into_iter().chain(too_much).collect();
-        assert_eq!(told(&client.transfer(&pay(other, tx, 1)).await), "posted");
-        let released = async {
-            tokio::time::sleep(Duration::from_millis(1_000)).await;
-            somebody.batch_execute("rollback").await.unwrap();
-        };
-        let (results, ()) = tokio::join!(client.transfers_bulk(&items), released);
-        let results = results.unwrap();
-        let posted: Vec<usize> = (0..items.len()).filter(|at| results[*at].state == "posted").collect();
-        assert_eq!(posted, [0], "round {round}");
-        assert_eq!(told(&client.transfer(&pay(tx, az, 100)).await), "posted");
-    }
     databases.finish().await;
 }
 
