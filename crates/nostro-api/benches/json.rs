@@ -6,7 +6,8 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use nostro_api::{RequestContext, wire};
+use nostro_api::RequestContext;
+use nostro_api::wire::{self, Named};
 use nostro_core::transfer::{Decision, Line};
 use nostro_core::{
     AccountNumber, Amount, Balance, BranchCode, Operation, Reference, Refusal, Timestamp, Transfer, TransferId,
@@ -81,6 +82,7 @@ fn bulk(criterion: &mut Criterion) {
     group.bench_function("in", |bencher| {
         bencher.iter_with_large_drop(|| wire::read_plain_transfers(black_box(body.as_bytes()), &has_branch).unwrap());
     });
+    let named: Vec<Named> = transfers.iter().map(Named::from).collect();
     for (name, every) in [("out, all posted", usize::MAX), ("out, one in ten refused", 10)] {
         let answers = || -> Vec<Answer> {
             transfers
@@ -92,7 +94,7 @@ fn bulk(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             bencher.iter_batched(
                 answers,
-                |answers| wire::write_answers(&transfers, answers, &context),
+                |answers| wire::write_answers(&named, answers, &context),
                 BatchSize::PerIteration,
             );
         });

@@ -10,6 +10,7 @@ use crate::problem::{Code, IDEMPOTENT_REPLAYED, Problem};
 use crate::view::Text;
 use crate::view::posted::Outcome;
 use crate::view::transfer::{BulkResult, State, TransferView, UnknownTransfer};
+use crate::wire::Named;
 use axum::Json;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
@@ -56,12 +57,12 @@ pub(crate) fn single(transfer: &Transfer, answer: Answer) -> Response {
 /// path and id.
 pub(crate) fn item(
     place: Pointer,
-    transfer: &Transfer,
+    named: Named,
     answer: Answer,
     body: impl Fn(&Problem) -> crate::problem::ProblemBody,
 ) -> BulkResult {
     let result = |state, view, problem: Option<Problem>| BulkResult {
-        id: Text(transfer.id),
+        id: Text(named.id),
         state,
         replayed: false,
         transfer: view,
@@ -77,7 +78,7 @@ pub(crate) fn item(
         Answer::Settling(receipt) => result(State::Settling, Some(TransferView::new(&receipt, false)), None),
         Answer::Unknown => result(State::Unknown, None, None),
         Answer::Conflict(field) => {
-            let pointer = format!("{place}{}", pointer(transfer.kind(), field));
+            let pointer = format!("{place}{}", pointer(named.kind, field));
             result(State::Conflict, None, Some(Problem::id_conflict(pointer)))
         }
         Answer::Unusable(why) => {

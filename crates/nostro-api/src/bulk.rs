@@ -7,7 +7,7 @@ use crate::fields::Pointer;
 use crate::problem::{Code, Problem};
 use crate::request_context::RequestContext;
 use crate::view::transfer::State;
-use crate::wire::Results;
+use crate::wire::{Named, Results};
 use nostro_core::chain::ChainError;
 use nostro_core::transfer::Decision;
 use nostro_core::{Chain, Operation, Refusal, TransferId};
@@ -23,30 +23,38 @@ enum Group {
     Unsent(Vec<(TransferId, Problem)>),
 }
 
+/// What is kept of a group until it is answered.
+enum Waiting {
+    /// Of so many transfers.
+    Order(usize),
+    Unsent(Vec<(TransferId, Problem)>),
+}
+
 /// Moves what the bulk asks for; the body of the answer. A chain that is none refuses the whole request.
 pub(crate) async fn moved(engine: &Engine, bulk: Bulk, context: &RequestContext) -> Result<Vec<u8>, Problem> {
     let count = bulk.items.len();
     // What was asked for, and what is known of it, is not kept while the engine works.
-    let groups = groups(engine, bulk).await?;
-    let orders: Vec<Order> = groups
-        .iter()
-        .filter_map(|group| match group {
-            Group::Order(order) => Some(order.clone()),
-            Group::Unsent(_) => None,
-        })
-        .collect();
-    let mut answers = engine.orders(orders).await.into_iter();
-    let mut results = Results::new(count, context);
-    let mut first = 0;
-    for group in groups {
+    let (mut orders, mut named, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+    for group in groups(engine, bulk).await? {
         match group {
             Group::Order(order) => {
-                let length = order.transfers().len();
-                let answers: Vec<Answer> = answers.by_ref().take(length).collect();
-                told(&mut results, &order, answers, first);
+                waiting.push(Waiting::Order(order.transfers().len()));
+                named.extend(order.transfers().iter().map(Named::from));
+                orders.push(order);
+            }
+            Group::Unsent(problems) => waiting.push(Waiting::Unsent(problems)),
+        }
+    }
+    let mut answers = named.into_iter().zip(engine.orders(orders).await);
+    let mut results = Results::new(count, context);
+    let mut first = 0;
+    for group in waiting {
+        match group {
+            Waiting::Order(length) => {
+                told(&mut results, answers.by_ref().take(length).collect(), first);
                 first += length;
             }
-            Group::Unsent(problems) => {
+            Waiting::Unsent(problems) => {
                 first += problems.len();
                 for (id, problem) in problems {
                     results.push_problem(id, State::Unavailable, false, &problem);
@@ -132,18 +140,18 @@ fn unsent(
 }
 
 /// The results of a group. What a broken chain refused for says which link it was.
-fn told(results: &mut Results<'_>, order: &Order, answers: Vec<Answer>, first: usize) {
-    let broken = answers.iter().enumerate().find_map(|(at, answer)| {
+fn told(results: &mut Results<'_>, answers: Vec<(Named, Answer)>, first: usize) {
+    let broken = answers.iter().enumerate().find_map(|(at, (_, answer))| {
         let refusal = refusal(answer)?.0;
         (refusal != Refusal::ChainBroken).then_some((first + at, refusal))
     });
-    for (transfer, answer) in order.transfers().iter().zip(answers) {
+    for (named, answer) in answers {
         match (refusal(&answer), broken) {
             (Some((Refusal::ChainBroken, replayed)), Some((at, refusal))) => {
                 let problem = chain_broken(format!("/transfers/{at}"), refusal);
-                results.push_problem(transfer.id, State::Refused, replayed, &problem);
+                results.push_problem(named.id, State::Refused, replayed, &problem);
             }
-            (_, _) => results.push(transfer, answer),
+            (_, _) => results.push(named, answer),
         }
     }
 }

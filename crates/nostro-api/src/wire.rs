@@ -13,13 +13,29 @@ use crate::view::transfer::{BulkResult, State};
 use crate::view::{Text, posted};
 use crate::well_formed;
 use axum::response::Response;
-use nostro_core::{Transfer, TransferId};
+use nostro_core::{Transfer, TransferId, TransferKind};
 use nostro_engine::Answer;
 
-/// What a posted result takes with a short reference: most bodies never grow.
-const RESULT_BYTES: usize = 600;
+/// What a posted result of any kind takes with a short reference: most bodies never grow, which would take twice their size
+/// meanwhile. What is not written to costs nothing.
+const RESULT_BYTES: usize = 1_000;
 /// What stands around the results.
 const FRAME_BYTES: usize = 16;
+
+/// What is kept of a transfer until it is answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Named {
+    /// Its id.
+    pub id: TransferId,
+    /// What it is.
+    pub kind: TransferKind,
+}
+
+impl From<&Transfer> for Named {
+    fn from(transfer: &Transfer) -> Self {
+        Self { id: transfer.id, kind: transfer.kind() }
+    }
+}
 
 /// The transfer in the body of a single request.
 pub fn read_transfer(body: &[u8], has_branch: HasBranch<'_>) -> Result<Transfer, Problem> {
@@ -41,10 +57,10 @@ pub fn write_answer(transfer: &Transfer, answer: Answer) -> Response {
 }
 
 /// The body of a bulk's answer: what became of each transfer, in the order of the request.
-pub fn write_answers(transfers: &[Transfer], answers: Vec<Answer>, context: &RequestContext) -> Vec<u8> {
-    let mut results = Results::new(transfers.len(), context);
-    for (transfer, answer) in transfers.iter().zip(answers) {
-        results.push(transfer, answer);
+pub fn write_answers(named: &[Named], answers: Vec<Answer>, context: &RequestContext) -> Vec<u8> {
+    let mut results = Results::new(named.len(), context);
+    for (named, answer) in named.iter().zip(answers) {
+        results.push(*named, answer);
     }
     results.finish()
 }
@@ -66,13 +82,13 @@ impl<'c> Results<'c> {
     }
 
     /// What became of a transfer.
-    pub(crate) fn push(&mut self, transfer: &Transfer, answer: Answer) {
+    pub(crate) fn push(&mut self, named: Named, answer: Answer) {
         self.begin();
         let posted = answer::posted(&answer)
             .is_some_and(|(receipt, outcome)| self.posted.write(&mut self.body, receipt, outcome));
         if !posted {
             let place = Pointer::Item { list: "transfers", at: self.count - 1 };
-            let result = answer::item(place, transfer, answer, |problem| self.complete(problem));
+            let result = answer::item(place, named, answer, |problem| self.complete(problem));
             self.write(&result);
         }
     }

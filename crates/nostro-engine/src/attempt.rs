@@ -21,7 +21,7 @@ use nostro_core::transfer::Decision;
 use nostro_core::{BranchCode, BranchSet, Hold, Original, Period, Timestamp, Transfer, TransferId, TransferRecord};
 use nostro_store::lock::{self, Asked, Leaving};
 use nostro_store::place::Places;
-use nostro_store::rows::StoredTransfer;
+use nostro_store::rows::{RowError, StoredTransfer};
 use nostro_store::write::Writes;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -292,7 +292,7 @@ async fn may_be_recorded(
     transfers: &[&Transfer],
     plan: &Plan,
     looked_up: &HashSet<TransferId>,
-) -> Result<bool, tokio_postgres::Error> {
+) -> Result<bool, RowError> {
     // A clock that jumps: what this server did not look up may yet be recorded, so it is not called unusable.
     let unusable = |(transfer, outcome): (&&Transfer, &Outcome)| {
         matches!(outcome, Outcome::Unusable(_)) && !looked_up.contains(&transfer.id)
@@ -305,7 +305,7 @@ async fn may_be_recorded(
 
 /// Whether an id that is refused now has a record at a branch where the refusal is not recorded, and so where no
 /// unique key meets it.
-async fn is_recorded_elsewhere(others: &[&Lease], plan: &Plan) -> Result<bool, tokio_postgres::Error> {
+async fn is_recorded_elsewhere(others: &[&Lease], plan: &Plan) -> Result<bool, RowError> {
     // Links were looked up before.
     let refused = |record: &&Arc<TransferRecord>| {
         matches!(record.decision, Decision::Refused(_)) && record.transfer.link.is_none()

@@ -10,14 +10,13 @@ use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use nostro_commit::with_sources;
 use nostro_core::{AccountNumber, BranchCode};
-use nostro_store::lock::{self, Asked, Entering, Leaving, Locked, LockedRows};
+use nostro_store::lock::{self, Asked, At, Entering, Leaving, Locked};
 use nostro_store::rows::RowError;
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::MutexGuard;
 use tokio::time::timeout;
-use tokio_postgres::Error;
 
 /// From home's gate to the last lock, the other gate included. Home's other batches wait meanwhile.
 const INSIDE_WAIT: Duration = Duration::from_secs(2);
@@ -53,19 +52,19 @@ pub(crate) async fn run(
     let mut sites = branches.iter().zip(&leases).zip(&accounts).zip(asked);
     let Some((((home, lease), accounts), asked)) = sites.next() else { return Err(Trouble::Lost) };
     let (gate, locked) =
-        timeout(GATE_WAIT, enter(home, lease, accounts, asked)).await.map_err(|_| Trouble::Locked)??;
+        timeout(GATE_WAIT, enter(bank, home, lease, accounts, asked)).await.map_err(|_| Trouble::Locked)??;
     // From here on home's other batches wait, whatever the other branch does.
     let inside = async {
         let (mut gates, mut rows) = (Vec::new(), BTreeMap::new());
         let mut locking = FuturesUnordered::from_iter([numbered(0, locked)]);
         for (at, (((branch, lease), accounts), asked)) in (1_usize..).zip(sites) {
-            let mut entering = pin!(enter(branch, lease, accounts, asked));
+            let mut entering = pin!(enter(bank, branch, lease, accounts, asked));
             // The rows of earlier branches are taken in meanwhile, and the first failure ends it.
             let (gate, locked) = loop {
                 tokio::select! {
                     entered = &mut entering => break entered?,
                     Some((at, locked)) = locking.next() => {
-                        rows.insert(at, locked.map_err(|error| trouble(error.into()))?);
+                        rows.insert(at, locked.map_err(trouble)?);
                     }
                 }
             };
@@ -73,41 +72,37 @@ pub(crate) async fn run(
             locking.push(numbered(at, locked));
         }
         while let Some((at, locked)) = locking.next().await {
-            rows.insert(at, locked.map_err(|error| trouble(error.into()))?);
+            rows.insert(at, locked.map_err(trouble)?);
         }
         let leaving: Vec<Leaving> = leases.iter().map(|lease| lock::leave_gate(lease.session.link.client())).collect();
         Ok((rows.into_values(), leaving))
     };
     let (rows, leaving) = timeout(INSIDE_WAIT, inside).await.map_err(|_| Trouble::Locked)??;
     drop(gate);
-    let mut sites = Vec::new();
-    for (((branch, lease), rows), leaving) in branches.iter().zip(leases).zip(rows).zip(leaving) {
-        let locked = rows.read(branch.config.branch, &bank.directory).map_err(trouble)?;
-        sites.push(LockedSite { lease, locked, leaving });
-    }
-    Ok(sites)
+    let sites = leases.into_iter().zip(rows).zip(leaving);
+    Ok(sites.map(|((lease, locked), leaving)| LockedSite { lease, locked, leaving }).collect())
 }
 
 /// The rows of a branch, asked for and not heard of yet.
-type Locking<'a> = BoxFuture<'a, Result<LockedRows, Error>>;
+type Locking<'a> = BoxFuture<'a, Result<Locked, RowError>>;
 
 /// With the place of its branch.
-fn numbered(at: usize, locking: Locking<'_>) -> impl Future<Output = (usize, Result<LockedRows, Error>)> {
+fn numbered(at: usize, locking: Locking<'_>) -> impl Future<Output = (usize, Result<Locked, RowError>)> {
     locking.map(move |rows| (at, rows))
 }
 
 /// This server's own gate first, so that its batches do not crowd the one in the database. The rows are asked for
 /// right behind the gate.
 async fn enter<'a>(
+    bank: &'a Bank,
     branch: &'a Branch,
     lease: &'a Lease,
     accounts: &'a [AccountNumber],
     asked: &'a Asked,
 ) -> Result<(MutexGuard<'a, ()>, Locking<'a>), Trouble> {
     let own = branch.gate.lock().await;
-    let session = &lease.session;
-    let Entering { entered, locked } =
-        lock::enter(session.link.client(), &session.statements, branch.config.branch, accounts, asked);
+    let (session, at) = (&lease.session, At { branch: branch.config.branch, directory: &bank.directory });
+    let Entering { entered, locked } = lock::enter(session.link.client(), &session.statements, at, accounts, asked);
     entered.await.map_err(|error| trouble(error.into()))?;
     Ok((own, locked))
 }

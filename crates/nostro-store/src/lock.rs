@@ -5,7 +5,9 @@
 //! past its lock phase waits for a row, so no cycle can form, in one database or across several.
 
 use crate::place::Places;
-use crate::rows::{BranchId, Directory, RowError, StoredTransfer, hold, locked_account, original, stored_transfer};
+use crate::rows::{
+    BranchId, Directory, RowError, StoredTransfer, hold, locked_account, original, rows, stored_transfer,
+};
 use crate::statements::Statements;
 use futures_util::future::{BoxFuture, FutureExt, join, join5, ready, try_join_all};
 use nostro_commit::{Message, statement};
@@ -43,17 +45,6 @@ pub struct Locked {
     pub clock: Timestamp,
 }
 
-/// The rows of [`Locked`] as they came, to be read once the gates are left.
-#[derive(Debug)]
-pub struct LockedRows {
-    accounts: Vec<Row>,
-    holds: Vec<Row>,
-    originals: Vec<Row>,
-    known: Vec<Vec<Row>>,
-    detached: Vec<Row>,
-    clock: Row,
-}
-
 /// What a batch asks every one of its branches.
 #[derive(Debug, Default)]
 pub struct Asked {
@@ -78,12 +69,21 @@ pub struct HeldAccount {
     pub age: Duration,
 }
 
+/// Whose rows they are.
+#[derive(Clone, Copy, Debug)]
+pub struct At<'a> {
+    /// The branch.
+    pub branch: BranchId,
+    /// All branches.
+    pub directory: &'a Directory,
+}
+
 /// A branch's lock phase: all of it is sent, and none of it answered yet.
 pub struct Entering<'a> {
     /// The gate: others wait from its answer on. An error or a dropped connection leaves it open.
     pub entered: BoxFuture<'a, Result<(), Error>>,
     /// The rows. Without the gate the transaction has failed, and they are neither locked nor read.
-    pub locked: BoxFuture<'a, Result<LockedRows, Error>>,
+    pub locked: BoxFuture<'a, Result<Locked, RowError>>,
 }
 
 /// Begins the branch's transaction, waits for its gate, locks the accounts and reads what the planner needs, in one
@@ -91,7 +91,7 @@ pub struct Entering<'a> {
 pub fn enter<'a>(
     client: &'a Client,
     statements: &'a Statements,
-    branch: BranchId,
+    at: At<'a>,
     accounts: &'a [AccountNumber],
     asked: &'a Asked,
 ) -> Entering<'a> {
@@ -105,7 +105,7 @@ pub fn enter<'a>(
         );
         client.batch_execute(&enter).await
     });
-    Entering { entered, locked: sent(lock(client, statements, branch, accounts, asked)) }
+    Entering { entered, locked: sent(lock(client, statements, at, accounts, asked)) }
 }
 
 /// Polls a future once, so that its messages stand on the wire before those of whatever is polled later.
@@ -128,28 +128,37 @@ pub fn leave_gate(client: &Arc<Client>) -> Leaving {
     sent(async move { client.batch_execute(&leave).await })
 }
 
-/// The statements run one after the other at the server, so each sees what was committed before its turn.
+/// The statements run one after the other at the server, so each sees what was committed before its turn. Rows are read as they
+/// come: all of them would take much room, and the server sends on meanwhile.
 async fn lock(
     client: &Client,
     statements: &Statements,
-    branch: BranchId,
+    At { branch, directory }: At<'_>,
     accounts: &[AccountNumber],
     asked: &Asked,
-) -> Result<LockedRows, Error> {
+) -> Result<Locked, RowError> {
     let keys: Vec<i64> = accounts.iter().map(|number| number.key(branch.number).as_i64()).collect();
+    let mut places = Places::default();
+    let accounts = async {
+        let read = |row: &Row| {
+            places.push(row)?;
+            locked_account(row, branch)
+        };
+        rows(client, &statements.lock_accounts, &[&keys], read).await
+    };
     let detached = async {
         if asked.periods.is_empty() {
             return Ok(Vec::new());
         }
         let periods: Vec<i32> = asked.periods.iter().map(|period| period.as_i32()).collect();
-        client.query(&statements.detached_periods, &[&periods]).await
+        rows(client, &statements.detached_periods, &[&periods], |row| Ok(Period::from_i32(row.try_get(0)?))).await
     };
     let holds = async {
         if asked.holds.is_empty() {
             return Ok(Vec::new());
         }
         let holds: Vec<Uuid> = asked.holds.iter().map(|id| id.0).collect();
-        client.query(&statements.find_holds, &[&holds]).await
+        rows(client, &statements.find_holds, &[&holds], |row| hold(row, directory)).await
     };
     let originals = async {
         if asked.originals.is_empty() {
@@ -157,58 +166,47 @@ async fn lock(
         }
         let (periods, ids): (Vec<i32>, Vec<Uuid>) =
             asked.originals.iter().map(|id| (id.period().as_i32(), id.0)).unzip();
-        client.query(&statements.find_originals, &[&periods, &ids]).await
+        rows(client, &statements.find_originals, &[&periods, &ids], |row| original(row, directory)).await
     };
     let (accounts, (holds, originals), known, detached, clock) = join5(
-        client.query(&statements.lock_accounts, &[&keys]),
+        accounts,
         join(holds, originals),
-        find(client, statements, &asked.ids),
+        find(client, statements, &asked.ids, |row| stored_transfer(row, directory)),
         detached,
         client.query_one(&statements.clock, &[]),
     )
     .await;
     let (accounts, holds, originals) = (accounts?, holds?, originals?);
-    Ok(LockedRows { accounts, holds, originals, known: known?, detached: detached?, clock: clock? })
+    places.sort();
+    let clock = clock?.try_get::<_, SystemTime>(0)?.into();
+    Ok(Locked { accounts, places, holds, originals, known: known?, detached: detached?, clock })
 }
 
-/// The rows under ids: a question for each period, or one for all partitions if that would be many questions.
-async fn find(client: &Client, statements: &Statements, ids: &[TransferId]) -> Result<Vec<Vec<Row>>, Error> {
+/// What is recorded under ids: a question for each period, or one for all partitions if that would be many questions.
+async fn find<T>(
+    client: &Client,
+    statements: &Statements,
+    ids: &[TransferId],
+    read: impl Fn(&Row) -> Result<T, RowError>,
+) -> Result<Vec<T>, RowError> {
     let mut periods: BTreeMap<Period, Vec<Uuid>> = BTreeMap::new();
     for id in ids {
         periods.entry(id.period()).or_default().push(id.0);
     }
     if periods.len() > PERIODS_ASKED_MAX {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-        return Ok(vec![client.query(&statements.find_transfers_anywhere, &[&ids]).await?]);
+        return rows(client, &statements.find_transfers_anywhere, &[&ids], read).await;
     }
-    let asked = periods
-        .into_iter()
-        .map(|(period, ids)| async move { client.query(&statements.find_transfers, &[&period.as_i32(), &ids]).await });
-    try_join_all(asked).await
+    let read = &read;
+    let asked = periods.into_iter().map(|(period, ids)| async move {
+        rows(client, &statements.find_transfers, &[&period.as_i32(), &ids], read).await
+    });
+    Ok(try_join_all(asked).await?.into_iter().flatten().collect())
 }
 
 /// Whether any of the ids is recorded at this branch. It takes no lock, so it may be asked past the lock phase.
-pub async fn is_any_recorded(client: &Client, statements: &Statements, ids: &[TransferId]) -> Result<bool, Error> {
-    Ok(find(client, statements, ids).await?.iter().any(|rows| !rows.is_empty()))
-}
-
-impl LockedRows {
-    /// From columns to the types of the core.
-    pub fn read(&self, branch: BranchId, directory: &Directory) -> Result<Locked, RowError> {
-        Ok(Locked {
-            accounts: self.accounts.iter().map(|row| locked_account(row, branch)).collect::<Result<_, _>>()?,
-            places: Places::read(&self.accounts)?,
-            originals: self.originals.iter().map(|row| original(row, directory)).collect::<Result<_, _>>()?,
-            holds: self.holds.iter().map(|row| hold(row, directory)).collect::<Result<_, _>>()?,
-            known: self.known.iter().flatten().map(|row| stored_transfer(row, directory)).collect::<Result<_, _>>()?,
-            detached: self
-                .detached
-                .iter()
-                .map(|row| Ok(Period::from_i32(row.try_get(0)?)))
-                .collect::<Result<_, RowError>>()?,
-            clock: self.clock.try_get::<_, SystemTime>(0)?.into(),
-        })
-    }
+pub async fn is_any_recorded(client: &Client, statements: &Statements, ids: &[TransferId]) -> Result<bool, RowError> {
+    Ok(!find(client, statements, ids, |_| Ok(())).await?.is_empty())
 }
 
 /// Ends a transaction that wrote nothing.

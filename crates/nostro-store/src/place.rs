@@ -37,12 +37,15 @@ impl ToSql for Place {
 pub struct Places(Vec<(AccountKey, Place)>);
 
 impl Places {
-    /// Of rows with [`crate::rows::LOCKED_COLUMNS`].
-    pub(crate) fn read(rows: &[Row]) -> Result<Self, RowError> {
-        let place = |row: &Row| Ok((AccountKey::from_i64(row.try_get(0)?), row.try_get(10)?));
-        let mut places: Vec<(AccountKey, Place)> = rows.iter().map(place).collect::<Result<_, RowError>>()?;
-        places.sort_unstable_by_key(|(key, _)| *key);
-        Ok(Self(places))
+    /// Of a row with [`crate::rows::LOCKED_COLUMNS`].
+    pub(crate) fn push(&mut self, row: &Row) -> Result<(), RowError> {
+        self.0.push((AccountKey::from_i64(row.try_get(0)?), row.try_get(10)?));
+        Ok(())
+    }
+
+    /// Once all are there.
+    pub(crate) fn sort(&mut self) {
+        self.0.sort_unstable_by_key(|(key, _)| *key);
     }
 
     /// Of accounts that are all among the locked ones, in the order of their keys as well.

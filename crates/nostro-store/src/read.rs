@@ -2,7 +2,7 @@
 
 use crate::rows::{
     ACCOUNT_COLUMNS, BranchId, Directory, HOLD_COLUMNS, RowError, StoredTransfer, TRANSFER_COLUMNS, account, balance,
-    customer, entry, hold, stored_transfer,
+    customer, entry, hold, rows, stored_transfer,
 };
 use crate::statements::Statements;
 use nostro_core::{Account, AccountNumber, Balance, Customer, Entry, Hold, TransferId};
@@ -105,7 +105,7 @@ pub async fn find_transfers(
          join transfer on period = in_period and id = under"
     );
     let (periods, ids): (Vec<i32>, Vec<Uuid>) = ids.into_iter().map(|id| (id.period().as_i32(), id.0)).unzip();
-    client.query(&statement, &[&periods, &ids]).await?.iter().map(|row| stored_transfer(row, directory)).collect()
+    rows(client, &statement, &[&periods, &ids], |row| stored_transfer(row, directory)).await
 }
 
 /// How much of a transfer has gone back so far, in minor units, zero or more. That is known at the branch of the account that
@@ -120,7 +120,7 @@ pub async fn reversed(client: &Client, original: TransferId) -> Result<Balance, 
 pub async fn find_holds(client: &Client, directory: &Directory, ids: &[TransferId]) -> Result<Vec<Hold>, RowError> {
     let statement = format!("select {HOLD_COLUMNS} from hold where id = any($1)");
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    client.query(&statement, &[&ids]).await?.iter().map(|row| hold(row, directory)).collect()
+    rows(client, &statement, &[&ids], |row| hold(row, directory)).await
 }
 
 /// The holds at an account with their serials, by serial.

@@ -3,6 +3,7 @@
 //! What the database holds was checked before it was written; a row that does not parse is a database in a wrong
 //! state and becomes a [`RowError`] that names the table and the column, never a guess.
 
+use futures_util::TryStreamExt;
 use nostro_commit::{BatchId, Part};
 use nostro_core::plan::LockedAccount;
 use nostro_core::transfer::{Decision, Line};
@@ -11,9 +12,11 @@ use nostro_core::{
     Hold, Link, Name, Operation, Original, Reference, Timestamp, Transfer, TransferId, TransferKind, TransferRecord,
 };
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::str::FromStr;
 use std::time::SystemTime;
-use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row, ToStatement};
 use uuid::Uuid;
 
 /// A branch by code and number.
@@ -73,6 +76,21 @@ pub(crate) const ENTRY_COLUMNS: &str =
 /// Columns of `account` in the order of [`account`].
 pub(crate) const ACCOUNT_COLUMNS: &str =
     "id, customer, kind, currency, balance, held, overdraft_limit, state, opened_at, seq, ceiling, limit_exceeded";
+
+/// The rows of a statement, each read when it comes: all of them as they come would take several times the room.
+pub(crate) async fn rows<T>(
+    client: &Client,
+    statement: &(impl ToStatement + ?Sized),
+    parameters: &[&(dyn ToSql + Sync)],
+    mut read: impl FnMut(&Row) -> Result<T, RowError>,
+) -> Result<Vec<T>, RowError> {
+    let mut rows = pin!(client.query_raw(statement, parameters.iter().copied()).await?);
+    let mut found = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        found.push(read(&row)?);
+    }
+    Ok(found)
+}
 
 pub(crate) fn malformed(table: &'static str, column: &'static str) -> RowError {
     RowError::Malformed { table, column }

@@ -78,7 +78,7 @@ fn items_of_a_bulk_have_the_same_outcomes() {
         (Answer::Unavailable(Unavailable::Busy), r#"["unavailable",null,null,"busy"]"#),
         (Answer::Bug, r#"["unknown",null,null,"internal_error"]"#),
     ] {
-        let body = item(PLACE, &transfer(), answer, |problem| problem.body("/v1/transfers/bulk", "r"));
+        let body = item(PLACE, (&transfer()).into(), answer, |problem| problem.body("/v1/transfers/bulk", "r"));
         let body = serde_json::to_value(body).unwrap();
         let found = [&body["state"], &body["replayed"], &body["transfer"]["state"], &body["problem"]["code"]];
         assert_eq!(serde_json::to_string(&found).unwrap(), expected);
@@ -87,7 +87,8 @@ fn items_of_a_bulk_have_the_same_outcomes() {
 
 #[test]
 fn a_conflict_names_the_member_of_the_body() {
-    let conflict = item(PLACE, &transfer(), Answer::Conflict(Field::CreditAccount), |problem| problem.body("", ""));
+    let conflict =
+        item(PLACE, (&transfer()).into(), Answer::Conflict(Field::CreditAccount), |problem| problem.body("", ""));
     let body = serde_json::to_value(conflict).unwrap();
     assert_eq!(body["problem"]["errors"][0]["pointer"], "/transfers/3/credit_account");
     assert_eq!(pointer(TransferKind::Deposit, Field::CreditAccount), "/account");

@@ -13,7 +13,7 @@ use crate::router::Api;
 use crate::routes::moving::{asked, known_branch, moved};
 use crate::transfer_body::{self, CashMovement, NewCashMovement, NewReversal, NewTransfer};
 use crate::view::transfer::{BulkResults, TransferView};
-use crate::wire;
+use crate::wire::{self, Named};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -68,8 +68,9 @@ pub(crate) async fn create_bulk(
     });
     let results = match read? {
         Read::Plain(transfers) => {
-            let answers = api.engine.orders(transfers.iter().cloned().map(Order::Transfer)).await;
-            wire::write_answers(&transfers, answers, &context)
+            let named: Vec<Named> = transfers.iter().map(Named::from).collect();
+            let answers = api.engine.orders(transfers.into_iter().map(Order::Transfer)).await;
+            wire::write_answers(&named, answers, &context)
         }
         Read::Mixed(items) => bulk::moved(&api.engine, items, &context).await?,
     };

@@ -3,7 +3,7 @@
 use super::*;
 use crate::answer;
 use crate::fields::Pointer;
-use crate::wire;
+use crate::wire::{self, Named};
 use nostro_core::{
     Amount, Balance, BranchCode, Currency, Operation, Reference, Refusal, Timestamp, TransferId, TransferRecord,
 };
@@ -109,11 +109,12 @@ proptest! {
         let context = crate::RequestContext { path: "/v1/transfers/bulk".into(), request_id: "r-1".into() };
         let described = transfers.iter().zip(answers.clone()).enumerate().map(|(at, (transfer, answer))| {
             let place = Pointer::Item { list: "transfers", at };
-            let result = answer::item(place, transfer, answer, |problem| problem.body("/v1/transfers/bulk", "r-1"));
+            let result = answer::item(place, transfer.into(), answer, |problem| problem.body("/v1/transfers/bulk", "r-1"));
             serde_json::to_string(&result).unwrap()
         });
         let described: Vec<String> = described.collect();
-        let written = String::from_utf8(wire::write_answers(&transfers, answers, &context)).unwrap();
+        let named: Vec<Named> = transfers.iter().map(Named::from).collect();
+        let written = String::from_utf8(wire::write_answers(&named, answers, &context)).unwrap();
         prop_assert_eq!(written, format!("{{\"results\":[{}]}}", described.join(",")));
     }
 }
