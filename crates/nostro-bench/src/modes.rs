@@ -26,8 +26,9 @@ const REPLAYS_SHARE: f64 = 0.5;
 /// Single clients beside bulk: a shop's tills, not another flood.
 const MIXED_CLIENTS: usize = 16;
 
-/// Connections that ask for pages of entries at most: more of them would measure how they wait for each other.
-const PAGE_READERS: usize = 2;
+/// Connections that ask for pages of entries, each for the next one at once: more of them would measure how they wait for each
+/// other.
+const PAGE_READERS: usize = 1;
 
 /// A part of a run, with the category of its transfers if it makes any.
 struct Part {
@@ -137,7 +138,7 @@ impl Bench<'_> {
         let pace = if self.options.reads_beside_bulk { Some(self.half_speed().await?) } else { None };
         let readers = self.options.readers;
         self.read(Look::Balance, readers, pace).await?;
-        self.read(Look::Entries, PAGE_READERS.min(readers), pace).await
+        self.read(Look::Entries, PAGE_READERS, pace).await
     }
 
     async fn read(&mut self, look: Look, readers: usize, pace: Option<f64>) -> Result<(), BenchError> {

@@ -29,12 +29,12 @@ pub const SECONDS_MAX: f64 = 3_600.0;
 pub enum Mode {
     /// Many transfers a request.
     Bulk,
+    /// The same, half of them known already.
+    Replays,
     /// The same, most of them to one account.
     Hot,
     /// The same, each within one branch.
     Local,
-    /// The same, half of them known already.
-    Replays,
     /// Many holds a request.
     Holds,
     /// Many captures a request, each of a whole hold that was placed before.
@@ -59,9 +59,9 @@ impl Mode {
         Self::Baseline,
         Self::Bare,
         Self::Bulk,
+        Self::Replays,
         Self::Hot,
         Self::Local,
-        Self::Replays,
         Self::Holds,
         Self::Captures,
         Self::Chains,

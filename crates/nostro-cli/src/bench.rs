@@ -14,7 +14,7 @@ const EXIT_STOPPED: u8 = 130;
 /// What `nostro bench` takes.
 #[derive(Args, Debug)]
 pub(crate) struct BenchArgs {
-    /// What to measure, of baseline, bare, bulk, hot, local, replays, holds, captures, chains, single, reads, mixed
+    /// What to measure, of baseline, bare, bulk, replays, hot, local, holds, captures, chains, single, reads, mixed
     /// [default: all]
     #[arg(long, value_name = "MODES", value_delimiter = ',', hide_default_value = true, default_values_t = Mode::ALL)]
     modes: Vec<Mode>,
@@ -54,7 +54,7 @@ pub(crate) struct BenchArgs {
     /// Connections of the single load
     #[arg(long, value_name = "N", default_value_t = 256)]
     clients: usize,
-    /// Connections of the look-ups of balances; pages of entries are asked for on 2 at most
+    /// Connections of the look-ups of balances; pages of entries are asked for on one
     #[arg(long, value_name = "N", default_value_t = 32)]
     readers: usize,
     /// Requests a second of the open loop [default: 90 % of six times the baseline; without that, 70 % of what the closed loop
