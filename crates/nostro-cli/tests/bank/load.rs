@@ -140,9 +140,10 @@ async fn a_full_queue_says_so_at_once_and_nothing_is_lost() {
     let (begin, mut probes) = (Instant::now(), 0);
     let waited = loop {
         let asked = Instant::now();
-        let one = [pay(az, tx, 1)];
-        probes += 1;
-        if let Ok(results) = timeout(Duration::from_secs(1), client.transfers_bulk(&one)).await {
+        // One by itself would go with the single transfers, whose queue has room.
+        let two = [pay(az, tx, 1), pay(az, tx, 1)];
+        probes += 2;
+        if let Ok(results) = timeout(Duration::from_secs(1), client.transfers_bulk(&two)).await {
             let results = results.unwrap();
             assert_eq!(results[0].problem.as_ref().map(|problem| problem.code.as_str()), Some("queue_full"));
             break asked.elapsed();
